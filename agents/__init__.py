@@ -1,0 +1,1 @@
+"""Language models and the agents that use them."""

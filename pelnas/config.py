@@ -1,0 +1,134 @@
+"""Every setting of a search, frozen, with its unit and its default in one place.
+
+A configuration is a value: it is read from a TOML file and from arguments,
+checked once, and written into the run's folder as it was resolved.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pelnas.errors import ConfigError
+
+DEFAULT_MODEL = "builtin:evolver"  # the offline default: no language model at all
+ROLES = ("planner", "designer", "reflection")
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Budget(_Frozen):
+    """What a run may spend; ``None`` is no limit. Counted over all resumes of a run."""
+
+    calls: Positive | None = None  # language-model calls
+    tokens: Positive | None = None  # in and out together
+    minutes: Annotated[float, Field(gt=0)] | None = None  # wall time while running
+    evaluations: Positive | None = None  # candidates scored
+
+
+class Measurement(_Frozen):
+    """How latency is measured on this machine."""
+
+    batch: Positive = 1  # images a forward pass
+    threads: Positive = 1  # torch threads: one is the steadiest, and what small devices have
+    warmup: Positive = 5  # forward passes that are not counted
+    repeats: Positive = 30  # forward passes whose median counts
+
+
+class Scoring(_Frozen):
+    """How zero-cost proxies are computed."""
+
+    batch: Annotated[int, Field(ge=2)] = 32  # images a proxy sees
+    resolution: Annotated[int, Field(ge=8)] = 32  # pixels a side
+    reference: Annotated[int, Field(ge=8)] = 64  # sampled cells that set the scale of scores
+    workers: Annotated[int, Field(ge=0)] = 0  # processes; 0: one for each core
+
+
+class SearchConfig(_Frozen):
+    """One search. ``dataset`` names columns of a table, or a label for the user's images."""
+
+    name: str = "search"
+    space: str = "nasbench201"
+    device: str = "host"  # "host" measures here; any other name is a column of the data folder
+    dataset: str = ""  # "" : the images' own name, or the only dataset of the table
+    images: Path | None = None  # folder of class folders, .npz or .parquet; None: digits
+    data: Path | None = None  # folder of benchmark tables
+    accuracy: str = "rank-sum"  # a predictor, or "table" for benchmark truth
+    model: str = DEFAULT_MODEL  # provider:model for every role
+    planner_model: str | None = None
+    designer_model: str | None = None
+    reflection_model: str | None = None
+    base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None  # None: not sent at all
+    partition: Literal["operations", "flops"] = "operations"
+    niches: Annotated[int, Field(ge=1, le=64)] = 6  # of a partition by FLOPs
+    rounds: Positive = 10
+    per_niche: Positive = 10  # designs a niche gets on average in one round
+    parents: Positive = 8  # Pareto parents shown to a designer
+    rules: Annotated[int, Field(ge=0)] = 8  # rules shown to a designer
+    rules_from: tuple[Path, ...] = ()  # earlier runs whose rules are loaded
+    seed: Annotated[int, Field(ge=0)] = 0
+    output: Path = Path("runs")
+    prompts: Path | None = None  # folder whose files replace prompts of the same name
+    budget: Budget = Budget()
+    measurement: Measurement = Measurement()
+    scoring: Scoring = Scoring()
+
+    def model_of(self, role: str) -> str:
+        """The ``provider:model`` that plays a role."""
+        own = {
+            "planner": self.planner_model,
+            "designer": self.designer_model,
+            "reflection": self.reflection_model,
+        }
+        return own.get(role) or self.model
+
+
+def load_config(
+    path: Path | None = None, settings: Mapping[str, Any] | None = None
+) -> SearchConfig:
+    """A configuration from a TOML file, overridden by ``settings`` (nested; ``None`` values ignored).
+
+    ConfigError: an unreadable file, an unknown setting, or a value out of range.
+    """
+    values: dict[str, Any] = _read_toml(path) if path is not None else {}
+    _merge(values, settings or {})
+    try:
+        return SearchConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error)) from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"expected a TOML file of settings at {path}, found {error}: correct the path or the file"
+        ) from None
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, Mapping):
+            nested = into.setdefault(key, {})
+            if isinstance(nested, dict):
+                _merge(nested, value)
+            else:
+                into[key] = dict(value)
+        elif value is not None:
+            into[key] = value
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {where!r}: settings are {', '.join(SearchConfig.model_fields)}"
+    return f"setting {where!r}: {problem['msg'].lower()}, found {problem['input']!r}: change it"

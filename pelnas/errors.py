@@ -1,0 +1,97 @@
+"""Every error that pelnas raises on purpose, sorted by who can act on it.
+
+::
+
+    PelnasError
+    ├── InputError            the caller can act; the command line prints it and exits with 2
+    │   ├── ConfigError         a setting is unknown, missing or out of range
+    │   ├── SpaceError          no such search space, or it cannot do what was asked
+    │   ├── ArchitectureError   a text, index or genome names no architecture of the space
+    │   ├── PredicateError      a condition over features cannot be read
+    │   ├── DeviceError         no such device
+    │   ├── DatasetError        no such dataset
+    │   ├── DataError           a data folder or file lacks what was asked of it
+    │   ├── ImagesError         images cannot be read or do not fit the network
+    │   ├── ProxyError          a network or batch that a proxy cannot score
+    │   ├── ModelError          no such language model, or it cannot be reached as configured
+    │   ├── PromptError         a prompt file names an unknown variable
+    │   ├── RunError            no such run, a run in use, or a run that is finished
+    │   └── StoreError          the run's folder cannot be written (disk full, read-only)
+    ├── AnswerError           a model can act: its answer is sent back once with this text
+    ├── ModelCallError        a provider failed; the built-in designer takes over
+    └── BudgetExhausted       nobody needs to act: the run ends cleanly with its report
+
+Each message is one sentence: what was expected, what was found, what to do.
+"""
+
+
+class PelnasError(Exception):
+    """Root of the tree."""
+
+
+class InputError(PelnasError):
+    """Something the caller gave cannot be used; the message says what to change."""
+
+
+class ConfigError(InputError):
+    """A setting is unknown, missing or out of range."""
+
+
+class SpaceError(InputError):
+    """No such search space, or the space cannot do what was asked."""
+
+
+class ArchitectureError(InputError):
+    """A text, an index or a genome that names no architecture of the space."""
+
+
+class PredicateError(InputError):
+    """A condition over features that cannot be read."""
+
+
+class DeviceError(InputError):
+    """No such device."""
+
+
+class DatasetError(InputError):
+    """No such dataset."""
+
+
+class DataError(InputError):
+    """A data folder or file lacks what was asked of it."""
+
+
+class ImagesError(InputError):
+    """Images that cannot be read or do not fit the network."""
+
+
+class ProxyError(InputError):
+    """A network or a batch that a proxy cannot score."""
+
+
+class ModelError(InputError):
+    """No such language model, or it cannot be reached as configured."""
+
+
+class PromptError(InputError):
+    """A prompt file that names an unknown variable or lacks a needed one."""
+
+
+class RunError(InputError):
+    """No such run, a run in use by another process, or a run that is finished."""
+
+
+class StoreError(InputError):
+    """The run's folder cannot be written."""
+
+
+class AnswerError(PelnasError):
+    """A model's answer that breaks its schema; sent back to the model once."""
+
+
+class ModelCallError(PelnasError):
+    """A provider failed to answer after its retries."""
+
+
+class BudgetExhausted(PelnasError):  # noqa: N818 - not an error of anybody's
+    """A budget is spent; the run ends cleanly."""

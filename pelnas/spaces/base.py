@@ -1,0 +1,161 @@
+"""What a search space must offer, and what every space of categorical choices shares."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pelnas.architecture import Architecture
+from pelnas.errors import ArchitectureError
+from pelnas.predicate import Predicate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class SearchSpace(ABC):
+    """A set of networks, each a tuple of choices, with a text form and a builder.
+
+    A space is a value: it holds no state and two instances are interchangeable.
+    ``choices[i]`` are the operations that may stand at ``positions[i]``.
+    """
+
+    name: str
+    positions: tuple[str, ...]
+    choices: tuple[tuple[str, ...], ...]
+    #: The space's own complexity niches, disjoint and exhaustive, or () for none.
+    complexity_niches: tuple[tuple[str, Predicate], ...] = ()
+
+    # -- text ---------------------------------------------------------------
+
+    @abstractmethod
+    def format(self, architecture: Architecture) -> str:
+        """The official text of an architecture; ``parse(format(a)) == a``."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Architecture:
+        """Read the official text. ArchitectureError: what was expected and what was found."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The space in a few sentences, for a prompt: positions, operations, text form."""
+
+    @abstractmethod
+    def explain(self, architecture: Architecture) -> str:
+        """One architecture operation by operation, for a prompt or a person."""
+
+    # -- meaning ------------------------------------------------------------
+
+    @abstractmethod
+    def key(self, architecture: Architecture) -> str:
+        """Equal for architectures that compute the same function (isomorphism key).
+
+        Equal keys share their accuracy, not their measured latency.
+        """
+
+    @abstractmethod
+    def parameters(self, architecture: Architecture, classes: int) -> int:
+        """Trainable parameters of the whole network."""
+
+    @abstractmethod
+    def flops(self, architecture: Architecture, classes: int, resolution: int) -> float:
+        """Multiply-accumulates of one forward pass of one image (``resolution`` squared)."""
+
+    @abstractmethod
+    def build(self, architecture: Architecture, classes: int, resolution: int) -> "nn.Module":
+        """The network: (batch, 3, resolution, resolution) to logits (batch, classes)."""
+
+    # -- shared by every space of choices -------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many architectures there are."""
+        return prod(map(len, self.choices))
+
+    @cached_property
+    def operations(self) -> tuple[str, ...]:
+        """Every operation that may be chosen anywhere, in order of first mention."""
+        return tuple(dict.fromkeys(op for options in self.choices for op in options))
+
+    def of(self, genes: tuple[int, ...]) -> Architecture:
+        """The architecture with these genes. ArchitectureError: wrong length or range."""
+        if len(genes) != len(self.choices):
+            raise ArchitectureError(
+                f"{self.name} has {len(self.choices)} positions, found {len(genes)} genes:"
+                f" give one choice for each of {', '.join(self.positions)}"
+            )
+        for position, options, gene in zip(self.positions, self.choices, genes, strict=True):
+            if not 0 <= gene < len(options):
+                raise ArchitectureError(
+                    f"position {position} of {self.name} takes 0 to {len(options) - 1},"
+                    f" found {gene}: use one of {', '.join(options)}"
+                )
+        return Architecture(self.name, tuple(genes))
+
+    def chosen(self, architecture: Architecture) -> tuple[str, ...]:
+        """The operation at each position."""
+        return tuple(
+            options[gene] for options, gene in zip(self.choices, architecture.genes, strict=True)
+        )
+
+    def features(self, architecture: Architecture) -> dict[str, float]:
+        """Numbers that predicates speak about.
+
+        ``OP``: how often an operation is chosen; ``OP@POSITION``: 1 where it
+        stands there. Spaces add their own. Absent names count as 0.
+        """
+        counts: dict[str, float] = dict.fromkeys(self.operations, 0.0)
+        for position, op in zip(self.positions, self.chosen(architecture), strict=True):
+            counts[op] += 1
+            counts[f"{op}@{position}"] = 1.0
+        return counts
+
+    @cached_property
+    def feature_names(self) -> frozenset[str]:
+        """Every name that ``features`` may return."""
+        placed = (
+            f"{op}@{position}"
+            for position, options in zip(self.positions, self.choices, strict=True)
+            for op in options
+        )
+        first = self.of(tuple(0 for _ in self.choices))
+        return frozenset(placed) | frozenset(self.features(first))
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Uniform over the genomes."""
+        return self.of(tuple(int(rng.integers(len(options))) for options in self.choices))
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """Every architecture that differs in one choice, in a fixed order."""
+        genes = architecture.genes
+        for position, options in enumerate(self.choices):
+            for gene in range(len(options)):
+                if gene != genes[position]:
+                    yield self.of((*genes[:position], gene, *genes[position + 1 :]))
+
+    def at(self, index: int) -> Architecture:
+        """The architecture of an index from 0 to ``size - 1``. ArchitectureError: out of range."""
+        if not 0 <= index < self.size:
+            raise ArchitectureError(
+                f"{self.name} has indices 0 to {self.size - 1}, found {index}: give one of these"
+            )
+        genes: list[int] = []
+        for options in reversed(self.choices):
+            index, gene = divmod(index, len(options))
+            genes.append(gene)
+        return self.of(tuple(reversed(genes)))
+
+    def index(self, architecture: Architecture) -> int:
+        """The inverse of ``at``."""
+        index = 0
+        for options, gene in zip(self.choices, architecture.genes, strict=True):
+            index = index * len(options) + gene
+        return index
+
+    def read(self, text: str) -> Architecture:
+        """An architecture from its official text or its index in decimal digits."""
+        stripped = text.strip()
+        return self.at(int(stripped)) if stripped.isdecimal() else self.parse(stripped)

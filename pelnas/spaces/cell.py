@@ -1,0 +1,219 @@
+"""Cells in the manner of NAS-Bench-201: a complete graph of nodes with an operation on every edge.
+
+The text form, the isomorphism key, the counts and the description are the same
+for the benchmark's space and for the tiny one; only the number of nodes and
+the size of the network around the cell differ.
+
+Source: Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible
+Neural Architecture Search", ICLR 2020.
+"""
+
+import re
+from functools import cached_property
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+from pelnas.architecture import Architecture
+from pelnas.errors import ArchitectureError
+from pelnas.spaces.base import SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+EXPLAINED = {
+    "none": "zero (no connection)",
+    "skip_connect": "identity",
+    "nor_conv_1x1": "ReLU, 1x1 convolution, batch norm",
+    "nor_conv_3x3": "ReLU, 3x3 convolution, batch norm",
+    "avg_pool_3x3": "3x3 average pooling",
+}
+_EDGE = re.compile(r"(?P<op>\w+)~(?P<source>\d+)")
+
+
+class CellSpace(SearchSpace):
+    """Cells of ``nodes`` nodes, stacked in three stages with residual reductions between.
+
+    Node 0 is the input, the last node the output; node j adds up its edges
+    from every i < j. Genes follow the text: edges into node 1, then node 2, ...
+    """
+
+    nodes: int
+    cells_per_stage: int
+    channels: int
+
+    def __init__(self) -> None:
+        self.edges = tuple((i, j) for j in range(1, self.nodes) for i in range(j))
+        self.positions = tuple(f"{i}->{j}" for i, j in self.edges)
+        self.choices = (OPERATIONS,) * len(self.edges)
+
+    # -- text ---------------------------------------------------------------
+
+    def format(self, architecture: Architecture) -> str:
+        chosen = dict(zip(self.edges, self.chosen(architecture), strict=True))
+        return "+".join(
+            "|" + "".join(f"{chosen[i, j]}~{i}|" for i in range(j)) for j in range(1, self.nodes)
+        )
+
+    def parse(self, text: str) -> Architecture:
+        blocks = text.strip().split("+")
+        if len(blocks) != self.nodes - 1:
+            raise self._malformed(text, f"{len(blocks)} nodes")
+        genes: list[int] = []
+        for target, block in enumerate(blocks, start=1):
+            genes += self._parse_node(text, target, block)
+        return self.of(tuple(genes))
+
+    def _parse_node(self, text: str, target: int, block: str) -> list[int]:
+        inner = block.strip()
+        if not (inner.startswith("|") and inner.endswith("|") and len(inner) > 1):
+            raise self._malformed(text, f"node {target} as {block[:60]!r}")
+        genes = []
+        edges = inner[1:-1].split("|")
+        if len(edges) != target:
+            raise self._malformed(
+                text, f"{len(edges)} edges into node {target} in place of {target}"
+            )
+        for source, edge in enumerate(edges):
+            match = _EDGE.fullmatch(edge)
+            if match is None or int(match["source"]) != source:
+                raise self._malformed(
+                    text, f"edge {edge[:60]!r} in place of an edge from node {source}"
+                )
+            if match["op"] not in OPERATIONS:
+                raise self._malformed(text, f"unknown operation {match['op'][:40]!r}")
+            genes.append(OPERATIONS.index(match["op"]))
+        return genes
+
+    def _malformed(self, text: str, found: str) -> ArchitectureError:
+        example = self.format(self.of((3,) * len(self.edges)))
+        return ArchitectureError(
+            f"{self.name} expects a cell like {example} with operations {', '.join(OPERATIONS)};"
+            f" found {found} in {text[:160]!r}: correct that part"
+        )
+
+    def describe(self) -> str:
+        example = self.format(self.of(tuple(k % len(OPERATIONS) for k in range(len(self.edges)))))
+        operations = "; ".join(f"{name}: {meaning}" for name, meaning in EXPLAINED.items())
+        return (
+            f"A cell is a graph of {self.nodes} nodes: node 0 is the input, node {self.nodes - 1} the"
+            f" output, and each node adds up one edge from every earlier node. Each of the"
+            f" {len(self.edges)} edges ({', '.join(self.positions)}) carries one operation. {operations}."
+            f" Text form: for each node from 1 on, its incoming edges as |operation~source|, joined by"
+            f" '+', for example {example}. The cell is stacked {self.cells_per_stage} times in each of"
+            f" three stages of {self.channels}, {2 * self.channels} and {4 * self.channels} channels."
+        )
+
+    def explain(self, architecture: Architecture) -> str:
+        chosen = zip(self.edges, self.chosen(architecture), strict=True)
+        return "; ".join(f"node {j} gets node {i} through {EXPLAINED[op]}" for (i, j), op in chosen)
+
+    # -- meaning ------------------------------------------------------------
+
+    def key(self, architecture: Architecture) -> str:
+        """Node expressions with identities inlined and sums sorted; a zero edge stays a zero term.
+
+        The benchmark's own definition of a unique cell, by which NAS-Bench-201
+        has 6,466 of them (section 2.1 of the paper); equal keys compute the
+        same function.
+        """
+        chosen = dict(zip(self.edges, self.chosen(architecture), strict=True))
+        expressions = ["0"]
+        for j in range(1, self.nodes):
+            terms = sorted(self._term(chosen[i, j], expressions[i]) for i in range(j))
+            expressions.append("+".join(terms))
+        return expressions[-1]
+
+    @staticmethod
+    def _term(op: str, source: str) -> str:
+        if op == "none" or source == "#":
+            return "#"
+        return source if op == "skip_connect" else f"({source})@{op}"
+
+    def features(self, architecture: Architecture) -> dict[str, float]:
+        """Counts and places of operations, and of the live graph: convolutions, depth, paths.
+
+        ``convolutions``: 1x1 and 3x3 together. ``live_convolutions``: those on a
+        path from input to output without a ``none``. ``depth``: most convolutions
+        on one live path. ``paths``: live paths. ``live_skip``: 1 where some live
+        path has only identities.
+        """
+        counts = super().features(architecture)
+        chosen = dict(zip(self.edges, self.chosen(architecture), strict=True))
+        counts["convolutions"] = counts["nor_conv_1x1"] + counts["nor_conv_3x3"]
+        paths = [edges for edges in self._paths if all(chosen[edge] != "none" for edge in edges)]
+        live = {edge for path in paths for edge in path}
+        counts["live_convolutions"] = float(sum(chosen[edge] in KERNELS for edge in live))
+        counts["depth"] = float(
+            max((sum(chosen[edge] in KERNELS for edge in path) for path in paths), default=0)
+        )
+        counts["paths"] = float(len(paths))
+        counts["live_skip"] = float(
+            any(all(chosen[edge] == "skip_connect" for edge in path) for path in paths)
+        )
+        return counts
+
+    @cached_property
+    def _paths(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Every route from the input to the output, as its edges."""
+
+        def routes(node: int) -> list[tuple[int, ...]]:
+            if node == self.nodes - 1:
+                return [(node,)]
+            return [(node, *rest) for nxt in range(node + 1, self.nodes) for rest in routes(nxt)]
+
+        return tuple(tuple(pairwise(route)) for route in routes(0))
+
+    # -- size (formulae checked against the built network in the tests) --------
+
+    def parameters(self, architecture: Architecture, classes: int) -> int:
+        total = 3 * self.channels * 9 + 2 * self.channels  # stem: 3x3 convolution, batch norm
+        for stage, width in enumerate(self._widths):
+            if stage:
+                total += self._reduction_parameters(width)
+            total += self.cells_per_stage * sum(
+                KERNELS[op] ** 2 * width * width + 2 * width
+                for op in self.chosen(architecture)
+                if op in KERNELS
+            )
+        last = self._widths[-1]
+        return total + 2 * last + last * classes + classes  # final norm, classifier
+
+    def flops(self, architecture: Architecture, classes: int, resolution: int) -> float:
+        total = 3 * self.channels * 9 * resolution**2
+        for stage, width in enumerate(self._widths):
+            pixels = ceil(resolution / 2**stage) ** 2
+            if stage:
+                total += (width // 2 * width * 9 + width * width * 9 + width // 2 * width) * pixels
+            total += (
+                self.cells_per_stage
+                * pixels
+                * sum(
+                    KERNELS[op] ** 2 * width * width
+                    for op in self.chosen(architecture)
+                    if op in KERNELS
+                )
+            )
+        return float(total + self._widths[-1] * classes + classes)
+
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        return (self.channels, 2 * self.channels, 4 * self.channels)
+
+    @staticmethod
+    def _reduction_parameters(width: int) -> int:
+        """A residual block of two 3x3 convolutions with norms, and a 1x1 on the shortcut."""
+        half = width // 2
+        return half * width * 9 + 2 * width + width * width * 9 + 2 * width + half * width
+
+    def build(self, architecture: Architecture, classes: int, resolution: int) -> "nn.Module":
+        from pelnas.spaces.network import CellNetwork  # torch takes seconds to import
+
+        return CellNetwork(
+            edges=tuple(zip(self.edges, self.chosen(architecture), strict=True)),
+            channels=self.channels,
+            cells_per_stage=self.cells_per_stage,
+            classes=classes,
+        )

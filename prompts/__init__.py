@@ -1,0 +1,1 @@
+"""Prompt files, one each, and their loader."""

@@ -1,0 +1,1 @@
+"""Callable tools over the core."""
