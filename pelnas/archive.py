@@ -1,0 +1,85 @@
+"""The Pareto archive of every niche, and the front of their union, which is the answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pelnas.architecture import Evaluation
+from pelnas.pareto import hypervolume, layers, non_dominated, spread
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of latency in which a front has no point; ``low`` to ``high`` in ms."""
+
+    low: float
+    high: float
+
+
+class Archive:
+    """All evaluations of a run, by niche. A value: a round later there is a new one.
+
+    Infeasible evaluations are kept, so that nobody tries them again, and are
+    never on a front.
+    """
+
+    def __init__(self, evaluations: Sequence[Evaluation], niches: int) -> None:
+        self.evaluations = tuple(evaluations)
+        self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
+        for evaluation in self.evaluations:
+            self._by_niche[evaluation.candidate.niche].append(evaluation)
+
+    def niche(self, index: int) -> tuple[Evaluation, ...]:
+        """All evaluations of a niche, oldest first."""
+        return tuple(self._by_niche[index])
+
+    def front(self, index: int) -> tuple[Evaluation, ...]:
+        """The non-dominated evaluations of a niche, by latency."""
+        return _front(self._by_niche[index])
+
+    def union(self) -> tuple[Evaluation, ...]:
+        """The front of the union of all niches, by latency: the answer of the search."""
+        return _front(self.evaluations)
+
+    def parents(self, index: int, limit: int) -> tuple[Evaluation, ...]:
+        """At most ``limit`` parents of a niche: its front, then the front behind it, ...
+
+        Where the front alone is more than ``limit``, a choice spread over latency.
+        """
+        members = self._by_niche[index]
+        latency = [e.latency_ms for e in members]
+        first = layers(latency, [e.score for e in members], enough=1)
+        if len(first) > limit:
+            chosen = [first[i] for i in spread([latency[i] for i in first], limit)]
+        else:
+            chosen = layers(latency, [e.score for e in members], enough=limit)[:limit]
+        return tuple(members[i] for i in chosen)
+
+    def hypervolume(self) -> float:
+        """Of the union's front, normalised by the ranges of this run's own evaluations.
+
+        A figure to watch a run by; not comparable between runs.
+        """
+        feasible = [e for e in self.evaluations if e.cost.feasible]
+        if not feasible:
+            return 0.0
+        latency = np.array([e.latency_ms for e in feasible])
+        score = np.array([e.score for e in feasible])
+        return hypervolume(
+            latency, score, (latency.min(), latency.max()), (score.min(), score.max())
+        )
+
+    def largest_gap(self, index: int) -> Gap | None:
+        """The widest stretch of latency between two neighbours of a niche's front."""
+        latency = [e.latency_ms for e in self.front(index)]
+        if len(latency) < 2:
+            return None
+        low, high = max(zip(latency, latency[1:], strict=False), key=lambda pair: pair[1] - pair[0])
+        return Gap(low, high)
+
+
+def _front(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
+    mask = non_dominated([e.latency_ms for e in evaluations], [e.score for e in evaluations])
+    chosen = [e for e, on_front in zip(evaluations, mask, strict=True) if on_front]
+    return tuple(sorted(chosen, key=lambda e: e.latency_ms))

@@ -1,0 +1,110 @@
+"""Mutation and crossover within a niche: the search without a language model."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pelnas.architecture import Architecture
+from pelnas.partition import Partition
+from pelnas.spaces import SearchSpace
+
+CROSSOVER = 0.5  # probability of crossover, as in PEL-NAS; else mutation
+POOL = 12  # children considered for each one that is kept
+
+
+def mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
+    """One position changed to another of its choices, both drawn uniformly."""
+    genes = list(parent.genes)
+    position = int(rng.integers(len(genes)))
+    options = len(space.choices[position])
+    if options > 1:
+        genes[position] = (genes[position] + int(rng.integers(1, options))) % options
+    return space.of(tuple(genes))
+
+
+def crossover(
+    space: SearchSpace, one: Architecture, other: Architecture, rng: np.random.Generator
+) -> Architecture:
+    """Each position from one of the two parents, with equal probability."""
+    take = rng.integers(2, size=len(one.genes))
+    pairs = zip(one.genes, other.genes, take.tolist(), strict=True)
+    return space.of(tuple(b if second else a for a, b, second in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How one design is to be made: ``sample``, ``mutation`` or ``crossover``, and of which parents.
+
+    ``parents`` are indices into the list of parents.
+    """
+
+    method: str
+    parents: tuple[int, ...] = ()
+
+
+def draw_tasks(parents: int, count: int, rng: np.random.Generator) -> tuple[Task, ...]:
+    """``count`` tasks: crossover with probability one half, else mutation; samples without parents."""
+    return tuple(_draw_task(parents, rng) for _ in range(count))
+
+
+def _draw_task(parents: int, rng: np.random.Generator) -> Task:
+    if parents == 0:
+        return Task("sample")
+    if parents > 1 and rng.random() < CROSSOVER:
+        one, other = rng.choice(parents, size=2, replace=False).tolist()
+        return Task("crossover", (int(one), int(other)))
+    return Task("mutation", (int(rng.integers(parents)),))
+
+
+class Evolution:
+    """Makes new members of a niche out of its parents.
+
+    ``prefer``: a number for each architecture, higher is more promising; the
+    built-in designer passes what the rules in force say. Among a small pool of
+    valid children the most promising is kept (a tournament), so rules steer
+    without excluding anything.
+    """
+
+    def __init__(self, partition: Partition) -> None:
+        self._partition = partition
+        self._space = partition.space
+
+    def child(
+        self,
+        niche: int,
+        task: Task,
+        parents: Sequence[Architecture],
+        rng: np.random.Generator,
+        taken: Callable[[Architecture], bool],
+        prefer: Callable[[Architecture], float],
+    ) -> Architecture | None:
+        """A new member of the niche that is not ``taken``, or ``None`` where none is left."""
+        chosen = [parents[i] for i in task.parents]
+        pool: dict[Architecture, float] = {}
+        for candidate in self._variants(niche, task, chosen, rng):
+            if candidate in pool or taken(candidate):
+                continue
+            pool[candidate] = prefer(candidate)
+            if len(pool) >= (POOL if chosen else 1):
+                break
+        # Ties keep the first drawn: max() returns it, and dicts keep their order.
+        return max(pool, key=pool.__getitem__, default=None)
+
+    def _variants(
+        self, niche: int, task: Task, parents: list[Architecture], rng: np.random.Generator
+    ) -> Iterator[Architecture]:
+        """Children of the parents that lie in the niche, ever further away, then any member."""
+        for steps in range(1, 1 + 3 * POOL):
+            if not parents:
+                break
+            child = parents[0]
+            if task.method == "crossover":
+                child = crossover(self._space, parents[0], parents[1], rng)
+            for _ in range(
+                0 if task.method == "crossover" and steps <= POOL else 1 + steps // POOL
+            ):
+                child = mutate(self._space, child, rng)
+            if self._partition.locate(child) == niche:
+                yield child
+        yield from self._partition.sample(niche, rng)
