@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class Archive:
         latency = [e.latency_ms for e in self.front(index)]
         if len(latency) < 2:
             return None
-        low, high = max(zip(latency, latency[1:], strict=False), key=lambda pair: pair[1] - pair[0])
+        low, high = max(pairwise(latency), key=lambda pair: pair[1] - pair[0])
         return Gap(low, high)
 
 

@@ -8,6 +8,7 @@ them; any space can be cut at quantiles of FLOPs.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def partition_by_flops(
     bounds = [None, *cuts, None]
     niches = tuple(
         _flops_niche(index, low, high)
-        for index, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
+        for index, (low, high) in enumerate(pairwise(bounds))
     )
     return Partition(space, niches, classes, resolution)
 
