@@ -1,0 +1,162 @@
+"""What the evaluations say about a predicate: a rank effect within niches, and its error.
+
+Effect of a predicate on a metric: within each niche, Cliff's delta (Cliff 1993,
+equal to Somers' d and to twice the area under the ROC curve minus one)::
+
+    d_s = P(holder better than other) - P(holder worse than other)  in [-1, 1]
+        = (2 W_s - m_s (N_s + 1)) / (m_s n_s)
+
+with m_s holders of the predicate, n_s others, N_s = m_s + n_s and W_s the sum
+of the holders' mid-ranks. Niches are pooled with the weights of van Elteren
+(1960), w_s = m_s n_s / (N_s + 1), so that a predicate is never credited with
+the difference between niches. The error is the standard deviation of the
+pooled effect when the predicate says nothing, over the permutations of each
+niche, with the correction for ties (Lehmann, Nonparametrics, 1975)::
+
+    error² = Σ w_s² (N_s + 1) / (3 m_s n_s) (1 - Σ (t³ - t) / (N_s³ - N_s)) / (Σ w_s)²
+
+Ranks make both indifferent to outliers, to units, and to any monotone change
+of a predictor's score.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.predicate import Predicate
+
+Metric = Literal["accuracy", "latency"]
+METRICS: tuple[Metric, ...] = ("accuracy", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An evaluated candidate, as far as rules are concerned.
+
+    ``score``: higher is better; ``latency_ms``: lower is better, ``inf`` where
+    the device cannot run it.
+    """
+
+    id: str
+    niche: int
+    features: Mapping[str, float]
+    score: float
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """For p predicates, arrays (p,): see the module for ``effect`` and ``error``.
+
+    ``effect`` is positive where holders are better (higher score, lower
+    latency). ``holders`` and ``others`` count only niches that have both; where
+    there is none, effect is 0 and error infinite.
+    """
+
+    effect: NDArray[np.float64]
+    error: NDArray[np.float64]
+    holders: NDArray[np.int64]
+    others: NDArray[np.int64]
+
+
+class Evidence:
+    """Observations with their ranks, so that many predicates are measured on one ranking.
+
+    Infeasible observations and those without a finite score are left out. The
+    order of the observations makes no difference.
+    """
+
+    def __init__(self, observations: Sequence[Observation]) -> None:
+        usable = (o for o in observations if isfinite(o.score) and isfinite(o.latency_ms))
+        ordered = sorted(usable, key=lambda o: (o.id, o.niche, o.score, o.latency_ms))
+        self.observations = tuple(ordered)
+        self.niche = np.array([o.niche for o in ordered], dtype=np.int64)
+        self._values = {
+            "accuracy": np.array([o.score for o in ordered], dtype=np.float64),
+            "latency": np.array([-o.latency_ms for o in ordered], dtype=np.float64),
+        }
+
+    def rows(self, niche: int | None) -> NDArray[np.bool_]:
+        """Which observations are in a niche, (n,); all of them for ``None``."""
+        return np.ones(len(self.niche), bool) if niche is None else self.niche == niche
+
+    def holders(self, predicate: Predicate) -> NDArray[np.bool_]:
+        """Which observations satisfy the predicate, (n,)."""
+        return np.fromiter((predicate.holds(o.features) for o in self.observations), bool)
+
+    def side(self, metric: Metric) -> NDArray[np.float64]:
+        """+1 for better than the median of its niche, -1 for worse, 0 for equal, (n,)."""
+        return self._sides[metric]
+
+    def distance(self, metric: Metric) -> NDArray[np.float64]:
+        """How far from the middle of its niche each stands in rank, 0 to 1, (n,)."""
+        size = np.array([len(r) for r in self._strata.values()], dtype=np.float64)
+        width = dict(zip(self._strata, size, strict=True))
+        scale = np.array([width[int(k)] for k in self.niche])
+        ranks: NDArray[np.float64] = np.abs(self._ranks[metric][0]) * 2 / np.maximum(scale, 1)
+        return ranks
+
+    def effects(
+        self, holds: NDArray[np.bool_], metric: Metric, niche: int | None = None
+    ) -> Effects:
+        """The effects of p predicates given as holders (n, p), within one niche or over all."""
+        ranks, ties = self._ranks[metric]
+        shape = holds.shape[1]
+        total, weight, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        held, rest = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for stratum, rows in self._strata.items():
+            if niche is not None and niche != stratum:
+                continue
+            inside = holds[rows].astype(np.float64)
+            m = inside.sum(axis=0)
+            n = len(rows) - m
+            pairs = m * n / (len(rows) + 1)
+            total += 2 * (ranks[rows] @ inside) / (len(rows) + 1)
+            weight += pairs
+            variance += pairs * ties[stratum] / 3
+            both = pairs > 0
+            held += np.where(both, m, 0).astype(np.int64)
+            rest += np.where(both, n, 0).astype(np.int64)
+        known = np.maximum(weight, 1e-300)
+        effect = np.where(weight > 0, total / known, 0.0)
+        error = np.where(weight > 0, np.sqrt(variance) / known, np.inf)
+        return Effects(effect, error, held, rest)
+
+    @cached_property
+    def _strata(self) -> dict[int, NDArray[np.int64]]:
+        return {int(k): np.flatnonzero(self.niche == k) for k in np.unique(self.niche)}
+
+    @cached_property
+    def _ranks(self) -> dict[str, tuple[NDArray[np.float64], dict[int, float]]]:
+        """For each metric: mid-ranks within the niche minus their mean, and tie corrections."""
+        result = {}
+        for metric, values in self._values.items():
+            centred, ties = np.zeros(len(values)), {}
+            for stratum, rows in self._strata.items():
+                centred[rows], ties[stratum] = _mid_ranks(values[rows])
+            result[metric] = (centred, ties)
+        return result
+
+    @cached_property
+    def _sides(self) -> dict[str, NDArray[np.float64]]:
+        sides = {metric: np.zeros(len(values)) for metric, values in self._values.items()}
+        for metric, values in self._values.items():
+            for rows in self._strata.values():
+                sides[metric][rows] = np.sign(values[rows] - np.median(values[rows]))
+        return sides
+
+
+def _mid_ranks(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Ranks from 1, ties sharing their mean, minus the mean rank; and the tie correction."""
+    size = len(values)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse] - (size + 1) / 2
+    if size < 2:
+        return ranks, 1.0
+    return ranks, 1.0 - float((counts.astype(float) ** 3 - counts).sum()) / (size**3 - size)

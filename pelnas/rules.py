@@ -1,0 +1,393 @@
+"""A design rule: a claim that a program can test, its evidence and its verdict.
+
+A rule says that architectures which satisfy a predicate do better (``helps``)
+or worse (``hurts``) on one metric, within a scope. Whoever claims it, the
+program measures it on every evaluation so far (``pelnas.evidence`` holds the
+formula) and decides whether designers may rely on it.
+
+Verdicts, by the measured effect e (positive: the claim is right) and its error s:
+
+- ``proposed``: fewer than 5 holders or 5 others in niches that have both;
+- ``retired``: e <= 0, or e + 2 s < 0.1 (no effect worth a rule is left);
+- ``in-force``: e >= 0.1 and e > 3 s; once in force, e > 2 s keeps it there;
+- ``weakened``: anything between: the sign is right, the rest is not sure.
+
+Many claims are tested. Three errors let through 0.135 % of the false claims
+that were made blindly, so that some hundreds of them a run leave less than one
+false rule; claims that were picked because the data showed them are held to a
+stricter bound, see ``candidate_rules``. Every verdict is taken again as
+evaluations come in, and a retired rule may come back.
+"""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from pelnas.errors import PredicateError, SpaceError, StoreError
+from pelnas.evidence import METRICS, Evidence, Metric, Observation
+from pelnas.predicate import COMPARISONS, Condition, Features, Predicate
+from pelnas.screening import screen
+
+__all__ = [
+    "Metric",
+    "Observation",
+    "Polarity",
+    "Rule",
+    "Scope",
+    "Status",
+    "bias",
+    "candidate_rules",
+    "carry",
+    "measure",
+    "measure_all",
+    "propose",
+    "render",
+]
+
+Polarity = Literal["helps", "hurts"]
+Status = Literal["proposed", "in-force", "weakened", "retired"]
+
+MIN_HOLDERS = 5  # fewer architectures on either side are anecdotes
+MIN_EFFECT = 0.1  # Cliff's delta: 55 of 100 pairs decided the right way; 0.147 is "small"
+ENTER = 3.0  # standard errors to come into force: 0.135 % of false claims pass
+STAY = 2.0  # standard errors to stay there, so that verdicts do not flicker
+TEXT_LIMIT = 240  # characters
+EVIDENCE_LIMIT = 20  # ids kept with a rule; the counts are over all
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a rule is claimed to hold; ``niche`` is ``None`` for every niche."""
+
+    space: str
+    device: str
+    dataset: str
+    niche: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One claim with what the evaluations say about it; texts are cleaned on construction.
+
+    ``id``: the same for the same claim (predicate, metric, polarity, scope).
+    ``claimed``: the effect its author gave, 0 if none.
+    ``measured``, ``error``: effect as in ``pelnas.evidence``, positive where the
+    claim is right, whatever its polarity; ``None`` before enough is known.
+    ``side_effect``: the same effect of the predicate on the other metric,
+    positive where its holders are better there too: the price is negative.
+    ``support``, ``contradictions``: holders on the claim's side of the median of
+    their niche, and on the other side. ``evidence``: ids of the most telling
+    holders, at most 20, of either side. ``reason``: why this verdict.
+    ``origin``: what earlier runs said, for a rule that was carried over.
+    """
+
+    id: str
+    text: str
+    polarity: Polarity
+    metric: Metric
+    predicate: Predicate
+    scope: Scope
+    claimed: float = 0.0
+    measured: float | None = None
+    error: float | None = None
+    side_effect: float | None = None
+    evidence: tuple[str, ...] = ()
+    support: int = 0
+    contradictions: int = 0
+    born: int = 0
+    author: str = ""
+    status: Status = "proposed"
+    reason: str = ""
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "author", "reason", "origin"):
+            object.__setattr__(self, name, _clean(getattr(self, name)))
+
+    @property
+    def signed_effect(self) -> float:
+        """The measured effect of satisfying the predicate: positive is good; 0 if not measured."""
+        effect = self.measured or 0.0
+        return effect if self.polarity == "helps" else -effect
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; ``from_dict`` reads ``conditions``, people read ``predicate``."""
+        record = asdict(self)
+        record["conditions"] = [[c.feature, c.op, c.value] for c in self.predicate.conditions]
+        return record | {"predicate": str(self.predicate), "evidence": list(self.evidence)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Rule":
+        """The inverse of ``to_dict``. StoreError: a record that is no rule."""
+        try:
+            values = {k: v for k, v in record.items() if k != "conditions"}
+            conditions = (Condition(str(f), str(o), float(v)) for f, o, v in record["conditions"])
+            values["predicate"] = Predicate(tuple(conditions))
+            values["scope"] = Scope(**record["scope"])
+            values["evidence"] = tuple(map(str, record["evidence"]))
+            rule = cls(**values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"expected a stored rule, found a record that is none ({error}):"
+                " delete the knowledge folder, it is rebuilt from the run"
+            ) from None
+        return _checked(rule)
+
+
+def _checked(rule: Rule) -> Rule:
+    """Refuse stored values that no rule can have."""
+    known = (
+        rule.polarity in get_args(Polarity)
+        and rule.metric in METRICS
+        and rule.status in get_args(Status)
+        and all(c.op in COMPARISONS for c in rule.predicate.conditions)
+    )
+    if not known:
+        raise StoreError(
+            f"stored rule {rule.id[:40]!r} has an unknown polarity, metric, status or comparison:"
+            " delete the knowledge folder, it is rebuilt from the run"
+        )
+    return rule
+
+
+def _clean(text: str) -> str:
+    """One line without control, format or surrogate characters, at most ``TEXT_LIMIT`` long."""
+    kept = (" " if c.isspace() else c for c in text if c.isspace() or _printable(c))
+    line = " ".join("".join(kept).split())
+    return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1].rstrip() + "…"
+
+
+def _printable(character: str) -> bool:
+    return not unicodedata.category(character).startswith("C")
+
+
+def propose(
+    text: str,
+    polarity: Polarity,
+    metric: Metric,
+    predicate: Predicate,
+    scope: Scope,
+    *,
+    claimed: float = 0.0,
+    born: int = 0,
+    author: str = "",
+    origin: str = "",
+) -> Rule:
+    """A new claim, not yet measured. PredicateError: the empty predicate, which claims nothing."""
+    if not predicate.conditions:
+        raise PredicateError(
+            "a rule needs a predicate with at least one condition, found none:"
+            " write for example 'nor_conv_3x3 >= 2'"
+        )
+    claim = [[(c.feature, c.op, c.value) for c in predicate.conditions], metric, polarity]
+    key = json.dumps([claim, asdict(scope)], sort_keys=True)
+    return Rule(
+        id="R" + hashlib.sha256(key.encode()).hexdigest()[:10],
+        text=text,
+        polarity=polarity,
+        metric=metric,
+        predicate=predicate,
+        scope=scope,
+        claimed=claimed if isfinite(claimed) else 0.0,
+        born=born,
+        author=author,
+        origin=origin,
+    )
+
+
+# -- measuring ----------------------------------------------------------------
+
+
+def measure(rule: Rule, observations: Sequence[Observation]) -> Rule:
+    """The rule with its effect, evidence and verdict on these observations; nothing else counts.
+
+    The order of observations makes no difference. All of them are taken to be
+    of the rule's space, device and dataset; its niche is picked here.
+    """
+    return _measure(rule, Evidence(observations))
+
+
+def measure_all(rules: Iterable[Rule], observations: Sequence[Observation]) -> list[Rule]:
+    """``measure`` for each rule, with the observations ranked once."""
+    evidence = Evidence(observations)
+    return [_measure(rule, evidence) for rule in rules]
+
+
+def _measure(rule: Rule, evidence: Evidence) -> Rule:
+    holds = evidence.holders(rule.predicate)
+    sign = 1.0 if rule.polarity == "helps" else -1.0
+    found = evidence.effects(holds[:, None], rule.metric, rule.scope.niche)
+    held, rest = int(found.holders[0]), int(found.others[0])
+    inside = np.flatnonzero(holds & evidence.rows(rule.scope.niche))
+    side = evidence.side(rule.metric)[inside] * sign
+    far = evidence.distance(rule.metric)[inside]
+    ids = [evidence.observations[row].id for row in inside]
+    telling = sorted(zip(-far, ids, strict=True))[:EVIDENCE_LIMIT]
+    counted = replace(
+        rule,
+        evidence=tuple(identity for _, identity in telling),
+        support=int((side > 0).sum()),
+        contradictions=int((side < 0).sum()),
+        measured=None,
+        error=None,
+        side_effect=None,
+    )
+    if min(held, rest) < MIN_HOLDERS:
+        few = f"{held} that satisfy it and {rest} others to compare with, {MIN_HOLDERS} of each needed"
+        return replace(counted, status="proposed", reason=few)
+    other: Metric = "latency" if rule.metric == "accuracy" else "accuracy"
+    price = evidence.effects(holds[:, None], other, rule.scope.niche)
+    effect, error = sign * float(found.effect[0]), float(found.error[0])
+    status, why = _verdict(effect, error, rule.status == "in-force")
+    return replace(
+        counted,
+        measured=effect,
+        error=error,
+        side_effect=float(price.effect[0]),
+        status=status,
+        reason=f"{effect:+.2f}±{error:.2f} over {held} that satisfy it and {rest} others: {why}",
+    )
+
+
+def _verdict(effect: float, error: float, in_force: bool) -> tuple[Status, str]:
+    if effect <= 0:
+        return "retired", "the evidence points the other way"
+    if effect + 2 * error < MIN_EFFECT:
+        return "retired", f"an effect of {MIN_EFFECT:g} is ruled out"
+    bound = STAY if in_force else ENTER
+    if effect < MIN_EFFECT:
+        return "weakened", f"the effect is below {MIN_EFFECT:g}"
+    if effect > bound * error:
+        return "in-force", f"the claim is right by more than {bound:g} errors"
+    return "weakened", f"the claim is right by less than {bound:g} errors"
+
+
+def candidate_rules(
+    observations: Sequence[Observation],
+    feature_names: Iterable[str],
+    scope: Scope,
+    metric: Metric,
+    limit: int,
+    *,
+    born: int = 0,
+    author: str = "builtin:evolver",
+) -> list[Rule]:
+    """What the evaluations themselves suggest: at most ``limit`` claims, the surest first.
+
+    Simple predicates are screened by their measured effect, see
+    ``pelnas.screening``; with evaluations that are pure noise, one screening in
+    twenty at most yields anything. Deterministic, and indifferent to the order
+    of observations and names. ``claimed`` is the effect found.
+    """
+    found = screen(Evidence(observations), list(feature_names), metric, scope.niche, limit)
+    return [
+        propose(
+            _sentence(finding.predicate, finding.effect > 0, metric),
+            "helps" if finding.effect > 0 else "hurts",
+            metric,
+            finding.predicate,
+            scope,
+            claimed=abs(finding.effect),
+            born=born,
+            author=author,
+        )
+        for finding in found
+    ]
+
+
+def _sentence(predicate: Predicate, helps: bool, metric: Metric) -> str:
+    subject = " and ".join(map(_words, predicate.conditions))
+    better = {"accuracy": ("more", "less"), "latency": ("faster", "slower")}[metric][not helps]
+    outcome = f"{better} accurate" if metric == "accuracy" else better
+    return f"Cells with {subject} are {outcome} than others of their niche."
+
+
+def _words(condition: Condition) -> str:
+    feature, place, position = condition.feature.partition("@")
+    match condition.op, condition.value:
+        case "==", 0.0:
+            words = f"no {feature}"
+        case "==", 1.0 if place:
+            words = feature
+        case ">=", 1.0:
+            words = f"some {feature}"
+        case ">=", value:
+            words = f"at least {value:g} {feature}"
+        case "<", value:
+            words = f"fewer than {value:g} {feature}"
+        case _:
+            return str(condition)
+    return f"{words} at {position}" if place else words
+
+
+# -- using --------------------------------------------------------------------
+
+
+def bias(
+    rules: Iterable[Rule], features: Features, weights: Mapping[Metric, float] | None = None
+) -> float:
+    """How strongly the rules in force speak for an architecture; positive: build it.
+
+    The sum of the measured effects of the satisfied predicates, signed by what
+    satisfying them does, times the weight of the metric (1 for each if
+    ``None``). Rules of other niches are the caller's to leave out.
+    """
+    return sum(
+        rule.signed_effect * (1.0 if weights is None else weights.get(rule.metric, 0.0))
+        for rule in rules
+        if rule.status == "in-force" and rule.predicate.holds(features)
+    )
+
+
+def carry(rule: Rule, scope: Scope, *, same_niches: bool = True) -> Rule:
+    """The claim of an earlier run, to be tested anew under this run's device and dataset.
+
+    Its evidence does not count here; what was found is kept as ``origin`` and
+    its effect as the claim. It keeps its niche, or is widened to every niche
+    where this run cuts the space differently (``same_niches=False``).
+    SpaceError: a rule of another space, whose features mean nothing here.
+    """
+    if rule.scope.space != scope.space:
+        raise SpaceError(
+            f"rules of space {rule.scope.space} do not apply to {scope.space}:"
+            f" load rules of a run in {scope.space}"
+        )
+    found = rule.reason or "not measured"
+    told = f"{rule.status} for {rule.scope.device or 'any device'}, {rule.scope.dataset}: {found}"
+    return propose(
+        rule.text,
+        rule.polarity,
+        rule.metric,
+        rule.predicate,
+        replace(scope, niche=rule.scope.niche if same_niches else None),
+        claimed=rule.claimed if rule.measured is None else rule.measured,
+        author=rule.author,
+        origin=f"{told}; {rule.origin}" if rule.origin else told,
+    )
+
+
+def render(rule: Rule) -> str:
+    """One line with figures, for prompts and people; texts are JSON-quoted data in it.
+
+    ``[in-force, helps accuracy 0.31±0.05, slower 0.40, 34 for, 8 against]
+    "nor_conv_3x3 >= 2" - "Use at least two 3x3 convolutions."``
+    """
+    figures = [rule.status, f"{rule.polarity} {rule.metric}"]
+    if rule.measured is not None and rule.error is not None:
+        figures[1] += f" {rule.measured:.2f}±{rule.error:.2f}"
+    if rule.side_effect is not None:
+        better, worse = (
+            ("faster", "slower")
+            if rule.metric == "accuracy"
+            else ("more accurate", "less accurate")
+        )
+        figures.append(f"{better if rule.side_effect > 0 else worse} {abs(rule.side_effect):.2f}")
+    figures.append(f"{rule.support} for, {rule.contradictions} against")
+    said = json.dumps(_clean(str(rule.predicate)), ensure_ascii=False)
+    return f"[{', '.join(figures)}] {said} - {json.dumps(rule.text, ensure_ascii=False)}"
