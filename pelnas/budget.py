@@ -1,0 +1,177 @@
+"""What a run may spend and has spent: calls, tokens, minutes, evaluations.
+
+The meter decides before something is spent, not after: a call is reserved
+before it is made, so that designers who ask at the same moment share what is left.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Condition
+from typing import Protocol
+
+from pelnas.config import Budget
+from pelnas.errors import BudgetExhausted
+
+WARN_FROM = 0.8  # share of a budget from which a person is warned
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run has used over all its resumes.
+
+    ``calls`` and ``tokens``: of language models only; the built-in designer is free.
+    ``seconds``: wall time while running. ``evaluations``: candidates scored.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    evaluations: int = 0
+
+
+class Ledger(Protocol):
+    """Where spending is kept: the run's store."""
+
+    def spent(self) -> Spent:
+        """Everything spent so far, by this process and by earlier ones."""
+
+    def add_seconds(self, seconds: float) -> None:
+        """Add running time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One budget: what it is called, its limit and what is used of it."""
+
+    name: str
+    limit: float
+    used: float
+
+    def __str__(self) -> str:
+        return f"{self.used:.10g} of {self.limit:.10g} {self.name}"
+
+
+class Meter:
+    """Holds a run to its budget; safe to use from several threads.
+
+    ``ledger`` is read once for what earlier processes spent; calls and tokens
+    of this process are counted here, between ``before_call`` and ``after_call``.
+    ``clock``: seconds that never go back.
+    """
+
+    def __init__(
+        self, budget: Budget, ledger: Ledger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._budget = budget
+        self._ledger = ledger
+        self._clock = clock
+        self._ticked = clock()
+        self._turn = Condition()
+        before = ledger.spent()
+        self._calls = before.calls
+        self._tokens = before.tokens
+        self._in_flight = 0
+        self._largest = 0  # tokens of the largest call so far: what the next one may take
+
+    def before_call(self) -> None:
+        """Reserve one call; every reservation ends with ``after_call``, also when the call fails.
+
+        Never lets more calls through than the limit. Under a limit of tokens a
+        call waits while those in flight might, at the size of the largest call
+        so far, use up what is left: the limit is passed by one call at most.
+        BudgetExhausted: calls, tokens or minutes are spent.
+        """
+        with self._turn:
+            while True:
+                self._refuse_if_spent()
+                if self._fits():
+                    self._in_flight += 1
+                    return
+                self._turn.wait()
+
+    def after_call(self, tokens: int) -> None:
+        """Settle a reserved call. ``tokens``: in and out together, 0 where none was answered."""
+        with self._turn:
+            self._in_flight -= 1
+            self._calls += 1
+            self._tokens += tokens
+            self._largest = max(self._largest, tokens)
+            self._turn.notify_all()
+
+    def allow_evaluations(self, wanted: int) -> int:
+        """How many of ``wanted`` candidates may still be scored, counting what the store holds."""
+        limit = self._budget.evaluations
+        if limit is None:
+            return wanted
+        return max(0, min(wanted, limit - self._ledger.spent().evaluations))
+
+    def tick(self) -> None:
+        """Write the running time since the last tick into the ledger.
+
+        Called between steps and at the end, so that a killed run forgets one step's time at most.
+        """
+        with self._turn:
+            now = self._clock()
+            elapsed, self._ticked = now - self._ticked, now
+        self._ledger.add_seconds(elapsed)
+
+    def exhausted(self) -> str:
+        """Why the run must end, as a sentence; empty while every budget has something left."""
+        with self._turn:
+            spent = [line for line in self._lines() if line.used >= line.limit]
+        return _sentence(spent)
+
+    def warnings(self) -> list[str]:
+        """A sentence for every budget of which at least 80 % but not all is used."""
+        with self._turn:
+            lines = list(self._lines())
+        return [
+            f"{line} used ({line.used / line.limit:.0%})"
+            for line in lines
+            if WARN_FROM * line.limit <= line.used < line.limit
+        ]
+
+    def minutes_left(self) -> float | None:
+        """Minutes until the limit of time, at least 0; ``None`` without a limit."""
+        if self._budget.minutes is None:
+            return None
+        return max(0.0, self._budget.minutes - self._minutes())
+
+    def _lines(self) -> Iterator[_Line]:
+        budget = self._budget
+        used: dict[str, Callable[[], float]] = {
+            "calls": lambda: self._calls + self._in_flight,
+            "tokens": lambda: self._tokens,
+            "minutes": self._minutes,
+            "evaluations": lambda: self._ledger.spent().evaluations,
+        }
+        for name, count in used.items():
+            limit = getattr(budget, name)
+            if limit is not None:
+                yield _Line(name, limit, count())
+
+    def _refuse_if_spent(self) -> None:
+        spent = [
+            line for line in self._lines() if line.name != "evaluations" and line.used >= line.limit
+        ]
+        if spent:
+            raise BudgetExhausted(_sentence(spent))
+
+    def _fits(self) -> bool:
+        limit = self._budget.tokens
+        if limit is None or self._in_flight == 0:
+            return True
+        expected = (self._in_flight + 1) * self._largest
+        return self._largest > 0 and self._tokens + expected <= limit
+
+    def _minutes(self) -> float:
+        return (self._ledger.spent().seconds + self._clock() - self._ticked) / 60
+
+
+def _sentence(spent: list[_Line]) -> str:
+    if not spent:
+        return ""
+    what = " and ".join(map(str, spent))
+    names = " and ".join(line.name for line in spent)
+    return f"the budget of {names} is spent ({what}): give a larger one to go on"

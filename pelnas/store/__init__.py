@@ -1,0 +1,18 @@
+"""The run store: one folder a run, one SQLite file in it, atomic writes, one writer at a time."""
+
+from pelnas.budget import Spent
+from pelnas.store.folder import write_atomically
+from pelnas.store.records import Event, PlanEntry, RunSummary
+from pelnas.store.run import RunStore
+from pelnas.store.runs import find_run, list_runs
+
+__all__ = [
+    "Event",
+    "PlanEntry",
+    "RunStore",
+    "RunSummary",
+    "Spent",
+    "find_run",
+    "list_runs",
+    "write_atomically",
+]

@@ -1,0 +1,139 @@
+"""One SQLite file behind one connection and one lock: the only place that speaks to sqlite3."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from pelnas.errors import RunError, StoreError
+from pelnas.store.migrations import APPLICATION_ID, MIGRATIONS
+
+Row = sqlite3.Row
+BUSY_SECONDS = 30.0  # how long a write waits for another program that has the file open
+
+
+class Database:
+    """A run's tables, for several threads of one process.
+
+    Write-ahead logging: readers never wait for the writer, and what was
+    committed survives the death of the process (not a power cut).
+    RunError: the file is not a run's. StoreError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.path = path
+        self._lock = RLock()
+        self._connection = _connect(path, read_only)
+        try:
+            self._prepare(read_only)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """The number of the last migration that this file has seen."""
+        return int(self.rows("PRAGMA user_version")[0][0])
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Everything a query finds."""
+        with self._lock, self._errors():
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of the block or nothing; committed when the block has ended."""
+        with self._lock, self._errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{self.path} cannot be written or read ({error}): free disk space or correct its"
+                f" permissions; what was stored before is kept"
+            ) from error
+        except sqlite3.ProgrammingError as error:
+            raise StoreError(f"{self.path} is closed ({error}): open the run again") from error
+        except sqlite3.DatabaseError as error:
+            raise RunError(
+                f"expected a pelnas run in {self.path}, found another or a damaged file ({error}):"
+                f" name a run's folder"
+            ) from error
+
+    def _prepare(self, read_only: bool) -> None:
+        self._check_ours()
+        if read_only:
+            return
+        with self._lock, self._errors():
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        for number in range(self.version + 1, len(MIGRATIONS) + 1):
+            self._migrate(number)
+
+    def _check_ours(self) -> None:
+        mark = self.rows("PRAGMA application_id")[0][0]
+        tables = self.rows("SELECT count(*) FROM sqlite_master")[0][0]
+        if tables and mark != APPLICATION_ID:
+            raise RunError(
+                f"expected a pelnas run in {self.path}, found another program's database:"
+                f" name a run's folder"
+            )
+        if self.version > len(MIGRATIONS):
+            raise RunError(
+                f"{self.path} was written by a newer pelnas (format {self.version}, this one reads up"
+                f" to {len(MIGRATIONS)}): upgrade pelnas"
+            )
+
+    def _migrate(self, number: int) -> None:
+        """One step and its number in one transaction: a kill leaves the old version or the new one."""
+        with self.transaction() as connection:
+            for statement in filter(str.strip, MIGRATIONS[number - 1].split(";\n")):
+                connection.execute(statement)
+            if number == 1:
+                connection.execute("INSERT INTO run (only, started) VALUES (1, ?)", (time.time(),))
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    address = path.resolve().as_uri()
+    if read_only:
+        address += "?mode=ro" if _writable(path) else "?mode=ro&immutable=1"
+    try:
+        connection = sqlite3.connect(
+            address,
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,  # transactions are explicit
+            check_same_thread=False,  # our own lock guards the connection
+        )
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"{path} cannot be opened ({error}): correct the path or its permissions"
+        ) from error
+    connection.row_factory = Row
+    return connection
+
+
+def _writable(path: Path) -> bool:
+    """Whether SQLite can keep its shared index beside the file, as reading a live log needs."""
+    return os.access(path.parent, os.W_OK)

@@ -1,0 +1,135 @@
+"""Designs and refusals of a round, and the plan that asked for them."""
+
+import json
+from collections.abc import Sequence
+
+from pelnas.architecture import Candidate, Design, Refusal, candidate_id
+from pelnas.store.database import Database, Row
+from pelnas.store.records import PlanEntry
+
+SELECT = "SELECT designs.* FROM designs"
+ORDER = " ORDER BY designs.round, designs.niche, designs.slot"
+
+
+class Designs:
+    """What was planned, proposed, accepted and refused."""
+
+    _database: Database
+
+    def replace_plan(self, round_: int, entries: Sequence[PlanEntry]) -> None:
+        """Store the plan of a round in place of an earlier one."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM plans WHERE round = ?", (round_,))
+            connection.executemany(
+                "INSERT INTO plans (round, position, niche, count, focus, author)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (round_, position, entry.niche, entry.count, entry.focus, entry.author)
+                    for position, entry in enumerate(entries)
+                ],
+            )
+
+    def plans(self, round_: int | None = None) -> list[tuple[int, PlanEntry]]:
+        """(round, entry) of one round or of all, in the order they were planned."""
+        found = self._database.rows(
+            "SELECT * FROM plans WHERE ?1 IS NULL OR round = ?1 ORDER BY round, position",
+            (round_,),
+        )
+        return [
+            (row["round"], PlanEntry(row["niche"], row["count"], row["focus"], row["author"]))
+            for row in found
+        ]
+
+    def replace_designs(
+        self, round_: int, niche: int, designs: Sequence[Design], refusals: Sequence[Refusal]
+    ) -> list[str]:
+        """Store what a designer did for a niche in place of what an interrupted attempt stored.
+
+        Evaluations of slots that hold the same architecture as before are kept;
+        those of other architectures are dropped with them.
+        Returns the candidates' ids in the order of ``designs``.
+        """
+        ids = [candidate_id(round_, niche, slot) for slot in range(len(designs))]
+        with self._database.transaction() as connection:
+            before = connection.execute(
+                "SELECT id, architecture FROM designs WHERE round = ? AND niche = ?",
+                (round_, niche),
+            ).fetchall()
+            now = {id_: design.architecture for id_, design in zip(ids, designs, strict=True)}
+            stale = [(id_,) for id_, text in before if now.get(id_) != text]
+            connection.executemany("DELETE FROM predictions WHERE candidate = ?", stale)
+            connection.executemany("DELETE FROM costs WHERE candidate = ?", stale)
+            for table in ("designs", "refusals"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE round = ? AND niche = ?",  # noqa: S608 - our names
+                    (round_, niche),
+                )
+            connection.executemany(
+                "INSERT INTO designs (id, round, niche, slot, architecture, author, method, call,"
+                " rationale, parents, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (id_, round_, niche, slot, *_design_values(design))
+                    for slot, (id_, design) in enumerate(zip(ids, designs, strict=True))
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO refusals (round, niche, position, architecture, author, kind, reason,"
+                " call) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (round_, niche, place, r.architecture, r.author, r.kind, r.reason, r.call)
+                    for place, r in enumerate(refusals)
+                ],
+            )
+        return ids
+
+    def candidates(self, round_: int | None = None, niche: int | None = None) -> list[Candidate]:
+        """Accepted designs of a round, of a niche, or all; ordered by round, niche, slot."""
+        found = self._database.rows(
+            SELECT + " WHERE (?1 IS NULL OR round = ?1) AND (?2 IS NULL OR niche = ?2)" + ORDER,
+            (round_, niche),
+        )
+        return [candidate_of(row) for row in found]
+
+    def refusals(self, round_: int | None = None) -> list[tuple[int, int, Refusal]]:
+        """(round, niche, refusal) of a round or of all, in the order they were proposed."""
+        found = self._database.rows(
+            "SELECT * FROM refusals WHERE ?1 IS NULL OR round = ?1 ORDER BY round, niche, position",
+            (round_,),
+        )
+        return [(row["round"], row["niche"], _refusal_of(row)) for row in found]
+
+
+def candidate_of(row: Row) -> Candidate:
+    """The candidate of a row of ``designs``."""
+    design = Design(
+        architecture=row["architecture"],
+        author=row["author"],
+        method=row["method"],
+        parents=tuple(json.loads(row["parents"])),
+        rationale=row["rationale"],
+        rules=tuple(json.loads(row["rules"])),
+        call=row["call"],
+    )
+    return Candidate(row["id"], row["round"], row["niche"], row["slot"], design)
+
+
+def _design_values(design: Design) -> tuple[str | None, ...]:
+    return (
+        design.architecture,
+        design.author,
+        design.method,
+        design.call,
+        design.rationale,
+        json.dumps(design.parents),
+        json.dumps(design.rules),
+    )
+
+
+def _refusal_of(row: Row) -> Refusal:
+    return Refusal(
+        architecture=row["architecture"],
+        author=row["author"],
+        kind=row["kind"],
+        reason=row["reason"],
+        call=row["call"],
+    )

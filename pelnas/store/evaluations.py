@@ -1,0 +1,101 @@
+"""Predictions and costs, recorded one candidate at a time as they arrive, each once."""
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pelnas.architecture import Candidate, Cost, Evaluation, Prediction
+from pelnas.errors import StoreError
+from pelnas.store.database import Database, Row
+from pelnas.store.designs import ORDER, SELECT, candidate_of
+
+_COMPLETE = (
+    "SELECT designs.*, score, uncertainty, parameters, flops, proxies, latency_ms, spread_ms,"
+    " energy_mj FROM designs JOIN predictions ON predictions.candidate = designs.id"
+    " JOIN costs ON costs.candidate = designs.id WHERE ?1 IS NULL OR designs.round <= ?1"
+)
+
+
+class Evaluations:
+    """What is known of each candidate. The first record stays; a second one is only counted."""
+
+    _database: Database
+
+    def record_prediction(
+        self, candidate_id: str, prediction: Prediction, parameters: int, flops: float
+    ) -> None:
+        """Store a candidate's accuracy part, unless it has one: see ``ignored``.
+
+        ValueError: a score that is NaN, which no front could place.
+        StoreError: there is no such candidate.
+        """
+        if math.isnan(prediction.score):
+            raise ValueError(f"the score of {candidate_id} is NaN: a predictor gives a number")
+        self._insert_once(
+            "INSERT OR IGNORE INTO predictions"
+            " (candidate, score, uncertainty, parameters, flops, proxies)"
+            " SELECT id, ?2, ?3, ?4, ?5, ?6 FROM designs WHERE id = ?1",
+            (
+                candidate_id,
+                prediction.score,
+                prediction.uncertainty,
+                parameters,
+                flops,
+                json.dumps(dict(prediction.proxies)),
+            ),
+        )
+
+    def record_cost(self, candidate_id: str, cost: Cost) -> None:
+        """Store a candidate's cost part, unless it has one: see ``ignored``.
+
+        StoreError: there is no such candidate.
+        """
+        self._insert_once(
+            "INSERT OR IGNORE INTO costs (candidate, latency_ms, spread_ms, energy_mj)"
+            " SELECT id, ?2, ?3, ?4 FROM designs WHERE id = ?1",
+            (candidate_id, cost.latency_ms, cost.spread_ms, cost.energy_mj),
+        )
+
+    def ignored(self) -> int:
+        """How often something already recorded was recorded again: 0 when nothing is scored twice."""
+        return int(self._database.rows("SELECT ignored FROM run")[0][0])
+
+    def without_prediction(self, round_: int) -> list[Candidate]:
+        """Candidates of a round whose accuracy is not recorded yet."""
+        return self._without("predictions", round_)
+
+    def without_cost(self, round_: int) -> list[Candidate]:
+        """Candidates of a round whose cost is not recorded yet."""
+        return self._without("costs", round_)
+
+    def evaluations(self, through_round: int | None = None) -> list[Evaluation]:
+        """Candidates with both parts, up to a round or all; ordered by round, niche, slot."""
+        found = self._database.rows(_COMPLETE + ORDER, (through_round,))
+        return [_evaluation_of(row) for row in found]
+
+    def _without(self, table: str, round_: int) -> list[Candidate]:
+        missing = f" WHERE round = ? AND id NOT IN (SELECT candidate FROM {table})"  # noqa: S608
+        found = self._database.rows(SELECT + missing + ORDER, (round_,))
+        return [candidate_of(row) for row in found]
+
+    def _insert_once(self, sql: str, values: Sequence[Any]) -> None:
+        with self._database.transaction() as connection:
+            if connection.execute(sql, values).rowcount:
+                return
+            known = connection.execute("SELECT 1 FROM designs WHERE id = ?", values[:1]).fetchone()
+            if known is None:
+                raise StoreError(
+                    f"there is no candidate {values[0]!r} in this run: store its design first"
+                )
+            connection.execute("UPDATE run SET ignored = ignored + 1")
+
+
+def _evaluation_of(row: Row) -> Evaluation:
+    return Evaluation(
+        candidate=candidate_of(row),
+        prediction=Prediction(row["score"], row["uncertainty"], json.loads(row["proxies"])),
+        cost=Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"]),
+        parameters=row["parameters"],
+        flops=row["flops"],
+    )

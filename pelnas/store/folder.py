@@ -1,0 +1,105 @@
+"""A run's folder on disk: its name, its lock, and files that appear whole or not at all."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pelnas.errors import RunError, StoreError
+
+CONFIG = "run.json"
+DATABASE = "run.sqlite"
+LOCK = ".lock"
+PATIENCE = 0.5  # seconds: longer than a look at the lock by a list of runs takes
+LONGEST_NAME = 60
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a file by ``content`` in one step: readers see the old file or the new one.
+
+    StoreError: the folder cannot be written; the old file is kept.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)  # mkstemp makes private files; a report is to be shared
+        os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """The sentence for a path that cannot be written."""
+    return StoreError(
+        f"{path} cannot be written ({error.strerror or error}): free disk space or correct its"
+        f" permissions; what was stored before is kept"
+    )
+
+
+def new_folder(output: Path, stamp: str, name: str) -> Path:
+    """Make ``output/stamp-name``, with ``-2``, ``-3``, ... where it is taken.
+
+    Characters of the name that do not belong in a file name become ``-``, so
+    that a run cannot leave its output folder. StoreError: cannot be made.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:LONGEST_NAME] or "search"
+    number = 1
+    while True:
+        folder = output / (f"{stamp}-{plain}" + (f"-{number}" if number > 1 else ""))
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError as error:
+            if not output.is_dir():
+                raise cannot_write(output, error) from error
+            number += 1
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        else:
+            return folder
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run was begun here."""
+    return (folder / CONFIG).is_file() and (folder / DATABASE).is_file()
+
+
+def lock(folder: Path) -> FileLock:
+    """Take the folder for this process; the system lets it go when the process dies.
+
+    RunError: another process, or another part of this one, has it.
+    """
+    guard = FileLock(folder / LOCK, timeout=PATIENCE, thread_local=False)
+    try:
+        guard.acquire()
+    except Timeout:
+        raise RunError(
+            f"the run in {folder} is in use by another process: wait for it, or end it first"
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder / LOCK, error) from error
+    return guard
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process on this machine holds the run now."""
+    if not (folder / LOCK).is_file():
+        return False
+    guard = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        with guard:
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False  # a folder we cannot write into is not one we run in

@@ -1,0 +1,94 @@
+"""The run itself: its niches, its events, its running time, its end."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+
+from pelnas.budget import Spent
+from pelnas.store.database import Database
+from pelnas.store.records import Event
+
+_SPENT = """
+SELECT
+    (SELECT coalesce(sum(1 + earlier_calls), 0) FROM calls WHERE model NOT LIKE 'builtin:%'),
+    (SELECT coalesce(sum(tokens_in + tokens_out + earlier_tokens), 0) FROM calls
+     WHERE model NOT LIKE 'builtin:%'),
+    (SELECT seconds FROM run),
+    (SELECT count(*) FROM predictions JOIN costs USING (candidate))
+"""
+
+
+class Journal:
+    """What happened, when, and how it ended."""
+
+    _database: Database
+    _subscribers: list[Callable[[Event], None]]
+
+    def set_niches(self, labels: Sequence[str]) -> None:
+        """Store what the niches are called, from niche 0 on."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM niches")
+            connection.executemany("INSERT INTO niches VALUES (?, ?)", list(enumerate(labels)))
+
+    def niches(self) -> list[str]:
+        """What the niches are called; empty before they are set."""
+        found = self._database.rows("SELECT label FROM niches ORDER BY niche")
+        return [row["label"] for row in found]
+
+    def event(self, kind: str, **data: object) -> None:
+        """Append an event (``data``: what JSON can hold), then tell the subscribers, in this thread."""
+        now = time.time()
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO events (time, kind, data) VALUES (?, ?, ?)",
+                (now, kind, json.dumps(data)),
+            )
+            seq = int(cursor.lastrowid or 0)
+        for callback in tuple(self._subscribers):
+            callback(Event(seq, now, kind, data))
+
+    def events(self, after: int = 0) -> list[Event]:
+        """Events whose ``seq`` is above ``after``, oldest first."""
+        found = self._database.rows("SELECT * FROM events WHERE seq > ? ORDER BY seq", (after,))
+        return [
+            Event(row["seq"], row["time"], row["kind"], json.loads(row["data"])) for row in found
+        ]
+
+    def subscribe(self, callback: Callable[[Event], None]) -> None:
+        """Call ``callback`` with every event of this process from now on, in the thread it happens in.
+
+        Events of two threads may arrive out of order; ``seq`` tells. What the callback raises goes
+        to whoever reported the event.
+        """
+        self._subscribers.append(callback)
+
+    def add_seconds(self, seconds: float) -> None:
+        """Add running time; kept over all resumes."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE run SET seconds = seconds + ?", (seconds,))
+
+    def spent(self) -> Spent:
+        """What the run has used over all its resumes; calls of the built-in designer are free."""
+        calls, tokens, seconds, evaluations = self._database.rows(_SPENT)[0]
+        return Spent(calls, tokens, seconds, evaluations)
+
+    def finish(self, reason: str) -> None:
+        """Mark the run as finished; the last reason stays."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE run SET finished = ?, reason = ?", (time.time(), reason))
+
+    @property
+    def started(self) -> float:
+        """When the run was created, in seconds since 1970."""
+        return float(self._database.rows("SELECT started FROM run")[0][0])
+
+    @property
+    def status(self) -> str:
+        """``running`` until ``finish``, then ``finished``; it does not tell whether a process is alive."""
+        finished = self._database.rows("SELECT finished FROM run")[0][0]
+        return "running" if finished is None else "finished"
+
+    @property
+    def reason(self) -> str:
+        """Why the run finished; empty until then."""
+        return str(self._database.rows("SELECT reason FROM run")[0][0])

@@ -1,0 +1,117 @@
+"""The tables of a run, as numbered steps: step n brings a database from version n - 1 to n.
+
+A step that was released is never changed; a new need is a new step. What is
+asked for has a column (round, niche, score, latency); the rest is JSON.
+"""
+
+APPLICATION_ID = 0x50454C4E  # "PELN": marks the file as ours
+
+_FIRST = """
+CREATE TABLE run (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    started REAL NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    ignored INTEGER NOT NULL DEFAULT 0,
+    finished REAL,
+    reason TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE niches (
+    niche INTEGER PRIMARY KEY,
+    label TEXT NOT NULL
+);
+CREATE TABLE plans (
+    round INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    niche INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    focus TEXT NOT NULL,
+    author TEXT NOT NULL,
+    PRIMARY KEY (round, position)
+);
+CREATE TABLE designs (
+    id TEXT PRIMARY KEY,
+    round INTEGER NOT NULL,
+    niche INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    architecture TEXT NOT NULL,
+    author TEXT NOT NULL,
+    method TEXT NOT NULL,
+    call TEXT,
+    rationale TEXT NOT NULL,
+    parents TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    UNIQUE (round, niche, slot)
+);
+CREATE TABLE refusals (
+    round INTEGER NOT NULL,
+    niche INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    architecture TEXT NOT NULL,
+    author TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    call TEXT,
+    PRIMARY KEY (round, niche, position)
+);
+CREATE TABLE predictions (
+    candidate TEXT PRIMARY KEY,
+    score REAL NOT NULL,
+    uncertainty REAL NOT NULL,
+    parameters INTEGER NOT NULL,
+    flops REAL NOT NULL,
+    proxies TEXT NOT NULL
+);
+CREATE TABLE costs (
+    candidate TEXT PRIMARY KEY,
+    latency_ms REAL,
+    spread_ms REAL NOT NULL,
+    energy_mj REAL
+);
+CREATE TABLE calls (
+    id TEXT PRIMARY KEY,
+    round INTEGER NOT NULL,
+    agent TEXT NOT NULL,
+    niche INTEGER,
+    attempt INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    answered_by TEXT NOT NULL,
+    messages TEXT NOT NULL,
+    schema TEXT NOT NULL,
+    request TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL,
+    tokens_out INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    earlier_calls INTEGER NOT NULL DEFAULT 0,
+    earlier_tokens INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE proposals (
+    round INTEGER NOT NULL,
+    niche INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    call TEXT,
+    rule TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (round, niche, author, position)
+);
+CREATE TABLE rules (
+    round INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (round, position)
+);
+CREATE INDEX rules_by_id ON rules (id, round);
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    time REAL NOT NULL,
+    kind TEXT NOT NULL,
+    data TEXT NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

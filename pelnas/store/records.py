@@ -1,0 +1,48 @@
+"""The values that only the store hands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """What the planner asks of one niche in one round.
+
+    ``count``: designs asked for; ``focus``: what to look for, in words;
+    ``author``: the model that planned it, ``provider:model``.
+    """
+
+    niche: int
+    count: int
+    focus: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. ``seq`` counts from 1 within a run; ``time``: seconds since 1970."""
+
+    seq: int
+    time: float
+    kind: str
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in a list of runs.
+
+    ``started``: seconds since 1970. ``status``: ``running`` (a process works on
+    it now), ``stopped`` (unfinished, can be resumed), ``finished`` or
+    ``unreadable``; ``reason`` says why it finished or cannot be read.
+    """
+
+    name: str
+    folder: Path
+    started: float
+    status: str
+    reason: str
+    rounds: int
+    candidates: int
+    models: tuple[str, ...]

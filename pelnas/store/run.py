@@ -1,0 +1,126 @@
+"""One run = one folder with one SQLite file."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from pelnas.config import SearchConfig
+from pelnas.errors import RunError
+from pelnas.store import folder as places
+from pelnas.store.calls import Calls
+from pelnas.store.database import Database
+from pelnas.store.designs import Designs
+from pelnas.store.evaluations import Evaluations
+from pelnas.store.journal import Journal
+from pelnas.store.migrations import MIGRATIONS
+from pelnas.store.records import Event
+from pelnas.store.rules import Rules
+
+
+class RunStore(Designs, Evaluations, Calls, Rules, Journal):
+    """Everything a run knows, safe to use from several threads of one process.
+
+    Each writing method is one transaction that is on disk when it returns: a
+    process killed at any moment loses nothing that it was told is stored.
+    StoreError, from any of them: the folder cannot be written (disk full,
+    read-only, opened by ``read``); what was stored before is kept.
+
+    Made by ``create``, ``open`` or ``read``; a context manager that closes itself.
+    The lock belongs to the process and to what it forks: start workers by spawn.
+    """
+
+    def __init__(
+        self, folder: Path, config: SearchConfig, database: Database, guard: FileLock | None
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self._database = database
+        self._guard = guard
+        self._subscribers: list[Callable[[Event], None]] = []
+
+    @classmethod
+    def create(cls, config: SearchConfig, stamp: str | None = None) -> Self:
+        """Begin a run in ``config.output/<stamp>-<name>`` and hold it.
+
+        ``stamp`` defaults to the local time; a taken folder name gets a number.
+        StoreError: the folder cannot be made.
+        """
+        stamp = stamp or datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder = places.new_folder(config.output, stamp, config.name)
+        guard = places.lock(folder)
+        try:
+            text = config.model_dump_json(indent=2) + "\n"
+            places.write_atomically(folder / places.CONFIG, text)
+            return cls(folder, config, Database(folder / places.DATABASE), guard)
+        except BaseException:
+            guard.release()
+            raise
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Hold an existing run, to go on with it.
+
+        RunError: no run there, in use by another process, or from a newer pelnas.
+        """
+        config = _read_config(folder)
+        guard = places.lock(folder)
+        try:
+            return cls(folder, config, Database(folder / places.DATABASE), guard)
+        except BaseException:
+            guard.release()
+            raise
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Look at a run without holding it, also while a search writes to it.
+
+        RunError: no run there, or from a newer pelnas.
+        """
+        config = _read_config(folder)
+        database = Database(folder / places.DATABASE, read_only=True)
+        if database.version < len(MIGRATIONS):  # begun by an older pelnas, or killed as it began
+            database.close()
+            cls.open(folder).close()
+            database = Database(folder / places.DATABASE, read_only=True)
+        return cls(folder, config, database, None)
+
+    @property
+    def name(self) -> str:
+        """The name of the folder, by which ``find_run`` finds it."""
+        return self.folder.resolve().name
+
+    def close(self) -> None:
+        """Close the file and let the run go; a second call does nothing."""
+        self._database.close()
+        if self._guard is not None:
+            self._guard.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _read_config(folder: Path) -> SearchConfig:
+    if not places.is_run(folder):
+        raise RunError(f"there is no run in {folder}: name the folder of one, see `pelnas runs`")
+    try:
+        text = (folder / places.CONFIG).read_text(encoding="utf-8")
+        return SearchConfig.model_validate_json(text)
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        problem = str(error).splitlines()[0]
+        raise RunError(
+            f"expected the settings of a run in {folder / places.CONFIG}, found {problem}:"
+            f" restore the file, or read the run with the pelnas that wrote it"
+        ) from None

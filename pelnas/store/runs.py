@@ -1,0 +1,81 @@
+"""All runs of an output folder: the list, and the one that is meant."""
+
+import difflib
+from pathlib import Path
+
+from pelnas.config import ROLES, SearchConfig
+from pelnas.errors import InputError, RunError
+from pelnas.store.folder import in_use, is_run
+from pelnas.store.records import RunSummary
+from pelnas.store.run import RunStore
+
+SHOWN = 5  # names offered where one was not understood
+
+
+def list_runs(output: Path) -> list[RunSummary]:
+    """Every run in a folder, newest first; a run that cannot be read is listed as such."""
+    summaries = [_summary(folder) for folder in _folders(output)]
+    return sorted(summaries, key=lambda run: (run.started, run.name), reverse=True)
+
+
+def find_run(output: Path, name: str) -> Path:
+    """The folder of the run that ``name`` means.
+
+    A path, the full name, its only match by beginning or end, or ``last`` for
+    the newest. RunError: none or several, with the names that come close.
+    """
+    if name and is_run(Path(name)):
+        return Path(name)
+    folders = {folder.name: folder for folder in _folders(output)}
+    if name in folders:
+        return folders[name]
+    if name == "last" and folders:
+        return list_runs(output)[0].folder
+    matches = [n for n in folders if name and (n.startswith(name) or n.endswith(name))]
+    if len(matches) == 1:
+        return folders[matches[0]]
+    raise RunError(_unclear(output, name, matches, list(folders)))
+
+
+def _unclear(output: Path, name: str, matches: list[str], known: list[str]) -> str:
+    if not known:
+        return f"there is no run in {output}: start one with `pelnas search`, or give --output"
+    if matches:
+        return f"{name!r} may mean {', '.join(matches[:SHOWN])}: give more of the name"
+    close = difflib.get_close_matches(name, known, n=SHOWN, cutoff=0.4) or known[-SHOWN:]
+    return f"there is no run {name!r} in {output}: use one of {', '.join(close)}, or last"
+
+
+def _folders(output: Path) -> list[Path]:
+    if not output.is_dir():
+        return []
+    return sorted(folder for folder in output.iterdir() if is_run(folder))
+
+
+def _summary(folder: Path) -> RunSummary:
+    try:
+        with RunStore.read(folder) as run:
+            candidates = run.candidates()
+            return RunSummary(
+                name=run.name,
+                folder=folder,
+                started=run.started,
+                status=_status(run),
+                reason=run.reason,
+                rounds=len({candidate.round for candidate in candidates}),
+                candidates=len(candidates),
+                models=_models(run.config),
+            )
+    except InputError as error:
+        begun = (folder / "run.json").stat().st_mtime
+        return RunSummary(folder.name, folder, begun, "unreadable", str(error), 0, 0, ())
+
+
+def _status(run: RunStore) -> str:
+    if run.status == "finished":
+        return "finished"
+    return "running" if in_use(run.folder) else "stopped"
+
+
+def _models(config: SearchConfig) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(config.model_of(role) for role in ROLES))
