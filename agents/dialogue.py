@@ -1,0 +1,171 @@
+"""One structured exchange with a model: validated, sent back once, recorded, repeatable."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from pelnas.agents.models import LanguageModel, Reply
+from pelnas.agents.reading import read_answer, schema_text
+from pelnas.call import CallRecord, Message, call_id, request_hash
+from pelnas.errors import AnswerError, ModelCallError
+
+ANSWER_LIMIT = 100_000  # characters of an answer that are read and recorded
+SHOWN_BACK = 4_000  # characters of a broken answer that the model sees again
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Ledger(Protocol):
+    """Where calls are recorded; used from several threads."""
+
+    def recall(self, call_id: str, request: str) -> CallRecord | None:
+        """The call of this id if it asked exactly this (``request_hash``), else ``None``."""
+
+    def record_call(self, call: CallRecord) -> None:
+        """Store a call; it replaces one of the same id (which had failed)."""
+
+
+class Meter(Protocol):
+    """What calls may spend; used from several threads."""
+
+    def before_call(self) -> None:
+        """Called before each request. BudgetExhausted: nothing may be sent any more."""
+
+    def after_call(self, tokens: int) -> None:
+        """Called after each request that was sent; a failed one has cost 0 tokens."""
+
+
+class Dialogue:
+    """The questions of one agent in one round, in one niche or in none.
+
+    Each request has an id that is fixed before it is sent (``call_id``, counting
+    attempts from 0). A request that the ledger already holds is not sent again:
+    its recorded answer and outcome are used, so that a node that runs again after
+    a kill repeats itself exactly and for nothing. A failed call is sent again.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        ledger: Ledger,
+        meter: Meter,
+        *,
+        agent: str,
+        round: int,  # noqa: A002 - the word of the method, as in CallRecord
+        niche: int | None,
+    ) -> None:
+        self._model = model
+        self._ledger = ledger
+        self._meter = meter
+        self._agent = agent
+        self._round = round
+        self._niche = niche
+        self._attempt = 0
+
+    def ask(
+        self,
+        system: str,
+        user: str,
+        schema: type[T],
+        check: Callable[[T], str] | None = None,
+    ) -> tuple[T, str]:
+        """A valid answer and the id of the call that gave it.
+
+        ``check`` says in a sentence what is wrong with an answer of the right form,
+        or returns "". A broken answer goes back once with exactly what was wrong.
+        AnswerError: the second answer was broken too. ModelCallError: the provider
+        failed. BudgetExhausted: the meter allows no call.
+        """
+        messages = [Message("system", system), Message("user", user)]
+        call, answer = self._exchange(messages, schema, check)
+        if answer is None:
+            messages += _send_back(call, schema)
+            call, answer = self._exchange(messages, schema, check)
+        if answer is None:
+            raise AnswerError(
+                f"{self._model.name} as {self._agent} broke the form {schema.__name__} twice"
+                f" ({call.id}): {call.problem}"
+            )
+        return answer, call.id
+
+    def _exchange(
+        self, messages: Sequence[Message], schema: type[T], check: Callable[[T], str] | None
+    ) -> tuple[CallRecord, T | None]:
+        """One recorded request; the answer is ``None`` where the record is not ok."""
+        blank = self._blank(messages, schema)
+        known = self._ledger.recall(blank.id, blank.request)
+        if known is not None and known.outcome != "failed":
+            return _replayed(known, schema)
+        reply = self._send(blank, messages, schema)
+        text = reply.text[:ANSWER_LIMIT]
+        answer, problem = read_answer(text, schema)
+        if answer is not None and check is not None:
+            problem = check(answer)
+        call = replace(
+            blank,
+            answered_by=reply.model,
+            answer=text,
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            seconds=reply.seconds,
+            outcome="invalid" if problem else "ok",
+            problem=problem,
+        )
+        self._ledger.record_call(call)
+        self._meter.after_call(call.tokens)
+        return call, None if problem else answer
+
+    def _send(
+        self, blank: CallRecord, messages: Sequence[Message], schema: type[BaseModel]
+    ) -> Reply:
+        self._meter.before_call()
+        try:
+            return self._model.ask(messages, schema)
+        except ModelCallError as error:
+            self._ledger.record_call(replace(blank, problem=str(error)))
+            self._meter.after_call(0)
+            raise
+
+    def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:
+        """The record of a call that has no answer yet."""
+        attempt, self._attempt = self._attempt, self._attempt + 1
+        return CallRecord(
+            id=call_id(self._round, self._agent, self._niche, attempt),
+            round=self._round,
+            agent=self._agent,
+            niche=self._niche,
+            attempt=attempt,
+            model=self._model.name,
+            answered_by="",
+            messages=tuple(messages),
+            schema=schema.__name__,
+            request=request_hash(self._model.name, messages, schema.model_json_schema()),
+            answer="",
+            tokens_in=0,
+            tokens_out=0,
+            seconds=0.0,
+            outcome="failed",
+        )
+
+
+def _replayed(call: CallRecord, schema: type[T]) -> tuple[CallRecord, T | None]:
+    """A recorded call as it went: its outcome stands, and ``check`` is not asked again.
+
+    What a check looks at (which designs are known) may have grown since.
+    """
+    if call.outcome != "ok":
+        return call, None
+    answer, problem = read_answer(call.answer, schema)
+    return (replace(call, problem=problem), None) if answer is None else (call, answer)
+
+
+def _send_back(call: CallRecord, schema: type[BaseModel]) -> list[Message]:
+    """The broken answer and what was wrong with it."""
+    shown = call.answer[:SHOWN_BACK] or "(nothing)"
+    request = (
+        f"Your answer cannot be used: {call.problem}. Answer again with one JSON object and"
+        f" nothing else. It must fit this JSON schema: {schema_text(schema)}"
+    )
+    return [Message("assistant", shown), Message("user", request)]

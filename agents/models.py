@@ -1,0 +1,95 @@
+"""What every language model offers here, and how a name becomes one.
+
+Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pelnas.call import Message
+from pelnas.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as the provider gave it.
+
+    ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
+    retries included. ``model``: the name under which the provider answered.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a failing provider is asked again.
+
+    ``timeout``: seconds that one request may stay silent; ``attempts``: requests for
+    one call; ``total``: seconds after which no further attempt begins;
+    ``first_wait``: seconds that the random backoff starts from, doubling each time.
+    """
+
+    timeout: float = 120.0
+    attempts: int = 5
+    total: float = 300.0
+    first_wait: float = 1.0
+
+
+class LanguageModel(ABC):
+    """A model that answers structured questions. May be asked from several threads."""
+
+    name: str  # ``provider:model``, as asked for
+
+    @abstractmethod
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        """One answer that should be JSON of ``schema``; it is not validated here.
+
+        ModelCallError: the provider failed after its retries, or refused the request;
+        the message never holds a key.
+        """
+
+    def close(self) -> None:
+        """Release what the model holds; a second call does nothing."""
+
+
+def connect(
+    name: str,
+    *,
+    base_url: str | None = None,
+    temperature: float | None = None,
+    patience: Patience | None = None,
+) -> LanguageModel:
+    """The language model of a ``provider:model`` name, ready to be asked.
+
+    ``local:PATH.gguf`` loads the file into this process; any other provider is one of
+    LangChain's. ``base_url`` is of an OpenAI-compatible server and is used by the
+    ``openai`` provider only. ``temperature`` is sent only when it is given.
+    ModelError: no such provider, a package, key or file is missing, or the file is no
+    model; it is raised here and not at the first call.
+    """
+    provider, _, model = name.partition(":")
+    if not provider or not model:
+        raise ModelError(
+            f"expected a model as provider:model, found {name!r}:"
+            " name one such as openai:gpt-5-mini, ollama:qwen3 or local:model.gguf"
+        )
+    if provider == "builtin":
+        raise ModelError(
+            f"{name} designs without a language model: it cannot be connected to, name a provider's"
+        )
+    if provider == "local":
+        from pelnas.agents.local import LocalModel
+
+        return LocalModel(Path(model).expanduser(), temperature=temperature)
+    from pelnas.agents.providers import connect_provider
+
+    return connect_provider(name, base_url, temperature, patience or Patience())
