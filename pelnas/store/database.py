@@ -73,6 +73,8 @@ class Database:
             ) from error
         except sqlite3.ProgrammingError as error:
             raise StoreError(f"{self.path} is closed ({error}): open the run again") from error
+        except sqlite3.IntegrityError:
+            raise  # a value of ours that the tables refuse: nothing a caller could correct
         except sqlite3.DatabaseError as error:
             raise RunError(
                 f"expected a pelnas run in {self.path}, found another or a damaged file ({error}):"
