@@ -18,7 +18,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from pelnas.errors import DataError, DatasetError, DeviceError
+from pelnas.architecture import Architecture
+from pelnas.errors import ArchitectureError, DataError, DatasetError, DeviceError
+from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"
 COST_EXAMPLE = "cifar10__mydevice_latency"
@@ -58,6 +60,37 @@ class Column:
                 f" found {len(by_text)} different ones in {len(texts)} rows: replace the file"
             )
         return by_text
+
+
+class Lookup:
+    """The values of a column by architecture, for a table that covers its whole space.
+
+    Looked up by text and never by isomorphism: cells that compute the same
+    function have latencies and training runs of their own.
+    DataError: a table of another space, or one that lacks architectures.
+    """
+
+    def __init__(self, column: Column, space: SearchSpace) -> None:
+        self._column, self._space = column, space
+        self._values = column.read()
+        try:
+            space.parse(next(iter(self._values), ""))
+        except ArchitectureError as error:
+            raise DataError(f"{column.file} is a table of another space: {error}") from None
+        if len(self._values) < space.size:
+            raise DataError(self._lacks(f"{len(self._values)} of {space.size}"))
+
+    def __getitem__(self, architecture: Architecture) -> float:
+        text = self._space.format(architecture)
+        if text not in self._values:
+            raise DataError(self._lacks(f"none for {text}"))
+        return self._values[text]
+
+    def _lacks(self, found: str) -> str:
+        return (
+            f"expected a row for every architecture of {self._space.name} in {self._column.file},"
+            f" found {found}: use a complete table"
+        )
 
 
 def devices(folder: Path) -> tuple[str, ...]:

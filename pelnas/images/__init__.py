@@ -1,0 +1,50 @@
+"""The images that networks are judged on: the user's own, or scikit-learn's digits."""
+
+from pathlib import Path
+
+from pelnas.errors import ImagesError
+from pelnas.images.base import Source
+from pelnas.images.imageset import ImageSet
+
+__all__ = ["ImageSet", "load_images"]
+
+SMALLEST = 8  # pixels a side
+
+
+def load_images(path: Path | None, resolution: int) -> ImageSet:
+    """The labelled images at a path, to be drawn at ``resolution`` squared and 3 channels.
+
+    ``path``: a folder of class folders, an ``.npz`` of plain arrays, a ``.parquet``
+    of encoded images, or ``None`` for the digits. Pixels are read when drawn.
+    ImagesError: what was expected there, what was found, what to do.
+    """
+    if resolution < SMALLEST:
+        raise ImagesError(
+            f"expected a resolution of at least {SMALLEST} pixels, found {resolution}: raise it"
+        )
+    return ImageSet.of(open_source(path), resolution)
+
+
+def open_source(path: Path | None) -> Source:
+    """The source at a path; ``None``: the digits. ImagesError: what was expected there."""
+    from pelnas.images.arrays import digits, npz
+    from pelnas.images.folder import FolderSource
+    from pelnas.images.parquet import ParquetSource
+
+    if path is None:
+        return digits()
+    try:
+        if path.is_dir():
+            return FolderSource(path)
+        if path.is_file() and path.suffix == ".npz":
+            return npz(path)
+        if path.is_file() and path.suffix == ".parquet":
+            return ParquetSource(path)
+    except OSError as error:
+        raise ImagesError(
+            f"expected readable images at {path}, found: {error}; check the path and its rights"
+        ) from None
+    raise ImagesError(
+        "expected images as a folder of class folders, an .npz or a .parquet file, found"
+        f" {'another kind of file' if path.exists() else 'nothing'} at {path}: correct the path"
+    )

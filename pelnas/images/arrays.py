@@ -1,0 +1,123 @@
+"""Images in arrays: scikit-learn's digits, or the user's ``.npz``."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.errors import ImagesError
+from pelnas.images.base import Labels, Pixels, Source, digest_of, encode, fit
+
+#: Names of arrays in a file: images and labels, then those held out for tests.
+ARRAYS = (
+    ("images", "labels", "test_images", "test_labels"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("x", "y", "x_test", "y_test"),
+)
+
+
+class ArraySource(Source):
+    """Images in memory: (n, h, w), (n, h, w, c) or (n, c, h, w) with c of 1 or 3, uint8 or float."""
+
+    def __init__(self, name: str, images: NDArray[Any], labels: Labels) -> None:
+        self.name, self.labels = name, labels
+        self._images = _channels_last(images, name)
+        if images.dtype != np.uint8:
+            self.dtype = np.float32
+            _check_floats(images, name)
+        if len(images) != len(labels.index):
+            raise ImagesError(
+                f"expected a label for each of {len(images)} images of {name},"
+                f" found {len(labels.index)}: correct the file"
+            )
+        self.digest = digest_of(images, labels.index, labels.names, labels.held_out)
+
+    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+        for index in indices:
+            yield _fit_array(self._images[index], side)
+
+
+def digits() -> Source:
+    """1,797 handwritten digits of 8x8 pixels (scikit-learn's ``load_digits``), 16 shades of grey."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    images = np.rint(data.images * (255 / 16)).astype(np.uint8)
+    return ArraySource("digits", images, encode(data.target, "digits"))
+
+
+def npz(path: Path) -> Source:
+    """The arrays of a ``.npz`` file. ImagesError: no such arrays, pickles, a broken file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name in sum(ARRAYS, ())}
+            there = list(file.files)
+    except (OSError, ValueError, BadZipFile, EOFError, zlib.error) as error:
+        raise ImagesError(
+            f"expected plain arrays (no pickles) in {path}, found: {error}; write it by numpy.savez"
+        ) from None
+    for images, labels, test_images, test_labels in ARRAYS:
+        if images in arrays and labels in arrays:
+            held_out = {test_images, test_labels} <= arrays.keys()
+            rest = [(test_images, test_labels)] if held_out else []
+            return _of_parts(path, [(arrays[x], arrays[y]) for x, y in [(images, labels), *rest]])
+    raise ImagesError(
+        f"expected arrays images and labels (or x_train and y_train) in {path}, found"
+        f" {', '.join(there) or 'none'}: rename them"
+    )
+
+
+def _of_parts(path: Path, parts: list[tuple[NDArray[Any], NDArray[Any]]]) -> Source:
+    if len(parts) == 1:
+        images, values = parts[0]
+        return ArraySource(path.stem, images, encode(values, str(path)))
+    try:
+        images, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    except ValueError as error:
+        raise ImagesError(
+            f"expected training and test arrays of one shape in {path}, found: {error}"
+        ) from None
+    held_out = np.arange(len(values)) >= len(parts[0][1])
+    return ArraySource(path.stem, images, encode(values, str(path), held_out))
+
+
+def _channels_last(images: NDArray[Any], name: str) -> NDArray[Any]:
+    """A view (n, h, w) or (n, h, w, 3)."""
+    if images.ndim == 4 and images.shape[-1] not in (1, 3) and images.shape[1] in (1, 3):
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if 0 in images.shape or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
+        raise ImagesError(
+            f"expected images of {name} as (n, h, w), (n, h, w, 3) or (n, 3, h, w),"
+            f" found an array of shape {images.shape}: convert it to one or three channels"
+        )
+    return images
+
+
+def _check_floats(images: NDArray[Any], name: str) -> None:
+    if images.dtype.kind != "f":
+        raise ImagesError(
+            f"expected images of {name} as uint8 or float, found {images.dtype}: convert them"
+        )
+    for index, image in enumerate(images):
+        if not np.isfinite(image).all():
+            raise ImagesError(
+                f"expected finite pixels, found NaN or infinity in image {index} of {name}:"
+                " repair or remove it"
+            )
+
+
+def _fit_array(image: NDArray[Any], side: int) -> Pixels:
+    from PIL import Image
+
+    if image.dtype == np.uint8:
+        return fit(Image.fromarray(np.ascontiguousarray(image)), side)
+    planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+    fitted = [fit(Image.fromarray(plane.astype(np.float32)), side)[0] for plane in planes]
+    return np.broadcast_to(np.stack(fitted), (3, side, side))

@@ -1,0 +1,128 @@
+"""What a source of images must offer, and what every source shares: labels and resizing."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.errors import ImagesError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: (3, side, side), uint8 or float32
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """``index`` (n,) int64 into ``names``; ``held_out`` (n,) bool, or ``None`` without a split."""
+
+    index: NDArray[np.int64]
+    names: tuple[str, ...]
+    held_out: NDArray[np.bool_] | None
+
+
+class Source(ABC):
+    """Labelled images. ``digest``: a hash that changes with them; ``dtype``: of their pixels."""
+
+    name: str
+    labels: Labels
+    digest: str
+    dtype: type[np.generic] = np.uint8
+
+    @abstractmethod
+    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+        """The images of ascending indices, cut to the middle square and resized to ``side``.
+
+        ImagesError: an image that cannot be read.
+        """
+
+
+def encode(values: NDArray[Any], where: str, held_out: NDArray[np.bool_] | None = None) -> Labels:
+    """Classes in sorted order from labels of any plain kind: whole numbers or texts.
+
+    ImagesError: not one label an image, a missing or broken one, or fewer than two classes.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1 or not len(values):
+        raise ImagesError(
+            f"expected one label for each image of {where}, found labels of shape {values.shape}:"
+            " give class numbers or names"
+        )
+    if values.dtype.kind == "f" and (np.isfinite(values) & (values % 1 == 0)).all():
+        values = values.astype(np.int64)
+    if values.dtype.kind not in "iubU":
+        raise ImagesError(
+            f"expected labels of {where} as whole numbers or texts, found {values.dtype}"
+            " or missing ones: correct them"
+        )
+    names, index = np.unique(values, return_inverse=True)
+    if len(names) < 2:
+        raise ImagesError(
+            f"expected two or more classes in {where}, found only {names[0]!s}:"
+            " add images of another class"
+        )
+    if held_out is not None and held_out.all():
+        raise ImagesError(
+            f"expected training images in {where}, found only held-out ones: add some"
+        )
+    return Labels(index.astype(np.int64), tuple(map(str, names)), held_out)
+
+
+def digest_of(*parts: Any) -> str:
+    """SHA-256 of arrays by their bytes and of plain values by their text."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
+def decode(file: Path | IO[bytes], side: int, where: str) -> Pixels:
+    """An encoded image, upright, as uint8 (3, side, side). ImagesError: it cannot be read."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file) as image:
+            image.draft("RGB", (side, side))  # JPEG decodes faster at a fraction of its size
+            return fit(ImageOps.exif_transpose(image), side)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImagesError(
+            f"expected a readable image in {where}, found: {error}; repair or remove it"
+        ) from None
+
+
+def fit(image: "Image", side: int) -> Pixels:
+    """The middle square of an image as (3, side, side), uint8, or float32 for mode F."""
+    from PIL.Image import Resampling
+
+    edge = min(image.size)
+    left, top = (image.width - edge) / 2, (image.height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    plain = image if image.mode == "F" else _rgb(image)
+    square = np.asarray(plain.resize((side, side), Resampling.BILINEAR, box))
+    return (
+        np.broadcast_to(square, (3, side, side)) if square.ndim == 2 else square.transpose(2, 0, 1)
+    )
+
+
+def _rgb(image: "Image") -> "Image":
+    from PIL import Image
+
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would clip and not scale them
+        return Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if "transparency" in image.info:
+        return image.convert("RGBA").convert("RGB")
+    return image.convert("RGB")
