@@ -32,7 +32,7 @@ import numpy as np
 from pelnas.errors import PredicateError, SpaceError, StoreError
 from pelnas.evidence import METRICS, Evidence, Metric, Observation
 from pelnas.predicate import COMPARISONS, Condition, Features, Predicate
-from pelnas.screening import screen
+from pelnas.screening import in_words, screen
 
 __all__ = [
     "Metric",
@@ -69,6 +69,10 @@ class Scope:
     device: str
     dataset: str
     niche: int | None = None
+
+    def everywhere(self) -> "Scope":
+        """The same in every niche."""
+        return replace(self, niche=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,8 @@ class Rule:
             rule = cls(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
-                f"expected a stored rule, found a record that is none ({error}):"
-                " delete the knowledge folder, it is rebuilt from the run"
+                f"expected a stored rule, found a record that is none ({type(error).__name__}:"
+                f" {error}): what holds it is damaged or of another version, use another copy"
             ) from None
         return _checked(rule)
 
@@ -151,7 +155,7 @@ def _checked(rule: Rule) -> Rule:
     if not known:
         raise StoreError(
             f"stored rule {rule.id[:40]!r} has an unknown polarity, metric, status or comparison:"
-            " delete the knowledge folder, it is rebuilt from the run"
+            " what holds it is damaged or of another version, use another copy"
         )
     return rule
 
@@ -288,7 +292,7 @@ def candidate_rules(
     found = screen(Evidence(observations), list(feature_names), metric, scope.niche, limit)
     return [
         propose(
-            _sentence(finding.predicate, finding.effect > 0, metric),
+            in_words(finding, metric),
             "helps" if finding.effect > 0 else "hurts",
             metric,
             finding.predicate,
@@ -299,31 +303,6 @@ def candidate_rules(
         )
         for finding in found
     ]
-
-
-def _sentence(predicate: Predicate, helps: bool, metric: Metric) -> str:
-    subject = " and ".join(map(_words, predicate.conditions))
-    better = {"accuracy": ("more", "less"), "latency": ("faster", "slower")}[metric][not helps]
-    outcome = f"{better} accurate" if metric == "accuracy" else better
-    return f"Cells with {subject} are {outcome} than others of their niche."
-
-
-def _words(condition: Condition) -> str:
-    feature, place, position = condition.feature.partition("@")
-    match condition.op, condition.value:
-        case "==", 0.0:
-            words = f"no {feature}"
-        case "==", 1.0 if place:
-            words = feature
-        case ">=", 1.0:
-            words = f"some {feature}"
-        case ">=", value:
-            words = f"at least {value:g} {feature}"
-        case "<", value:
-            words = f"fewer than {value:g} {feature}"
-        case _:
-            return str(condition)
-    return f"{words} at {position}" if place else words
 
 
 # -- using --------------------------------------------------------------------

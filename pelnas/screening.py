@@ -155,3 +155,29 @@ def _distinct(findings: Sequence[Finding], rows: NDArray[np.bool_], limit: int) 
 def _alike(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Absolute phi coefficient of two sets of holders."""
     return float(abs(np.corrcoef(first, second)[0, 1]))
+
+
+def in_words(finding: Finding, metric: Metric) -> str:
+    """The finding as a sentence."""
+    subject = " and ".join(map(_words, finding.predicate.conditions))
+    good, bad = ("more accurate", "less accurate") if metric == "accuracy" else ("faster", "slower")
+    outcome = good if finding.effect > 0 else bad
+    return f"Cells with {subject} are {outcome} than others of their niche."
+
+
+def _words(condition: Condition) -> str:
+    feature, place, position = condition.feature.partition("@")
+    match condition.op, condition.value:
+        case "==", 0.0:
+            words = f"no {feature}"
+        case "==", 1.0 if place:
+            words = feature
+        case ">=", 1.0:
+            words = f"some {feature}"
+        case ">=", value:
+            words = f"at least {value:g} {feature}"
+        case "<", value:
+            words = f"fewer than {value:g} {feature}"
+        case _:
+            return str(condition)
+    return f"{words} at {position}" if place else words

@@ -1,0 +1,206 @@
+"""The knowledge base: a run's rules in embedded Chroma, found again by scope, evidence and words.
+
+Chroma keeps the records, filters them by scope and finds the nearest; the
+vectors are computed here from a rule's own features and words, so that nothing
+is downloaded. The run's store stays the source of truth: ``restore`` makes the
+knowledge base agree with it.
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pelnas.errors import StoreError
+from pelnas.retrieval import query_vector, ranked, vector
+from pelnas.rules import Rule, Scope
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
+
+COLLECTION = "pelnas-rules"
+FORMAT = 1  # of vectors and records; another number in a folder means another version
+NEAREST = 512  # rules of one scope that are ranked exactly; a run has fewer
+BATCH = 1000  # records a write
+EVERY_NICHE = -1  # Chroma's metadata has no null
+
+
+class KnowledgeBase:
+    """Rules in one folder; safe to use from several threads, gone from memory after ``close``.
+
+    StoreError: a folder that is not a knowledge base, is damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._lock = threading.RLock()
+        self._client: Client | None = None
+        with self._told("opened"):
+            self._prepare()
+            with ExitStack() as undo:
+                client = _connect(self.folder)
+                undo.callback(client.close)
+                self._rules = self._collection(client)
+                undo.pop_all()
+            self._client = client
+
+    def put(self, rules: Iterable[Rule]) -> None:
+        """Store rules; one of a known id takes its place."""
+        latest = list({rule.id: rule for rule in rules}.values())
+        with self._lock, self._told("written"):
+            for start in range(0, len(latest), BATCH):
+                _write(self._open, latest[start : start + BATCH])
+
+    def restore(self, rules: Iterable[Rule]) -> None:
+        """Make the content exactly these rules."""
+        wanted = {rule.id: rule for rule in rules}
+        with self._lock, self._told("written"):
+            stale = sorted(set(self._open.get(include=[])["ids"]) - set(wanted))
+            for start in range(0, len(stale), BATCH):
+                self._open.delete(ids=stale[start : start + BATCH])
+            self.put(wanted.values())
+
+    def all(self) -> list[Rule]:
+        """Every rule, by id."""
+        with self._lock, self._told("read"):
+            documents = self._open.get(include=["documents"])["documents"] or []
+            return sorted(map(_read, documents), key=lambda rule: rule.id)
+
+    def retrieve(self, scope: Scope, query: str, limit: int) -> list[Rule]:
+        """At most ``limit`` rules for whoever designs in a scope, the most useful first.
+
+        Applicable: in force or weakened; of the scope's space and dataset; of its
+        niche or of every niche; a latency rule of its device, while accuracy
+        rules travel between devices. Rules in force come before weakened ones;
+        within each, see ``pelnas.retrieval.ranked``. The answer depends on the
+        content and the query, not on the order in which rules were put.
+        """
+        if limit <= 0:
+            return []
+        where, asked = _applicable(scope), query_vector(scope, query)
+        with self._lock, self._told("read"):
+            found = self._open.query(
+                query_embeddings=[asked.tolist()],
+                n_results=NEAREST,
+                where=where,
+                include=["documents"],
+            )["documents"]
+            documents = found[0] if found else []
+            if not documents and self._open.get(where=where, limit=1, include=[])["ids"]:
+                raise self._broken("read", "its index is gone")
+        rules = sorted(map(_read, documents), key=lambda rule: rule.id)
+        force = [rule for rule in rules if rule.status == "in-force"]
+        weak = [rule for rule in rules if rule.status == "weakened"]
+        return (ranked(force, asked, limit) + ranked(weak, asked, limit))[:limit]
+
+    def close(self) -> None:
+        """Release the folder; a second call does nothing."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()
+
+    # -- inside ----------------------------------------------------------------
+
+    @property
+    def _open(self) -> "Collection":
+        if self._client is None:
+            raise StoreError(f"the knowledge base at {self.folder} is closed: open it again")
+        return self._rules
+
+    def _prepare(self) -> None:
+        """Make the folder; refuse one that holds something else."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        known = (self.folder / "chroma.sqlite3").is_file()
+        if not known and any(self.folder.iterdir()):
+            raise self._broken("opened", "it holds other files")
+
+    def _collection(self, client: "Client") -> "Collection":
+        """The rules' collection, made in an empty folder."""
+        names = [str(collection.name) for collection in client.list_collections()]
+        if names and COLLECTION not in names:
+            raise self._broken("opened", f"it holds {', '.join(names)[:60]} of another program")
+        collection = client.get_or_create_collection(
+            COLLECTION,
+            metadata={"format": FORMAT},
+            configuration={"hnsw": {"space": "cosine"}},
+            embedding_function=None,
+        )
+        found = (collection.metadata or {}).get("format")
+        if found != FORMAT:
+            raise self._broken("opened", f"its format is {found} in place of {FORMAT}")
+        return collection
+
+    @contextmanager
+    def _told(self, action: str) -> Iterator[None]:
+        """Turn what Chroma and the file system raise into one sentence."""
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, OSError, ValueError) as error:
+            raise self._broken(
+                action, (str(error).splitlines() or [type(error).__name__])[0][:120]
+            ) from error
+
+    def _broken(self, action: str, found: str) -> StoreError:
+        return StoreError(
+            f"the knowledge base at {self.folder} cannot be {action}: {found};"
+            " move that folder away, and the run rebuilds it from its own store"
+        )
+
+
+def _connect(folder: Path) -> "Client":
+    import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
+    from chromadb.config import Settings
+    from chromadb.errors import ChromaError
+
+    try:
+        settings = Settings(anonymized_telemetry=False)
+        return cast("Client", chromadb.PersistentClient(folder, settings=settings))
+    except ChromaError:
+        # Chroma keeps the half-started system and would hand it out at the next try.
+        SharedSystemClient._identifier_to_system.pop(str(folder), None)
+        raise
+
+
+def _write(collection: "Collection", rules: Sequence[Rule]) -> None:
+    collection.upsert(
+        ids=[rule.id for rule in rules],
+        embeddings=[vector(rule).tolist() for rule in rules],
+        documents=[json.dumps(rule.to_dict(), sort_keys=True) for rule in rules],
+        metadatas=[_metadata(rule) for rule in rules],
+    )
+
+
+def _metadata(rule: Rule) -> dict[str, str | int]:
+    niche = rule.scope.niche
+    return {
+        "space": rule.scope.space,
+        "device": rule.scope.device,
+        "dataset": rule.scope.dataset,
+        "niche": EVERY_NICHE if niche is None else niche,
+        "metric": rule.metric,
+        "status": rule.status,
+    }
+
+
+def _read(document: str) -> Rule:
+    return Rule.from_dict(json.loads(document))
+
+
+def _applicable(scope: Scope) -> dict[str, Any]:
+    niches = [EVERY_NICHE] if scope.niche is None else [EVERY_NICHE, scope.niche]
+    return {
+        "$and": [
+            {"space": scope.space},
+            {"dataset": scope.dataset},
+            {"niche": {"$in": niches}},
+            {"status": {"$in": ["in-force", "weakened"]}},
+            {"$or": [{"metric": "accuracy"}, {"device": scope.device}]},
+        ]
+    }
