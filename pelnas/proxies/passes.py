@@ -1,0 +1,165 @@
+"""The passes that proxies share, each run once and only when somebody asks for it.
+
+One forward pass in training mode serves the kernel of activations, the
+classification gradients, and the gradients of the inputs; a second derivative
+is taken on the same graph. A proxy reads what it needs from here and never
+runs the network itself, except where its paper prescribes other weights.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from pelnas.proxies.network import (
+    ACTIVATIONS,
+    LAYERS,
+    Tensors,
+    gradients,
+    hooked,
+    run,
+    stand_ins,
+)
+
+KERNEL, FISHER, INPUTS, CURVATURE, LOSS = "kernel", "fisher", "inputs", "curvature", "loss"
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One forward pass in training mode on the whole batch."""
+
+    tensors: Tensors
+    images: Tensor  # asks for gradients where INPUTS is needed
+    logits: Tensor
+    kernel: Tensor | None  # (batch, batch) float64: equal activation bits of two images
+
+
+@dataclass(frozen=True)
+class Backward:
+    """Gradients of the mean cross-entropy with respect to the layers' weights."""
+
+    weights: list[Tensor]
+    gradients: list[Tensor]
+    curvature: list[Tensor] | None  # Hessian times gradient, weight by weight
+    fisher: float
+
+
+class Passes:
+    """The passes over one network and one batch.
+
+    images: (batch, channels, height, width); labels: (batch,) int64.
+    ``needs``: what the asked proxies will read, so that one forward pass records all of it.
+    """
+
+    def __init__(
+        self, network: nn.Module, images: Tensor, labels: Tensor, needs: frozenset[str], seed: int
+    ) -> None:
+        self.network = network
+        self.images = images
+        self.labels = labels
+        self.needs = needs
+        self.seed = seed
+        self.extra: dict[
+            str, Any
+        ] = {}  # what a family of proxies measures once for all its members
+        self._fisher: list[Tensor] | None = None  # collects while the loss is propagated back
+
+    @cached_property
+    def forward(self) -> Forward:
+        tensors = stand_ins(self.network)
+        images = self.images.detach().requires_grad_(INPUTS in self.needs)
+        batch = len(images)
+        kernel = torch.zeros(batch, batch, dtype=torch.float64) if KERNEL in self.needs else None
+
+        def count_bits(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if kernel is not None:
+                kernel.add_(equal_bits(inputs[0].detach()))
+
+        watched = [] if kernel is None else _of_type(self.network, ACTIVATIONS)
+        layers = _of_type(self.network, LAYERS) if FISHER in self.needs else []
+        gradient = bool(self.needs & {FISHER, INPUTS, CURVATURE, LOSS})
+        with (
+            hooked(watched, count_bits, before=True),
+            hooked(layers, self._watch_channels),
+            torch.set_grad_enabled(gradient),
+        ):
+            logits = run(self.network, tensors, images)
+        return Forward(tensors, images, logits, kernel)
+
+    def _watch_channels(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        """Note the Fisher sum of a layer's channels when the loss's gradient passes by."""
+        if not output.requires_grad:
+            return
+        activation = output.detach()
+        channel = output.ndim - 1 if isinstance(module, nn.Linear) else 1
+
+        def note(gradient: Tensor) -> None:
+            if self._fisher is not None:
+                self._fisher.append(_channel_fisher(activation, gradient.detach(), channel))
+
+        output.register_hook(note)  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def signal(self) -> bool:
+        """Whether the output depends on the image at all (to within rounding)."""
+        logits = self.forward.logits.detach()
+        spread = (logits - logits[:1]).abs().max()
+        return bool(torch.isfinite(logits).all() and spread > 1e-6 * logits.abs().max())
+
+    @cached_property
+    def input_gradients(self) -> Tensor:
+        """(batch, pixels) float64: gradient of the sum of all logits at every input."""
+        forward = self.forward
+        (found,) = gradients(forward.logits.sum(), [forward.images], retain_graph=True)
+        return found.flatten(1).double()
+
+    @cached_property
+    def backward(self) -> Backward:
+        if INPUTS in self.needs:
+            _ = self.input_gradients  # before the graph is freed
+        forward = self.forward
+        weights = forward.tensors.weights
+        curved = CURVATURE in self.needs
+        loss = cross_entropy(forward.logits, self.labels)
+        self._fisher = []
+        found = gradients(loss, weights, create_graph=curved)
+        noted, self._fisher = self._fisher, None
+        first = [gradient.detach() for gradient in found]
+        second = None
+        if curved:
+            product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
+            second = gradients(product, weights)
+        return Backward(weights, first, second, float(sum((value.sum() for value in noted), _ZERO)))
+
+    @cached_property
+    def half_gradients(self) -> list[list[Tensor]]:
+        """Gradients of the loss for the first and for the second half of the batch."""
+        found = []
+        for images, labels in zip(self.images.chunk(2), self.labels.chunk(2), strict=True):
+            tensors = stand_ins(self.network)
+            loss = cross_entropy(run(self.network, tensors, images), labels)
+            found.append(gradients(loss, tensors.weights))
+        return found
+
+
+_ZERO = torch.zeros((), dtype=torch.float64)
+
+
+def _of_type(network: nn.Module, kinds: tuple[type, ...]) -> list[nn.Module]:
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def equal_bits(values: Tensor) -> Tensor:
+    """(batch, batch): units that are positive in both images or in neither."""
+    signs = (values.flatten(1) > 0).to(values.dtype).mul_(2).sub_(1)
+    return (signs @ signs.T).double().add_(signs.shape[1]).div_(2)
+
+
+def _channel_fisher(activation: Tensor, gradient: Tensor, channel: int) -> Tensor:
+    product = activation * gradient
+    others = [axis for axis in range(1, product.ndim) if axis != channel]
+    per_image = product.sum(others) if others else product
+    return per_image.double().square().mean(0).div(2)

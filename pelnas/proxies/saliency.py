@@ -1,0 +1,80 @@
+"""Pruning saliencies summed over a network: how much its loss hangs on its weights."""
+
+import torch
+
+from pelnas.proxies.network import gradients, identity_norms, run, stand_ins
+from pelnas.proxies.passes import Passes
+
+
+def grad_norm(passes: Passes) -> float:
+    """Sum over the layers of the Euclidean norm of the loss's gradient.
+
+    Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021.
+    """
+    return sum(float(gradient.norm().double()) for gradient in passes.backward.gradients)
+
+
+def snip(passes: Passes) -> float:
+    """Sum over the layers' weights of ``|w * dL/dw|``.
+
+    Lee, Ajanthan & Torr, "SNIP: Single-shot Network Pruning based on Connection
+    Sensitivity", ICLR 2019; summed as in Abdelfattah et al. 2021.
+    """
+    return sum(float(saliency.abs().sum().double()) for saliency in _saliencies(passes))
+
+
+def plain(passes: Passes) -> float:
+    """Sum over the layers' weights of ``w * dL/dw``.
+
+    Mozer & Smolensky, "Skeletonization", NIPS 1988; as in NAS-Bench-Suite-Zero.
+    """
+    return sum(float(saliency.double().sum()) for saliency in _saliencies(passes))
+
+
+def grasp(passes: Passes) -> float:
+    """Minus the sum over the layers' weights of ``w * (H g)``: H the Hessian, g the gradient.
+
+    Wang, Zhang & Grosse, "Picking Winning Tickets Before Training by Preserving
+    Gradient Flow", ICLR 2020, with the sign of Abdelfattah et al. 2021.
+    """
+    backward = passes.backward
+    second = backward.curvature or []
+    pairs = zip(backward.weights, second, strict=True)
+    return -sum(float((weight.detach().double() * h.double()).sum()) for weight, h in pairs)
+
+
+def fisher(passes: Passes) -> float:
+    """Sum over layers and channels of half the mean, over images, of the squared ``sum a * dL/da``.
+
+    a: the channel's activations at the layer's output. Theis et al., "Faster
+    gaze prediction with dense networks and Fisher pruning", 2018; Turner et
+    al., "BlockSwap", ICLR 2020; a channel counts once, however many weights it has.
+    """
+    return passes.backward.fisher
+
+
+def synflow(passes: Passes) -> float:
+    """``log(1 + sum |w * dR/dw|)``, R the summed output of the network of absolute weights for ones.
+
+    Tanaka et al., "Pruning neural networks without any data by iteratively
+    conserving synaptic flow", NeurIPS 2020. One image of ones, norms replaced
+    by identities, float64. The logarithm keeps dozens of orders of magnitude
+    printable and leaves the order of networks as it is.
+    """
+    network = passes.network
+    tensors = stand_ins(network, torch.float64)
+    for value in tensors.values.values():
+        value.data = value.data.abs() if value.is_floating_point() else value.data
+    ones = torch.ones_like(passes.images[:1], dtype=torch.float64)
+    with identity_norms(network):
+        output = run(network, tensors, ones)
+    found = gradients(output.sum(), tensors.weights)
+    pairs = zip(tensors.weights, found, strict=True)
+    total = sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in pairs)
+    return float(torch.tensor(total, dtype=torch.float64).log1p())
+
+
+def _saliencies(passes: Passes) -> list[torch.Tensor]:
+    backward = passes.backward
+    pairs = zip(backward.weights, backward.gradients, strict=True)
+    return [weight.detach() * gradient for weight, gradient in pairs]
