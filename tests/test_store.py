@@ -20,6 +20,7 @@ from pelnas.store import (
     Event,
     PlanEntry,
     RunStore,
+    Sources,
     Spent,
     find_run,
     list_runs,
@@ -244,6 +245,18 @@ def test_records_without_a_candidate_or_a_number_are_refused(store: RunStore) ->
     assert store.ignored() == 0
 
 
+def test_half_a_character_in_an_answer_does_not_end_the_run(store: RunStore) -> None:
+    half = "caf\ud800"
+    store.replace_plan(0, [PlanEntry(0, 1, half, "m")])
+    store.replace_designs(
+        0, 0, [replace(DESIGN, rationale=half)], [replace(REFUSAL, architecture=half, reason=half)]
+    )
+    store.record_call(replace(CALL, answer=half, problem=half, messages=(Message("user", half),)))
+    store.event("answer", text=half)
+    assert store.candidates()[0].design.rationale == "caf?"
+    assert store.refusals()[0][2].architecture == "caf?"
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"])),
@@ -314,14 +327,14 @@ def test_rules_are_versioned_by_round(store: RunStore) -> None:
     assert store.rule_history("R-none") == []
 
 
-def test_proposals_are_replaced_by_niche_and_author(store: RunStore) -> None:
+def test_proposals_are_replaced_by_niche(store: RunStore) -> None:
     a, b = rule("a"), rule("b", "none")
     store.replace_proposals(0, 1, "openai:x", [a, b], "r0.reflection.n1.a0")
     store.replace_proposals(0, 0, "builtin:evolver", [b], None)
-    store.replace_proposals(0, 1, "openai:x", [a], "r0.reflection.n1.a0")
+    store.replace_proposals(0, 1, "openai:y", [a], "r0.reflection.n1.a0")
     assert store.proposals(0) == [b, a]
     assert store.proposals(1) == []
-    assert store.proposal_counts() == {"builtin:evolver": 1, "openai:x": 1}
+    assert store.proposal_counts() == {"builtin:evolver": 1, "openai:y": 1}
 
 
 # -- the run itself ---------------------------------------------------------------
@@ -332,6 +345,17 @@ def test_niches_keep_their_names(store: RunStore) -> None:
     store.set_niches(["x", "y"])
     store.set_niches(["no 3x3", "one 3x3", "two"])
     assert store.niches() == ["no 3x3", "one 3x3", "two"]
+
+
+def test_numbers_say_where_they_come_from(store: RunStore, tmp_path: Path) -> None:
+    assert store.sources().latency == "measured on this machine"
+    sources = Sources("digits", "rank score", "four proxies", "measured here")
+    store.set_sources(sources)
+    assert store.sources() == sources
+    truth = SearchConfig(output=tmp_path, accuracy="table", device="fpga", dataset="cifar10")
+    with RunStore.create(truth) as run:
+        assert "benchmark truth" in run.sources().accuracy
+        assert run.sources().dataset == "cifar10"
 
 
 def test_events_reach_subscribers_after_they_are_stored(store: RunStore) -> None:

@@ -2,7 +2,7 @@
 
 from pelnas.budget import Spent
 from pelnas.store.folder import write_atomically
-from pelnas.store.records import Event, PlanEntry, RunSummary
+from pelnas.store.records import Event, PlanEntry, RunSummary, Sources
 from pelnas.store.run import RunStore
 from pelnas.store.runs import find_run, list_runs
 
@@ -11,6 +11,7 @@ __all__ = [
     "PlanEntry",
     "RunStore",
     "RunSummary",
+    "Sources",
     "Spent",
     "find_run",
     "list_runs",

@@ -4,7 +4,7 @@ import json
 from dataclasses import fields
 
 from pelnas.call import CallRecord, Message
-from pelnas.store.database import Database, Row
+from pelnas.store.database import Database, Row, plain
 
 _COLUMNS = tuple(field.name for field in fields(CallRecord))
 # A call that is made again under its id with another request has been paid twice:
@@ -26,12 +26,11 @@ class Calls:
 
     def record_call(self, call: CallRecord) -> None:
         """Store a call in place of one of the same id."""
-        values = [getattr(call, name) for name in _COLUMNS]
-        values[_COLUMNS.index("messages")] = json.dumps(
-            [(m.role, m.content) for m in call.messages]
-        )
+        values = {name: getattr(call, name) for name in _COLUMNS}
+        values["messages"] = json.dumps([(m.role, m.content) for m in call.messages])
+        values |= {"answer": plain(call.answer), "problem": plain(call.problem)}
         with self._database.transaction() as connection:
-            connection.execute(_UPSERT, values)
+            connection.execute(_UPSERT, tuple(values.values()))
 
     def recall(self, call_id: str, request: str) -> CallRecord | None:
         """The call of this id, if it asked just this; whatever its outcome."""

@@ -116,6 +116,11 @@ class Database:
             connection.execute(f"PRAGMA user_version = {number}")
 
 
+def plain(text: str) -> str:
+    """Text that the file can hold: a model may answer with half a character (a lone surrogate)."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     address = path.resolve().as_uri()
     if read_only:

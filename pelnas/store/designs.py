@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from pelnas.architecture import Candidate, Design, Refusal, candidate_id
-from pelnas.store.database import Database, Row
+from pelnas.store.database import Database, Row, plain
 from pelnas.store.records import PlanEntry
 
 SELECT = "SELECT designs.* FROM designs"
@@ -24,7 +24,7 @@ class Designs:
                 "INSERT INTO plans (round, position, niche, count, focus, author)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (round_, position, entry.niche, entry.count, entry.focus, entry.author)
+                    (round_, position, entry.niche, entry.count, plain(entry.focus), entry.author)
                     for position, entry in enumerate(entries)
                 ],
             )
@@ -75,10 +75,7 @@ class Designs:
             connection.executemany(
                 "INSERT INTO refusals (round, niche, position, architecture, author, kind, reason,"
                 " call) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (round_, niche, place, r.architecture, r.author, r.kind, r.reason, r.call)
-                    for place, r in enumerate(refusals)
-                ],
+                [(round_, niche, place, *_refusal_values(r)) for place, r in enumerate(refusals)],
             )
         return ids
 
@@ -119,9 +116,19 @@ def _design_values(design: Design) -> tuple[str | None, ...]:
         design.author,
         design.method,
         design.call,
-        design.rationale,
+        plain(design.rationale),
         json.dumps(design.parents),
         json.dumps(design.rules),
+    )
+
+
+def _refusal_values(refusal: Refusal) -> tuple[str | None, ...]:
+    return (
+        plain(refusal.architecture),
+        refusal.author,
+        refusal.kind,
+        plain(refusal.reason),
+        refusal.call,
     )
 
 

@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from pelnas.budget import Spent
+from pelnas.config import SearchConfig
 from pelnas.store.database import Database
-from pelnas.store.records import Event
+from pelnas.store.records import Event, Sources
 
 _SPENT = """
 SELECT
@@ -21,6 +23,7 @@ SELECT
 class Journal:
     """What happened, when, and how it ended."""
 
+    config: SearchConfig
     _database: Database
     _subscribers: list[Callable[[Event], None]]
 
@@ -34,6 +37,24 @@ class Journal:
         """What the niches are called; empty before they are set."""
         found = self._database.rows("SELECT label FROM niches ORDER BY niche")
         return [row["label"] for row in found]
+
+    def set_sources(self, sources: Sources) -> None:
+        """Store where the run's numbers come from."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE run SET sources = ?", (json.dumps(asdict(sources)),))
+
+    def sources(self) -> Sources:
+        """Where the run's numbers come from; what the settings tell before it is set."""
+        stored = self._database.rows("SELECT sources FROM run")[0][0]
+        if stored:
+            return Sources(**json.loads(stored))
+        truth = self.config.accuracy == "table"
+        return Sources(
+            dataset=self.config.dataset,
+            unit="accuracy, %" if truth else "predicted score",
+            accuracy="benchmark truth, not a prediction" if truth else self.config.accuracy,
+            latency="measured on this machine" if self.config.device == "host" else "from a table",
+        )
 
     def event(self, kind: str, **data: object) -> None:
         """Append an event (``data``: what JSON can hold), then tell the subscribers, in this thread."""

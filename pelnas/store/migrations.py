@@ -13,7 +13,8 @@ CREATE TABLE run (
     seconds REAL NOT NULL DEFAULT 0,
     ignored INTEGER NOT NULL DEFAULT 0,
     finished REAL,
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    sources TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE niches (
     niche INTEGER PRIMARY KEY,
@@ -95,7 +96,7 @@ CREATE TABLE proposals (
     call TEXT,
     rule TEXT NOT NULL,
     body TEXT NOT NULL,
-    PRIMARY KEY (round, niche, author, position)
+    PRIMARY KEY (round, niche, position)
 );
 CREATE TABLE rules (
     round INTEGER NOT NULL,

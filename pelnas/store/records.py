@@ -20,6 +20,21 @@ class PlanEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a run's numbers come from, for reports.
+
+    ``dataset``: as resolved. ``unit``: of scores. ``accuracy``, ``latency``: one
+    phrase each, as the predictor and the device tell; a table of benchmark
+    truth says so.
+    """
+
+    dataset: str
+    unit: str
+    accuracy: str
+    latency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened. ``seq`` counts from 1 within a run; ``time``: seconds since 1970."""
 

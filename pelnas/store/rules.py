@@ -46,8 +46,8 @@ class Rules:
         """Store what a reflection agent proposed for a niche, before measuring; the last word stays."""
         with self._database.transaction() as connection:
             connection.execute(
-                "DELETE FROM proposals WHERE round = ? AND niche = ? AND author = ?",
-                (round_, niche, author),
+                "DELETE FROM proposals WHERE round = ? AND niche = ?",
+                (round_, niche),
             )
             connection.executemany(
                 "INSERT INTO proposals (round, niche, author, position, call, rule, body)"
@@ -59,9 +59,9 @@ class Rules:
             )
 
     def proposals(self, round_: int) -> list[Rule]:
-        """Rules proposed in a round, by niche, author and the order of the proposal."""
+        """Rules proposed in a round, by niche and the order of the proposal."""
         found = self._database.rows(
-            "SELECT body FROM proposals WHERE round = ? ORDER BY niche, author, position",
+            "SELECT body FROM proposals WHERE round = ? ORDER BY niche, position",
             (round_,),
         )
         return [_rule_of(row["body"]) for row in found]
