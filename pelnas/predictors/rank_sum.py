@@ -1,0 +1,136 @@
+"""Accuracy without training or labels of accuracy: complementary proxies on a common scale."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.architecture import Architecture, Prediction
+from pelnas.cache import Cache, Key, cache_key
+from pelnas.config import Scoring
+from pelnas.images import ImageSet
+from pelnas.predictors.base import AccuracyPredictor
+from pelnas.proxies import FLOOR, VERSION
+from pelnas.scoring import Job, Scorer, workers_and_threads
+from pelnas.spaces import SearchSpace
+
+PROXIES = ("nwot", "synflow", "jacov", "params")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a raw value stands among those of a reference sample, between 0 and 1.
+
+    Inside the sample the empirical distribution, linear between its values;
+    beyond its ends the rest of the way is approached but never reached, so
+    that better than the best still counts. Strictly increasing.
+    """
+
+    values: NDArray[np.float64]  # distinct, increasing
+    ranks: NDArray[np.float64]  # mid-rank of each, between 0 and 1
+    width: float  # the distance beyond an end that halves what is left
+
+    @classmethod
+    def of(cls, sample: Sequence[float]) -> "Scale":
+        """From raw values; those at the floor count as worst, and their distance does not."""
+        values, counts = np.unique(np.asarray(sample, dtype=np.float64), return_counts=True)
+        ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
+        alive = values > FLOOR
+        if not alive.any():
+            return cls(np.zeros(1), np.full(1, 0.5), 1.0)
+        spread = float(np.subtract(*np.quantile(values[alive], [0.75, 0.25])))
+        return cls(values[alive], ranks[alive], spread or 1.0)
+
+    def __call__(self, value: float) -> float:
+        low, high = float(self.values[0]), float(self.values[-1])
+        if value > high:
+            return float(1 - (1 - self.ranks[-1]) / (1 + (value - high) / self.width))
+        if value < low:
+            return float(self.ranks[0] / (1 + (low - value) / self.width))
+        return float(np.interp(value, self.values, self.ranks))
+
+
+class RankSum(AccuracyPredictor):
+    """The mean standing of an architecture's proxies among those of a seeded reference sample.
+
+    Training-free: no accuracy is read, no weight is fitted. Each proxy of
+    ``PROXIES`` is computed on the built network (weights drawn from ``seed``)
+    and one batch of the images, and placed on the ``Scale`` of
+    ``scoring.reference`` architectures sampled from the space with the same
+    seed and scored on the same batch. ``score``: the mean of the standings,
+    between 0 and 1; 0 for a network in which no signal flows. ``uncertainty``:
+    their standard deviation, the proxies' disagreement. The score depends on
+    the space, the images, the settings and the seed only.
+    """
+
+    name = "rank-sum"
+    unit = "rank score"
+    source = "predicted without training from " + ", ".join(PROXIES)
+
+    def __init__(
+        self, space: SearchSpace, images: ImageSet, scoring: Scoring, seed: int, cache: Cache
+    ) -> None:
+        workers, threads = workers_and_threads(scoring.workers)
+        job = Job(space.name, PROXIES, images.classes, scoring.resolution, seed, threads)
+        self._space = space
+        self._cache = cache
+        self._reference = scoring.reference
+        self._seed = seed
+        self._scorer = Scorer(space, job, *images.batch(scoring.batch, seed), workers)
+        self._measured: dict[str, Scale] | None = None
+        self._key_fields: dict[str, str | int] = {
+            "version": VERSION,
+            "space": space.name,
+            "images": images.digest,
+            "batch": scoring.batch,
+            "resolution": scoring.resolution,
+            "seed": seed,
+            "proxies": " ".join(PROXIES),
+        }
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        scales = self._scales()
+        for values in self._values([self._space.format(each) for each in architectures]):
+            yield judge(values, scales)
+
+    def close(self) -> None:
+        self._scorer.close()
+
+    def _scales(self) -> dict[str, Scale]:
+        """The scale of every proxy, measured at the first use."""
+        if self._measured is None:
+            rng = np.random.default_rng(self._seed)
+            sample = [self._space.format(self._space.sample(rng)) for _ in range(self._reference)]
+            self._measured = scales_of(list(self._values(sample)))
+        return self._measured
+
+    def _values(self, texts: Sequence[str]) -> Iterator[dict[str, float]]:
+        """Raw proxies in order: cached, or computed once and then cached."""
+        keys = {text: self._key(text) for text in texts}
+        cached = self._cache.get_many(keys.values())
+        known = {text: cached[key] for text, key in keys.items() if key in cached}
+        missing = [text for text in keys if text not in known]
+        with closing(self._scorer.score(missing)) as computed:
+            for text in texts:
+                if text not in known:
+                    known[text] = next(computed)
+                    self._cache.put(keys[text], known[text])
+                yield known[text]
+
+    def _key(self, text: str) -> Key:
+        return cache_key("proxies", architecture=text, **self._key_fields)
+
+
+def scales_of(sample: Sequence[Mapping[str, float]]) -> dict[str, Scale]:
+    """The scale of every proxy that the sampled architectures have."""
+    return {name: Scale.of([values[name] for values in sample]) for name in sample[0]}
+
+
+def judge(values: Mapping[str, float], scales: Mapping[str, Scale]) -> Prediction:
+    """Mean and deviation of the standings; 0 and 0 where a proxy says that no signal flows."""
+    if FLOOR in values.values():
+        return Prediction(0.0, 0.0, values)
+    standings = np.array([scale(values[name]) for name, scale in scales.items()])
+    return Prediction(float(standings.mean()), float(standings.std()), values)
