@@ -1,0 +1,80 @@
+"""The command ``pelnas``: every command by its group, and one way for all errors to end."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search
+from pelnas.errors import InputError
+
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
+PIPE_CLOSED = 141  # 128 and the number of SIGPIPE
+
+app = typer.Typer(
+    help="The best networks for a device at every latency, found by agents, without training.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    search.search,
+    search.resume,
+    runs.runs,
+    runs.front,
+    runs.rules,
+    scoring.score,
+    scoring.latency,
+    listing.spaces,
+    listing.devices,
+    doctor.doctor,
+):
+    app.command()(command)
+app.add_typer(bench.bench, name="bench")
+app.add_typer(proxies.proxies, name="proxies")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pelnas {version('pelnas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """The best networks for a device at every latency, found by agents, without training."""
+
+
+def main() -> None:
+    """The entry point: runs one command and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command. 0: done; 2: bad input, said in one sentence on standard error; 130: stopped."""
+    try:
+        code = app(list(arguments), prog_name="pelnas", standalone_mode=False)
+        sys.stdout.flush()
+    except InputError as error:
+        return _complain(str(error), 2)
+    except typer.TyperException as error:
+        message = error.format_message().rstrip(".")  # none where no command was given: help is out
+        return _complain(f"{message}: see pelnas --help", 2) if message else 2
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush goes there
+        return PIPE_CLOSED
+    return int(code or 0)
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"pelnas: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

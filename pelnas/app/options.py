@@ -1,0 +1,88 @@
+"""The options that several commands share; their defaults are the configuration's own."""
+
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+from pelnas.config import SearchConfig
+
+#: Settings that stand in a section of the configuration, by the name of their option.
+NESTED = {
+    "max_calls": ("budget", "calls"),
+    "max_tokens": ("budget", "tokens"),
+    "max_minutes": ("budget", "minutes"),
+    "max_evaluations": ("budget", "evaluations"),
+    "reference": ("scoring", "reference"),
+    "batch": ("scoring", "batch"),
+}
+DEFAULTS = SearchConfig()
+
+
+def settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by parameter as the nested settings of ``load_config``; what was not given is left out."""
+    nested: dict[str, Any] = {}
+    for name, value in options.items():
+        if value is None or value == []:
+            continue
+        *sections, last = NESTED.get(name, (name,))
+        place = reduce(lambda inside, section: inside.setdefault(section, {}), sections, nested)
+        place[last] = value
+    return nested
+
+
+def default(name: str) -> Any:
+    """What the configuration says where an option is not given."""
+    start: Any = DEFAULTS
+    return reduce(_field, NESTED.get(name, (name,)), start)
+
+
+def _field(model: BaseModel, name: str) -> Any:
+    return getattr(model, name)
+
+
+def setting(name: str, text: str) -> Any:
+    """An option for a setting, with the configuration's default in its help."""
+    value = default(name)
+    told = "" if value in (None, "", ()) else f" Default: {value}."
+    return typer.Option(f"--{name.replace('_', '-')}", help=text + told)
+
+
+Space = Annotated[str | None, setting("space", "Search space; see `pelnas spaces`.")]
+Device = Annotated[
+    str | None, setting("device", "host: this machine; else a device of --data, see `devices`.")
+]
+Dataset = Annotated[
+    str | None, setting("dataset", "Data set of the tables in --data, or a label for --images.")
+]
+Images = Annotated[
+    Path | None,
+    setting("images", "Folder of class folders, .npz or .parquet. Without it: small digits."),
+]
+Data = Annotated[Path | None, setting("data", "Folder of benchmark tables.")]
+Accuracy = Annotated[
+    str | None, setting("accuracy", "Accuracy predictor, or table for benchmark truth.")
+]
+Seed = Annotated[int | None, setting("seed", "The same seed and answers give the same front.")]
+Output = Annotated[Path | None, setting("output", "Folder of all runs.")]
+Reference = Annotated[
+    int | None, setting("reference", "Sampled networks that set the scale of scores.")
+]
+Batch = Annotated[int | None, setting("batch", "Images that each proxy sees.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output and nothing else.")
+]
+Run = Annotated[
+    str, typer.Argument(help="Name of a run, a part of it that is clear, its folder, or last.")
+]
+
+
+def runs_folder(output: Path | None) -> Path:
+    """Where runs are, as ``--output`` or the configuration says."""
+    return output or DEFAULTS.output

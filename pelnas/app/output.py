@@ -1,0 +1,78 @@
+"""What the commands print: one JSON document, or tables for a person."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_WIDTH = 240  # columns where no terminal says how many: nothing is cut in a file or a pipe
+
+
+def print_json(document: Any) -> None:
+    """One document on standard output; numbers that JSON does not have become null."""
+    text = json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
+
+
+def console(*, errors: bool = False) -> "Console":
+    """Standard output, or standard error, as rich writes to it."""
+    from rich.console import Console
+
+    stream = sys.stderr if errors else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False)
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: str = ""
+) -> None:
+    """A table; ``right``: names of the columns of numbers, separated by spaces."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in right.split() else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # what users and models wrote is no markup
+    console().print(table)
+
+
+def say(text: str) -> None:
+    """A line for a person, as it is: no markup, no wrapping."""
+    sys.stdout.write(text + "\n")
+
+
+def millions(count: float) -> str:
+    """``1.07`` for 1,073,466."""
+    return f"{count / 1e6:.2f}"
+
+
+def milliseconds(latency: float | None) -> str:
+    """``5.81``, or what a latency of ``None`` means."""
+    return "cannot run" if latency is None or math.isinf(latency) else f"{latency:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """``4:05`` or ``1:04:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

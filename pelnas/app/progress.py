@@ -1,0 +1,110 @@
+"""How far a search is, told by its events."""
+
+import time
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import Any
+
+from pelnas.config import SearchConfig
+from pelnas.store import Event
+
+Point = tuple[float, float]  # latency in ms, score
+
+
+class Progress:
+    """What a search has done so far, over all its resumes; may be told from several threads.
+
+    ``before``: seconds that earlier processes spent on the run; their events are
+    told again by whoever resumes it.
+    """
+
+    def __init__(
+        self,
+        config: SearchConfig,
+        before: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.rounds = config.rounds
+        self.round = 0  # counted from 0
+        self.niche: int | None = None  # the one that was last heard of
+        self.stage = "starting"
+        self.planned = 0  # designs of this round
+        self.scored = 0  # candidates of this round with a score
+        self.timed = 0  # candidates of this round with a latency
+        self.evaluations = 0
+        self.refused = 0
+        self.calls = 0
+        self.tokens = 0
+        self._minutes = config.budget.minutes
+        self._clock = clock
+        self._start = clock() - before
+        self._rounds_done = 0
+        self._seconds_then = 0.0  # when the last round was done
+        self._scores: dict[str, float] = {}
+        self._points: dict[str, Point] = {}
+        self._lock = Lock()
+
+    @property
+    def seconds(self) -> float:
+        """Running time."""
+        return self._clock() - self._start
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the limit of time, or by the pace of the rounds so far; ``None``: cannot be told."""
+        if self._minutes is not None:
+            return max(0.0, 60 * self._minutes - self.seconds)
+        if not self._rounds_done:
+            return None
+        whole = self._seconds_then / self._rounds_done * self.rounds
+        return max(0.0, whole - self.seconds)
+
+    def front(self) -> list[Point]:
+        """The points that no other one dominates, by latency."""
+        from pelnas.pareto import non_dominated
+
+        with self._lock:
+            points = sorted(self._points.values())
+        mask = non_dominated([p[0] for p in points], [p[1] for p in points])
+        return [point for point, kept in zip(points, mask, strict=True) if kept]
+
+    def update(self, event: Event) -> None:
+        """Take one event in; kinds that say nothing about progress are passed over."""
+        take = getattr(self, f"_on_{event.kind.replace('-', '_')}", None)
+        if take is not None:
+            with self._lock:
+                take(event.data)
+
+    def _on_round_planned(self, data: Mapping[str, Any]) -> None:
+        self.round = data["round"]
+        self.stage, self.niche, self.planned, self.scored, self.timed = "designing", None, 0, 0, 0
+
+    def _on_designed(self, data: Mapping[str, Any]) -> None:
+        self.stage, self.niche = "designing", data["niche"]
+        self.planned += data["accepted"]
+        self.refused += data["refused"]
+
+    def _on_predicted(self, data: Mapping[str, Any]) -> None:
+        self.stage, self.niche = "scoring", None
+        self.scored += 1
+        self._scores[data["candidate"]] = data["score"]
+
+    def _on_evaluated(self, data: Mapping[str, Any]) -> None:
+        self.stage, self.niche = "measuring", data["niche"]
+        self.timed += 1
+        self.evaluations += 1
+        candidate, latency = data["candidate"], data["latency_ms"]
+        if latency is not None and candidate in self._scores:
+            self._points[candidate] = (latency, self._scores[candidate])
+
+    def _on_call(self, data: Mapping[str, Any]) -> None:
+        self.calls += 1
+        self.tokens += data["tokens"]
+        self.niche = data["niche"]
+
+    def _on_learned(self, data: Mapping[str, Any]) -> None:
+        self.stage, self.niche = "learning", None
+
+    def _on_round_done(self, data: Mapping[str, Any]) -> None:
+        self._rounds_done += 1
+        self._seconds_then = self.seconds

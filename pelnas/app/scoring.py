@@ -1,0 +1,144 @@
+"""``pelnas score`` and ``latency``: given architectures, without a search."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelnas.app import options
+
+if TYPE_CHECKING:
+    from pelnas.tools.evaluation import Evaluator
+
+Architectures = Annotated[
+    list[str], typer.Argument(metavar="ARCH...", help="Official texts or indices.")
+]
+
+
+def score(
+    architectures: Architectures,
+    space: options.Space = None,
+    dataset: options.Dataset = None,
+    images: options.Images = None,
+    data: options.Data = None,
+    accuracy: options.Accuracy = None,
+    seed: options.Seed = None,
+    config: options.Config = None,
+    reference: options.Reference = None,
+    batch: options.Batch = None,
+    as_json: options.Json = False,
+) -> None:
+    """Predict how good architectures are, untrained: proxies and their score."""
+    given = dict(locals())
+    from pelnas.app.output import millions, print_json, print_table
+
+    with _evaluator(given) as evaluator:
+        records = _scores(evaluator, architectures)
+        about = {"space": evaluator.space.name, "unit": evaluator.predictor.unit}
+        about["source"] = evaluator.predictor.source
+    if as_json:
+        print_json(about | {"scores": records})
+        return
+    proxies = sorted({name for record in records for name in record["proxies"]})
+    print_table(
+        f"{about['unit']}, {about['source']}",
+        ("index", "score", "±", "params M", "FLOPs M", *proxies),
+        (
+            (
+                str(record["index"]),
+                f"{record['score']:.4g}",
+                f"{record['uncertainty']:.2g}",
+                millions(record["parameters"]),
+                millions(record["flops"]),
+                *(f"{record['proxies'][name]:.5g}" for name in proxies),
+            )
+            for record in records
+        ),
+        right=" ".join(("index", "score", "±", *proxies)),
+    )
+
+
+def latency(
+    architectures: Architectures,
+    space: options.Space = None,
+    device: options.Device = None,
+    dataset: options.Dataset = None,
+    data: options.Data = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure architectures on this machine, or look them up for a device of a table."""
+    given = dict(locals())
+    from pelnas.app.output import milliseconds, print_json, print_table
+
+    with _evaluator(given) as evaluator:
+        records = _costs(evaluator, architectures)
+        about = {"space": evaluator.space.name, "device": evaluator.device.name}
+        about["source"] = evaluator.device.source
+    if as_json:
+        print_json(about | {"latencies": records})
+        return
+    print_table(
+        f"{about['device']}: {about['source']}",
+        ("index", "latency ms", "spread ms", "energy mJ"),
+        (
+            (
+                str(record["index"]),
+                milliseconds(record["latency_ms"]),
+                milliseconds(record["spread_ms"]),
+                "" if record["energy_mj"] is None else f"{record['energy_mj']:.3f}",
+            )
+            for record in records
+        ),
+        right="index latency spread energy",
+    )
+
+
+@contextmanager
+def _evaluator(given: dict[str, Any]) -> "Iterator[Evaluator]":
+    from pelnas import load_config
+    from pelnas.graph.session import Bench
+
+    path = given.pop("config")
+    named = {name: given[name] for name in given if name not in ("architectures", "as_json")}
+    evaluator = Bench.build(load_config(path, options.settings(named))).evaluator
+    try:
+        yield evaluator
+    finally:
+        evaluator.close()
+
+
+def _scores(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:
+    space, records = evaluator.space, []
+    for text, prediction in zip(texts, evaluator.predict(texts), strict=True):
+        architecture = space.read(text)
+        parameters, flops = evaluator.sizes(text)
+        records.append(
+            {
+                "architecture": space.format(architecture),
+                "index": space.index(architecture),
+                "score": prediction.score,
+                "uncertainty": prediction.uncertainty,
+                "parameters": parameters,
+                "flops": flops,
+                "proxies": dict(prediction.proxies),
+            }
+        )
+    return records
+
+
+def _costs(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:
+    space, records = evaluator.space, []
+    for text, cost in zip(texts, evaluator.costs(texts), strict=True):
+        architecture = space.read(text)
+        records.append(
+            {
+                "architecture": space.format(architecture),
+                "index": space.index(architecture),
+                "latency_ms": cost.latency_ms,
+                "spread_ms": cost.spread_ms,
+                "energy_mj": cost.energy_mj,
+            }
+        )
+    return records

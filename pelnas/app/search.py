@@ -1,0 +1,147 @@
+"""``pelnas search`` and ``pelnas resume``: the main job, watched until its end."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.options import setting
+
+if TYPE_CHECKING:
+    from pelnas import Result, Search
+    from pelnas.app.views import View
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FILES = {
+    "picture": "front.png",
+    "report": "report.html",
+    "front": "front.json",
+    "table": "front.csv",
+}
+
+
+def search(
+    space: options.Space = None,
+    device: options.Device = None,
+    dataset: options.Dataset = None,
+    images: options.Images = None,
+    data: options.Data = None,
+    accuracy: options.Accuracy = None,
+    model: Annotated[
+        str | None, setting("model", "provider:model that plans, designs and reflects.")
+    ] = None,
+    planner_model: Annotated[
+        str | None, setting("planner_model", "Another model for the planner.")
+    ] = None,
+    designer_model: Annotated[
+        str | None, setting("designer_model", "Another model for the designers.")
+    ] = None,
+    reflection_model: Annotated[
+        str | None, setting("reflection_model", "Another model for reflection.")
+    ] = None,
+    base_url: Annotated[
+        str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
+    ] = None,
+    temperature: Annotated[
+        float | None, setting("temperature", "0 to 2; not sent at all unless given.")
+    ] = None,
+    partition: Annotated[
+        str | None, setting("partition", "Cut the space by operations or by flops.")
+    ] = None,
+    rounds: Annotated[int | None, setting("rounds", "Rounds of design and reflection.")] = None,
+    per_niche: Annotated[
+        int | None, setting("per_niche", "Designs of a niche in a round, on average.")
+    ] = None,
+    seed: options.Seed = None,
+    output: options.Output = None,
+    name: Annotated[str | None, setting("name", "Name of the run, behind its time stamp.")] = None,
+    config: options.Config = None,
+    rules_from: Annotated[
+        list[str] | None,
+        typer.Option("--rules-from", help="Earlier run whose rules are tried; repeatable."),
+    ] = None,
+    max_calls: Annotated[int | None, setting("max_calls", "Language-model calls at most.")] = None,
+    max_tokens: Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")] = None,
+    max_minutes: Annotated[float | None, setting("max_minutes", "Minutes at most.")] = None,
+    max_evaluations: Annotated[
+        int | None, setting("max_evaluations", "Networks scored at most.")
+    ] = None,
+    reference: options.Reference = None,
+    batch: options.Batch = None,
+    as_json: options.Json = False,
+) -> None:
+    """Find the best networks for a device at every latency, without training any."""
+    given = dict(locals())
+    path, _ = given.pop("config"), given.pop("as_json")
+    from pelnas import Search, load_config
+
+    _follow(Search(load_config(path, options.settings(given))), as_json)
+
+
+def resume(
+    run: options.Run = "last", output: options.Output = None, as_json: options.Json = False
+) -> None:
+    """Go on with a run that was stopped or killed; nothing is scored twice."""
+    from pelnas import Search
+    from pelnas.store import find_run
+
+    _follow(Search.resume(find_run(options.runs_folder(output), run)), as_json)
+
+
+def _follow(search: "Search", as_json: bool) -> None:
+    """Watch a search to its end and print what it found."""
+    from pelnas.app.progress import Progress
+    from pelnas.app.views import view_of
+
+    store = search.session.store
+    progress = Progress(store.config, store.spent().seconds)
+    for event in store.events():
+        progress.update(event)
+    with view_of(progress) as view, _stopped_by_signals(search, view) as received:
+        result = search.run(on_event=view)
+    _conclude(result, as_json)
+    if result.stopped:
+        view.note(f"stopped; go on with: pelnas resume {result.folder}")
+        raise typer.Exit(128 + received[0] if received else 1)
+
+
+@contextmanager
+def _stopped_by_signals(search: "Search", view: "View") -> Iterator[list[int]]:
+    """A first signal stops the search cleanly, a second one at once; what came is in the list."""
+    received: list[int] = []
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        view.note("stopping after the step under way; once more stops at once")
+        search.stop()
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _conclude(result: "Result", as_json: bool) -> None:
+    """The front, and where to look further."""
+    from pelnas.app.output import print_json, say
+    from pelnas.app.runs import print_front
+    from pelnas.report import summary
+    from pelnas.store import RunStore
+
+    with RunStore.read(result.folder) as store:
+        if as_json:
+            print_json(summary(store) | {"path": str(result.folder)})
+            return
+        print_front(store)
+    say(f"ended: {result.reason or 'stopped before the end'}")
+    for kind, name in FILES.items():
+        if (result.folder / name).is_file():
+            say(f"{kind:9}{result.folder / name}")

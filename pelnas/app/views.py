@@ -1,0 +1,140 @@
+"""A running search as a person sees it: alive on a terminal, line by line anywhere else."""
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from pelnas.app.output import console, duration
+from pelnas.app.progress import Progress
+from pelnas.pareto import spread
+from pelnas.store import Event
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+BEST = 8  # points of the front that fit on a screen beside everything else
+REDRAWS = 4  # a second
+
+
+class View(AbstractContextManager["View"]):
+    """Shows events while it is open."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def __call__(self, event: Event) -> None:
+        self.progress.update(event)
+        note = _note(event)
+        if note:
+            self.note(note)
+
+    def note(self, text: str) -> None:
+        """A sentence for the person, at once."""
+        print(f"pelnas: {text}", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to release."""
+
+
+class Lines(View):
+    """One line for each round, for logs and pipes."""
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if event.kind == "round-done":
+            self.note(
+                f"round {self.progress.round + 1} of {self.progress.rounds} done,"
+                f" {event.data['front']} on the front, {counts(self.progress)}"
+            )
+
+
+class Screen(View):
+    """A few lines that redraw themselves."""
+
+    def __enter__(self) -> Self:
+        from rich.live import Live
+
+        self._live = Live(
+            console=console(errors=True),
+            get_renderable=lambda: draw(self.progress),
+            refresh_per_second=REDRAWS,
+            transient=True,
+        )
+        self._live.start()
+        return self
+
+    def note(self, text: str) -> None:
+        self._live.console.print(f"pelnas: {text}", markup=False)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+
+def view_of(progress: Progress) -> View:
+    """The view that fits standard error."""
+    kind: Callable[[Progress], View] = Screen if sys.stderr.isatty() else Lines
+    return kind(progress)
+
+
+def _note(event: Event) -> str:
+    """What a person should be told of an event; empty for most."""
+    match event.kind:
+        case "run-started":
+            return f"run {event.data['name']} begins"
+        case "run-resumed":
+            return f"run {event.data['name']} goes on"
+        case "budget":
+            return str(event.data["message"])
+        case "fallback":
+            return f"the built-in {event.data['agent']} stands in: {event.data['problem']}"
+    return ""
+
+
+def counts(progress: Progress) -> str:
+    """Everything countable in one line."""
+    left = progress.seconds_left
+    parts = [
+        f"{progress.evaluations} evaluated",
+        f"{progress.refused} refused",
+        f"{progress.calls} model calls",
+        f"{progress.tokens} tokens",
+        f"{duration(progress.seconds)} spent",
+    ]
+    return ", ".join(parts + ([f"about {duration(left)} left"] if left is not None else []))
+
+
+def draw(progress: Progress) -> "Group":
+    """Round, stage, best points and counts."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    niche = "" if progress.niche is None else f" niche {progress.niche}"
+    headline = Text.assemble(
+        (f"round {progress.round + 1} of {progress.rounds}", "bold"), f"  {progress.stage}{niche}"
+    )
+    bar = ProgressBar(max(1, 2 * progress.planned), progress.scored + progress.timed, width=60)
+    front = progress.front()
+    best = Table(box=None, pad_edge=False)
+    best.add_column("latency, ms", justify="right")
+    best.add_column("score", justify="right")
+    for index in spread([point[0] for point in front], BEST):
+        best.add_row(*(f"{number:.3f}" for number in front[index]))
+    title = Text(f"best so far, {len(front)} on the front:")
+    return Group(headline, bar, title, best, Text(counts(progress), style="dim"))
