@@ -6,7 +6,6 @@ Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect`
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -89,7 +88,7 @@ def connect(
     if provider == "local":
         from pelnas.agents.local import LocalModel
 
-        return LocalModel(Path(model).expanduser(), temperature=temperature)
+        return LocalModel(model, temperature=temperature)
     from pelnas.agents.providers import connect_provider
 
     return connect_provider(name, base_url, temperature, patience or Patience())

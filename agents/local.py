@@ -1,0 +1,196 @@
+"""A GGUF file that answers inside this process, by llama.cpp through xllamacpp."""
+
+import secrets
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.exceptions import ContextOverflowError, ModelInvalidRequestError
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.utils import convert_to_openai_messages
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable, RunnableParallel
+from pydantic import BaseModel, ConfigDict
+
+from pelnas.agents.models import Patience
+from pelnas.agents.providers import ProviderModel
+from pelnas.errors import ModelError
+
+CONTEXT = 8192  # tokens of prompt and answer together; more costs memory
+ANSWER = 2048  # tokens of an answer: a small model may never come to an end
+THREADS = 2  # llama.cpp gains little from more on a small machine, and search needs the rest
+
+
+class Engine:
+    """A loaded file; requests wait for each other, since one alone uses all its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._server = _load(path)
+        self._lock = threading.Lock()
+
+    def complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to an OpenAI chat request.
+
+        ContextOverflowError: the prompt does not fit. ModelInvalidRequestError: anything
+        else that llama.cpp refuses, such as a JSON schema that it cannot follow.
+        """
+        with self._lock:
+            try:
+                answer: dict[str, Any] = self._server.handle_chat_completions(request)
+            except (ValueError, RuntimeError) as error:
+                raise _refusal(str(error)) from error
+        problem = answer.get("error")
+        if problem is None:
+            return answer
+        if "n_ctx" in problem:
+            raise ContextOverflowError(
+                f"{problem['n_prompt_tokens']} tokens, and the context holds {problem['n_ctx']}"
+            )
+        raise _refusal(str(problem.get("message", problem)))
+
+
+class LocalChat(BaseChatModel):
+    """The engine as a chat model of LangChain, so that tracing sees its calls."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    engine: Engine
+    model: str
+    temperature: float | None = None
+
+    @property
+    def _llm_type(self) -> str:
+        return "pelnas-local"
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type[BaseModel],
+        *,
+        include_raw: bool = False,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """The answer under ``raw``, held to the schema token by token. ValueError: another form."""
+        if not include_raw or isinstance(schema, dict) or kwargs != {"method": "json_schema"}:
+            raise ValueError("a local model answers a pydantic class by json_schema, as raw text")
+        form = {"name": schema.__name__, "schema": schema.model_json_schema()}
+        bound = self.bind(response_format={"type": "json_schema", "json_schema": form})
+        return RunnableParallel(raw=bound)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        request = {"messages": convert_to_openai_messages(messages), "max_tokens": ANSWER, **kwargs}
+        request.pop("ls_structured_output_format", None)
+        if stop:
+            request["stop"] = stop
+        if self.temperature is not None:
+            request["temperature"] = self.temperature
+        # The same question gets the same answer, without a setting that must be passed on.
+        request["seed"] = zlib.crc32(repr(request).encode("utf-8", "replace"))
+        answer = self.engine.complete(request)
+        return ChatResult(generations=[ChatGeneration(message=self._message(answer))])
+
+    def _message(self, answer: dict[str, Any]) -> AIMessage:
+        usage = answer["usage"]
+        return AIMessage(
+            answer["choices"][0]["message"].get("content") or "",
+            response_metadata={"model_name": self.model},
+            usage_metadata={
+                "input_tokens": usage["prompt_tokens"],
+                "output_tokens": usage["completion_tokens"],
+                "total_tokens": usage["total_tokens"],
+            },
+        )
+
+
+class LocalModel(ProviderModel):
+    """``local:PATH.gguf``: loaded once for each path in a process, held until all are closed.
+
+    ModelError: xllamacpp is not installed, or the file is missing or no model.
+    ``ask`` raises ModelCallError also when prompt and answer exceed the context.
+    """
+
+    def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
+        file = Path(path).expanduser()
+        chat = LocalChat(engine=_engine(file), model=file.name, temperature=temperature)
+        super().__init__(f"local:{path}", chat, Patience(attempts=1))
+
+    def close(self) -> None:
+        self.__dict__.pop("_chat", None)  # the last one to let go frees the memory
+
+
+_ENGINES: "WeakValueDictionary[Path, Engine]" = WeakValueDictionary()  # of this process
+_loading = threading.Lock()
+
+
+def _engine(path: Path) -> Engine:
+    """The engine of a file: one for all models of this process that use it."""
+    with _loading:
+        key = path.resolve()
+        engine = _ENGINES.get(key)
+        if engine is None:
+            engine = _ENGINES[key] = Engine(path)
+        return engine
+
+
+def _load(path: Path) -> Any:
+    """llama.cpp with the file loaded."""
+    try:
+        import xllamacpp
+    except ImportError:
+        raise ModelError(
+            f"local:{path} needs a package that is not installed: pip install 'pelnas[local]'"
+        ) from None
+    _check_file(path)
+    try:
+        return xllamacpp.Server(_parameters(xllamacpp.CommonParams(), path))
+    except RuntimeError:
+        raise ModelError(
+            f"llama.cpp cannot load {path}: the file is damaged, not a chat model, too new for"
+            " xllamacpp or larger than memory; download it again or choose a smaller one"
+        ) from None
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelError(
+            f"expected a GGUF file at {path}, found {error.strerror}: correct the path"
+        ) from None
+    if magic != b"GGUF":
+        raise ModelError(
+            f"expected a GGUF file at {path}, found a file that begins with {magic!r}:"
+            " give a model in GGUF form"
+        )
+
+
+def _parameters(parameters: Any, path: Path) -> Any:
+    parameters.model.path = str(path)
+    parameters.n_ctx = CONTEXT
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = THREADS
+    parameters.cpuparams_batch.n_threads = THREADS
+    parameters.cache_ram_mib = 0  # else old prompts are kept, up to 8 GB
+    parameters.warmup = False
+    parameters.verbosity = -1  # no log on the terminal
+    # The engine also listens on a loopback port; nobody but this process may use it.
+    parameters.api_keys = [secrets.token_hex(16)]
+    parameters.ui = False
+    return parameters
+
+
+def _refusal(reason: str) -> ModelInvalidRequestError:
+    """The error with the status that a server would give it."""
+    error = ModelInvalidRequestError(reason)
+    error.code = 400  # type: ignore[attr-defined] # read as any provider's status is
+    return error
