@@ -1,6 +1,8 @@
 """What a source of images must offer, and what every source shares: labels and resizing."""
 
 import hashlib
+import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: (3, side, side), uint8 or float32
 Pixels = NDArray[Any]
+#: What Pillow raises for damaged files of its many formats.
+BROKEN = (OSError, EOFError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +99,12 @@ def decode(file: Path | IO[bytes], side: int, where: str) -> Pixels:
     try:
         with Image.open(file) as image:
             image.draft("RGB", (side, side))  # JPEG decodes faster at a fraction of its size
-            return fit(ImageOps.exif_transpose(image), side)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            upright = ImageOps.exif_transpose(image)
+    except (*BROKEN, Image.DecompressionBombError) as error:
         raise ImagesError(
             f"expected a readable image in {where}, found: {error}; repair or remove it"
         ) from None
+    return fit(upright, side)
 
 
 def fit(image: "Image", side: int) -> Pixels:
