@@ -1,0 +1,92 @@
+"""An architecture as a small picture: nodes in a row, an arc for every operation."""
+
+import re
+from collections.abc import Sequence
+from html import escape
+
+from pelnas.architecture import Architecture
+from pelnas.spaces import SearchSpace
+
+_EDGE = re.compile(r"(\d+)->(\d+)")
+NOTHING = ("none", "zero")  # an operation of this name is an edge that is not there
+STEP = 92  # pixels from node to node
+RISE = 34  # pixels that an arc rises for every node it leaps over
+RADIUS = 9
+COLOURS = 6  # classes op0 to op5 of the page's style sheet
+
+
+def draw(space: SearchSpace, architecture: Architecture) -> str:
+    """Inline SVG, safe to put into a page; empty for a space whose positions are no edges.
+
+    Positions are edges where each is called ``i->j`` with i < j, as in cell
+    spaces. Colours come from the page: classes ``op0``, ``op1``, ... in the
+    order of ``space.operations``.
+    """
+    edges = [_edge(position) for position in space.positions]
+    if not edges or any(edge is None for edge in edges):
+        return ""
+    chosen = space.chosen(architecture)
+    links = [(*edge, op) for edge, op in zip(edges, chosen, strict=True) if edge is not None]
+    nodes = 1 + max(target for _, target, _ in links)
+    above, below = _room(links)
+    width, height = STEP * (nodes - 1) + 4 * RADIUS, above + below + 2 * RADIUS
+    middle = above + RADIUS
+    drawn = [
+        _link(source, target, op, middle, space.operations)
+        for source, target, op in links
+        if op not in NOTHING
+    ]
+    drawn += [_node(node, middle, nodes) for node in range(nodes)]
+    title = escape(space.explain(architecture))
+    return (
+        f'<svg class="cell" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f' role="img"><title>{title}</title>{"".join(drawn)}</svg>'
+    )
+
+
+def _edge(position: str) -> tuple[int, int] | None:
+    match = _EDGE.fullmatch(position)
+    if match is None or int(match[1]) >= int(match[2]):
+        return None
+    return int(match[1]), int(match[2])
+
+
+def _bend(source: int, target: int) -> int:
+    """How far an edge leaves the row of nodes: up from even nodes, down from odd ones."""
+    leap = RISE * (target - source - 1)
+    return leap if source % 2 == 0 else -leap
+
+
+def _room(links: Sequence[tuple[int, int, str]]) -> tuple[int, int]:
+    """Pixels above and below the row, equal in every drawing of a space; labels included."""
+    bends = [_bend(source, target) for source, target, _ in links]
+    return max(max(bends), 0) + 16, max(-min(bends), 0) + 16
+
+
+def _link(source: int, target: int, op: str, middle: int, operations: Sequence[str]) -> str:
+    start, end = (2 * RADIUS + STEP * node for node in (source, target))
+    bend = _bend(source, target)
+    # A cubic curve whose two handles stand 4/3 of the bend away reaches just the bend.
+    handle = middle - round(bend * 4 / 3)
+    inset = (end - start) // 5 if bend else 0
+    path = f"M{start},{middle}C{start + inset},{handle} {end - inset},{handle} {end},{middle}"
+    place = middle - bend + (13 if bend < 0 else -4)
+    kind = operations.index(op) % COLOURS
+    return (
+        f'<path class="op{kind}" d="{path}"/>'
+        f'<text class="op{kind}" x="{(start + end) // 2}" y="{place}">{escape(_short(op))}</text>'
+    )
+
+
+def _node(node: int, middle: int, nodes: int) -> str:
+    label = {0: "in", nodes - 1: "out"}.get(node, str(node))
+    x = 2 * RADIUS + STEP * node
+    return (
+        f'<circle cx="{x}" cy="{middle}" r="{RADIUS}"/>'
+        f'<text class="node" x="{x}" y="{middle + 3}">{label}</text>'
+    )
+
+
+def _short(op: str) -> str:
+    words = op.removeprefix("nor_").replace("_connect", "").replace("_", " ")
+    return re.sub(r"(\d)x(\d)", "\\1\N{MULTIPLICATION SIGN}\\2", words)

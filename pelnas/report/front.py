@@ -1,0 +1,125 @@
+"""The answer of a run: the front of the union of all niches, as values and as files."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pelnas.architecture import Evaluation
+from pelnas.archive import Archive
+from pelnas.store import RunStore, write_atomically
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPoint:
+    """One architecture of the answer.
+
+    ``score``, ``uncertainty``: higher is better, in ``unit``; ``score_source``
+    says whether it is predicted or benchmark truth. ``latency_ms`` (median),
+    ``spread_ms`` (interquartile range): lower is better. ``parameters`` and
+    ``flops``: plain counts. ``round``, ``niche``: counted from 0.
+    ``author``: the model that designed it; ``rules``: ids of those it saw.
+    """
+
+    id: str
+    architecture: str
+    score: float
+    uncertainty: float
+    unit: str
+    score_source: str
+    latency_ms: float
+    spread_ms: float
+    energy_mj: float | None
+    niche: int
+    niche_label: str
+    parameters: int
+    flops: float
+    author: str
+    method: str
+    rationale: str
+    round: int
+    rules: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that any JSON reader takes: a number that is not finite becomes ``None``."""
+        values = {name: _finite(value) for name, value in asdict(self).items()}
+        return values | {"rules": list(self.rules)}
+
+
+COLUMNS = tuple(field.name for field in fields(FrontPoint))
+
+
+def archive_of(store: RunStore) -> Archive:
+    """All evaluations of a run by niche."""
+    evaluations = store.evaluations()
+    named = len(store.niches())
+    return Archive(evaluations, max([named, *(e.candidate.niche + 1 for e in evaluations)]))
+
+
+def front_points(store: RunStore) -> list[FrontPoint]:
+    """The feasible evaluations that no other one dominates, by latency; empty for a new run."""
+    labels, sources = store.niches(), store.sources()
+
+    def point(evaluation: Evaluation) -> FrontPoint:
+        candidate, design = evaluation.candidate, evaluation.candidate.design
+        return FrontPoint(
+            id=evaluation.id,
+            architecture=design.architecture,
+            score=evaluation.score,
+            uncertainty=evaluation.prediction.uncertainty,
+            unit=sources.unit,
+            score_source=sources.accuracy,
+            latency_ms=evaluation.latency_ms,
+            spread_ms=evaluation.cost.spread_ms,
+            energy_mj=evaluation.cost.energy_mj,
+            niche=candidate.niche,
+            niche_label=label_of(labels, candidate.niche),
+            parameters=evaluation.parameters,
+            flops=evaluation.flops,
+            author=design.author,
+            method=design.method,
+            rationale=design.rationale,
+            round=candidate.round,
+            rules=design.rules,
+        )
+
+    return [point(evaluation) for evaluation in archive_of(store).union()]
+
+
+def label_of(labels: list[str], niche: int) -> str:
+    """What a niche is called, also where the run did not say."""
+    return labels[niche] if niche < len(labels) else f"niche {niche}"
+
+
+def write_front(store: RunStore) -> None:
+    """Write ``front.json`` and ``front.csv``: the same bytes for the same evaluations.
+
+    ``front.json``: a list of objects with sorted keys. ``front.csv``: a header
+    and one line a point; several rules are joined by blanks; texts that a
+    spreadsheet would take for a formula get a leading apostrophe.
+    """
+    points = [point.to_dict() for point in front_points(store)]
+    text = json.dumps(points, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_atomically(store.folder / "front.json", text + "\n")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([_cell(point[name]) for name in COLUMNS] for point in points)
+    write_atomically(store.folder / "front.csv", table.getvalue())
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        value = " ".join(value)
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,133 @@
+"""The report of a run: one HTML file that needs nothing else, in light and in dark."""
+
+import base64
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pelnas.budget import Spent
+from pelnas.config import ROLES
+from pelnas.report.drawing import draw
+from pelnas.report.figure import DARK, LIGHT, niche_colours, render
+from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
+from pelnas.report.niches import niche_rows
+from pelnas.report.rates import agent_rates
+from pelnas.rules import Rule
+from pelnas.spaces import get_space
+from pelnas.store import RunStore, write_atomically
+
+TEMPLATE = "report.html.j2"
+VERDICTS = ("in-force", "weakened", "proposed", "retired")
+
+
+def write_report(store: RunStore) -> None:
+    """Write ``report.html``, also for a run that is not finished.
+
+    Whatever people or models wrote is escaped: a rationale is shown, never run.
+    """
+    write_atomically(store.folder / "report.html", page(store))
+
+
+def page(store: RunStore) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("pelnas.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figures": _figures, "count": _count, "duration": _duration}
+    return environment.get_template(TEMPLATE).render(_content(store))
+
+
+def _content(store: RunStore) -> dict[str, Any]:
+    points, archive = front_points(store), archive_of(store)
+    niches = niche_rows(store)
+    return {
+        "run": store.name,
+        "started": datetime.fromtimestamp(store.started).strftime("%Y-%m-%d %H:%M"),
+        "status": store.status,
+        "reason": store.reason,
+        "config": store.config,
+        "settings": store.config.model_dump(mode="json", exclude={"output", "data", "images"}),
+        "sources": store.sources(),
+        "spent": store.spent(),
+        "headline": _headline(points, store.spent()),
+        "models": [(role, store.config.model_of(role)) for role in ROLES],
+        "authors": _authors(store, points),
+        "light": _inline(render(store, LIGHT)),
+        "dark": _inline(render(store, DARK)),
+        "points": points,
+        "drawings": _drawings(store, points),
+        "niches": niches,
+        "colours": niche_colours(len(niches), LIGHT),
+        "hypervolume": archive.hypervolume(),
+        "rules": _rules(store.rules(), store.niches()),
+        "verdicts": VERDICTS,
+        "rates": agent_rates(store),
+    }
+
+
+def _headline(points: list[FrontPoint], spent: Spent) -> str:
+    if not points:
+        return "No architecture has been evaluated yet."
+    fast, best = points[0], points[-1]
+    return (
+        f"{len(points)} architectures from {_figures(fast.latency_ms)} ms"
+        f" (score {_figures(fast.score)}) to {_figures(best.latency_ms)} ms"
+        f" (score {_figures(best.score)}), out of {spent.evaluations} that were evaluated."
+    )
+
+
+def _authors(store: RunStore, points: list[FrontPoint]) -> list[tuple[str, int, int]]:
+    """(author, designs, points on the front), most designs first."""
+    designs = Counter(candidate.design.author for candidate in store.candidates())
+    front = Counter(point.author for point in points)
+    return [(author, count, front[author]) for author, count in designs.most_common()]
+
+
+def _drawings(store: RunStore, points: list[FrontPoint]) -> dict[str, Markup]:
+    space = get_space(store.config.space)
+    return {
+        point.id: Markup(draw(space, space.parse(point.architecture)))  # noqa: S704 - draw escapes
+        for point in points
+    }
+
+
+def _rules(rules: Iterable[Rule], labels: list[str]) -> dict[str, list[tuple[Rule, str]]]:
+    """Rules with the place they hold in, by verdict, the strongest first."""
+    groups: dict[str, list[tuple[Rule, str]]] = {verdict: [] for verdict in VERDICTS}
+    for rule in sorted(rules, key=lambda rule: (-(rule.measured or 0.0), rule.id)):
+        niche = rule.scope.niche
+        where = "every niche" if niche is None else label_of(labels, niche)
+        groups[rule.status].append((rule, where))
+    return groups
+
+
+def _inline(image: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(image).decode()
+
+
+def _figures(value: float | None) -> str:
+    """A number to four significant figures; a dash for none."""
+    return "\N{EN DASH}" if value is None else f"{value:.4g}"
+
+
+def _count(value: float) -> str:
+    """A count with its unit of thousands: 850, 12.3 k, 1.07 M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:g}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds below two minutes, minutes below two hours, then hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,44 @@
+"""A run as one JSON document, and all of its files at once."""
+
+from dataclasses import asdict
+from typing import Any
+
+from pelnas.config import ROLES
+from pelnas.report.figure import write_figure
+from pelnas.report.front import archive_of, front_points, write_front
+from pelnas.report.niches import niche_rows
+from pelnas.report.page import write_report
+from pelnas.report.rates import agent_rates
+from pelnas.store import RunStore
+
+ESSENTIALS = ("space", "device", "accuracy", "partition", "rounds", "per_niche", "seed")
+
+
+def write_all(store: RunStore) -> None:
+    """Write ``front.json``, ``front.csv``, ``front.png`` and ``report.html`` into the run's folder."""
+    write_front(store)
+    write_figure(store)
+    write_report(store)
+
+
+def summary(store: RunStore) -> dict[str, Any]:
+    """What a program wants to know of a run; plain values only.
+
+    ``hypervolume``: of the front, normalised by this run's own ranges: a figure
+    to watch a run by, not comparable between runs.
+    """
+    config, front = store.config, front_points(store)
+    return {
+        "run": config.name,
+        "folder": store.name,
+        "status": store.status,
+        "reason": store.reason,
+        "config": {name: getattr(config, name) for name in ESSENTIALS}
+        | {"models": {role: config.model_of(role) for role in ROLES}},
+        "sources": asdict(store.sources()),
+        "spent": asdict(store.spent()),
+        "hypervolume": archive_of(store).hypervolume(),
+        "niches": [row.to_dict() for row in niche_rows(store)],
+        "front": [point.to_dict() for point in front],
+        "rates": [rate.to_dict() for rate in agent_rates(store)],
+    }
