@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from pelnas.agents.models import LanguageModel, Reply
+from pelnas.agents.models import LanguageModel
 from pelnas.agents.reading import read_answer, schema_text
 from pelnas.call import CallRecord, Message, call_id, request_hash
 from pelnas.errors import AnswerError, ModelCallError
@@ -35,6 +35,12 @@ class Meter(Protocol):
 
     def after_call(self, tokens: int) -> None:
         """Called after each request that was sent; a failed one has cost 0 tokens."""
+
+
+class OpenDialogue(Protocol):
+    """Opens the dialogue of one agent's step: agent, round, niche."""
+
+    def __call__(self, agent: str, round_: int, niche: int | None) -> "Dialogue": ...
 
 
 class Dialogue:
@@ -69,12 +75,14 @@ class Dialogue:
         system: str,
         user: str,
         schema: type[T],
-        check: Callable[[T], str] | None = None,
+        check: Callable[[T, str], str] | None = None,
     ) -> tuple[T, str]:
         """A valid answer and the id of the call that gave it.
 
-        ``check`` says in a sentence what is wrong with an answer of the right form,
-        or returns "". A broken answer goes back once with exactly what was wrong.
+        ``check`` is given an answer of the right form and the id of its call, and says
+        in a sentence what is wrong, or returns "". It sees recorded answers too, but
+        their recorded outcome stands. A broken answer goes back once with exactly what
+        was wrong.
         AnswerError: the second answer was broken too. ModelCallError: the provider
         failed. BudgetExhausted: the meter allows no call.
         """
@@ -91,42 +99,41 @@ class Dialogue:
         return answer, call.id
 
     def _exchange(
-        self, messages: Sequence[Message], schema: type[T], check: Callable[[T], str] | None
+        self, messages: Sequence[Message], schema: type[T], check: Callable[[T, str], str] | None
     ) -> tuple[CallRecord, T | None]:
         """One recorded request; the answer is ``None`` where the record is not ok."""
         blank = self._blank(messages, schema)
         known = self._ledger.recall(blank.id, blank.request)
         if known is not None and known.outcome != "failed":
-            return _replayed(known, schema)
-        reply = self._send(blank, messages, schema)
-        text = reply.text[:ANSWER_LIMIT]
-        answer, problem = read_answer(text, schema)
-        if answer is not None and check is not None:
-            problem = check(answer)
-        call = replace(
-            blank,
-            answered_by=reply.model,
-            answer=text,
-            tokens_in=reply.tokens_in,
-            tokens_out=reply.tokens_out,
-            seconds=reply.seconds,
-            outcome="invalid" if problem else "ok",
-            problem=problem,
-        )
-        self._ledger.record_call(call)
-        self._meter.after_call(call.tokens)
+            answer, _ = _read(known, schema, check)
+            return known, answer if known.outcome == "ok" else None
+        self._meter.before_call()
+        call = blank
+        try:
+            call = self._send(blank, messages, schema)
+            answer, problem = _read(call, schema, check)
+            call = replace(call, outcome="invalid" if problem else "ok", problem=problem)
+            self._ledger.record_call(call)
+        except ModelCallError as error:
+            self._ledger.record_call(replace(blank, problem=str(error)))
+            raise
+        finally:
+            self._meter.after_call(call.tokens)
         return call, None if problem else answer
 
     def _send(
         self, blank: CallRecord, messages: Sequence[Message], schema: type[BaseModel]
-    ) -> Reply:
-        self._meter.before_call()
-        try:
-            return self._model.ask(messages, schema)
-        except ModelCallError as error:
-            self._ledger.record_call(replace(blank, problem=str(error)))
-            self._meter.after_call(0)
-            raise
+    ) -> CallRecord:
+        """The record with the answer in it, not yet judged."""
+        reply = self._model.ask(messages, schema)
+        return replace(
+            blank,
+            answered_by=reply.model,
+            answer=reply.text[:ANSWER_LIMIT],
+            tokens_in=reply.tokens_in,
+            tokens_out=reply.tokens_out,
+            seconds=reply.seconds,
+        )
 
     def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:
         """The record of a call that has no answer yet."""
@@ -150,15 +157,14 @@ class Dialogue:
         )
 
 
-def _replayed(call: CallRecord, schema: type[T]) -> tuple[CallRecord, T | None]:
-    """A recorded call as it went: its outcome stands, and ``check`` is not asked again.
-
-    What a check looks at (which designs are known) may have grown since.
-    """
-    if call.outcome != "ok":
-        return call, None
+def _read(
+    call: CallRecord, schema: type[T], check: Callable[[T, str], str] | None
+) -> tuple[T | None, str]:
+    """The answer of a call and what is wrong with it."""
     answer, problem = read_answer(call.answer, schema)
-    return (replace(call, problem=problem), None) if answer is None else (call, answer)
+    if answer is not None and check is not None:
+        problem = check(answer, call.id)
+    return answer, problem
 
 
 def _send_back(call: CallRecord, schema: type[BaseModel]) -> list[Message]:
