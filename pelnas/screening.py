@@ -2,11 +2,11 @@
 
 Every threshold on every feature is measured at once (``pelnas.evidence``), then
 the conjunctions of the strongest. What is picked because the data showed it
-must pass a bound for the number of predicates looked at (Bonferroni, 5 % for
-all of them together), so that noise alone rarely yields one.
+must pass a bound for the number of predicates that might have been picked
+(Bonferroni, 5 % for all of them together), so that noise alone rarely yields one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
@@ -52,19 +52,23 @@ def screen(
     """
     names = sorted(set(feature_names))
     singles = _measured(evidence, metric, niche, _singles(evidence, names, niche))
-    strongest = sorted(singles, key=_order(1.0))[:STRONGEST]
-    pairs = _measured(evidence, metric, niche, _pairs(strongest))
-    tests = 2 * (len(singles) + len(pairs))
-    if tests == 0:
-        return []
-    bound = NormalDist().inv_cdf(1 - FAMILY / tests)
-    sure = [f for f in singles + _better(pairs, singles) if f.sureness > bound]
-    return _distinct(sorted(sure, key=_order(bound)), evidence.rows(niche), limit)
+    pairs = _measured(evidence, metric, niche, _pairs(sorted(singles, key=_order)[:STRONGEST]))
+    sure = _beyond(singles, 2 * len(singles))
+    # The pairs were chosen by looking: any two conditions, each turned either way, might have been.
+    sure += _beyond(_better(pairs, singles), 2 * len(singles) * (len(singles) - 1))
+    return _distinct(sorted(sure, key=_order), evidence.rows(niche), limit)
 
 
-def _order(bound: float) -> Callable[[Finding], tuple[float, int, Predicate]]:
-    """Largest effect that the evidence leaves certain first, then the shorter predicate."""
-    return lambda f: (-(abs(f.effect) - bound * f.error), len(f.predicate.conditions), f.predicate)
+def _beyond(findings: Sequence[Finding], tests: int) -> list[Finding]:
+    """Those that pass the bound for so many one-sided tests, which have half of ``FAMILY``."""
+    bound = NormalDist().inv_cdf(1 - FAMILY / 2 / max(tests, 1))
+    return [finding for finding in findings if finding.sureness > bound]
+
+
+def _order(finding: Finding) -> tuple[float, int, Predicate]:
+    """Largest effect that three errors leave first, then the shorter predicate."""
+    predicate = finding.predicate
+    return 3 * finding.error - abs(finding.effect), len(predicate.conditions), predicate
 
 
 Columns = list[tuple[Predicate, NDArray[np.bool_]]]
