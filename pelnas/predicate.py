@@ -41,7 +41,9 @@ class Condition:
         return COMPARISONS[self.op](features.get(self.feature, 0.0), self.value)
 
     def __str__(self) -> str:
-        return f"{self.feature} {self.op} {self.value:g}"
+        short = f"{self.value:g}"
+        exact = short if float(short) == self.value else repr(self.value)
+        return f"{self.feature} {self.op} {exact}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
