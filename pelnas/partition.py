@@ -84,6 +84,12 @@ class Partition:
                 tries = 0
                 yield drawn
 
+    def left(self, niche: int, designed: int) -> int | None:
+        """How many members have not been designed; ``None`` where they cannot be counted."""
+        if self.space.size > ENUMERABLE:
+            return None
+        return len(self.members[niche]) - designed
+
     @cached_property
     def members(self) -> list[list[Architecture]]:
         """Every architecture of every niche; only for spaces that can be listed."""
@@ -124,8 +130,7 @@ def partition_by_flops(
     cuts = [cut for cut in np.unique(inner.round(6)).tolist() if min(sizes) < cut]
     bounds = [None, *cuts, None]
     niches = tuple(
-        _flops_niche(index, low, high)
-        for index, (low, high) in enumerate(pairwise(bounds))
+        _flops_niche(index, low, high) for index, (low, high) in enumerate(pairwise(bounds))
     )
     return Partition(space, niches, classes, resolution)
 

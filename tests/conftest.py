@@ -38,3 +38,41 @@ def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep cached measurements of tests out of the user's cache."""
     monkeypatch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def tiny_tables(tmp_path: Path) -> Path:
+    """A folder of tables for the tiny space, by a formula: quick searches with known answers.
+
+    Convolutions cost time and bring accuracy, with a penalty for dead cells, so
+    that the front runs through every niche. Device ``toy``, data set ``toy10``.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from pelnas.spaces import get_space
+
+    space = get_space("tiny")
+    rows = [space.at(index) for index in range(space.size)]
+    texts = [space.format(row) for row in rows]
+    features = [space.features(row) for row in rows]
+    latency = [
+        1 + 3 * f["nor_conv_3x3"] + f["nor_conv_1x1"] + 0.1 * i / space.size
+        for i, f in enumerate(features)
+    ]
+    accuracy = [
+        10
+        + (20 * f["nor_conv_3x3"] + 12 * f["nor_conv_1x1"] + 5 * f["live_skip"]) * (f["paths"] > 0)
+        for f in features
+    ]
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    costs = {"arch_str": texts, "toy10__toy_latency": latency}
+    parquet.write_table(pa.table(costs), folder / "costs.parquet")
+    accuracies = {
+        "arch_str": texts,
+        "toy10_val_acc_9": accuracy,
+        "toy10_test_acc_9": [value - 1 for value in accuracy],
+    }
+    parquet.write_table(pa.table(accuracies), folder / "accuracies.parquet")
+    return folder

@@ -1,0 +1,134 @@
+"""The built-in designer, ``builtin:evolver``: planner, designer and reflection without a language model.
+
+It gets the same briefs and answers the same schemas as the language models,
+needs no network and no weights, and designs by evolution under the rules in
+force. It is the offline default, the fallback of every model, and the baseline
+that a model has to beat. ``builtin:random`` differs in one thing: it designs
+by drawing members of the niche at random.
+"""
+
+import numpy as np
+
+from pelnas.agents.designer import DesignBrief, Designer
+from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, Planner
+from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
+from pelnas.architecture import Architecture
+from pelnas.evidence import METRICS
+from pelnas.evolution import Evolution, Task
+from pelnas.rules import Rule, bias, candidate_rules
+from pelnas.validator import Intake, Proposal
+
+EVOLVER = "builtin:evolver"
+RANDOM = "builtin:random"
+RULES_PROPOSED = 4  # rules it proposes for one niche, metric and round
+YIELD_WEIGHT = (
+    3.0  # how much more a niche gets that fills the whole front than one that adds nothing
+)
+
+
+class BuiltinPlanner(Planner):
+    """Gives more to the niches that hold the front and gained points on it lately.
+
+    Half of a niche's claim is its share of the front, half its share of the
+    last round's gains, so that a niche that stalls loses ground; every niche
+    keeps a base claim, since a front may be broken open from anywhere.
+    """
+
+    name = EVOLVER
+
+    def plan(self, brief: PlanBrief) -> PlanAnswer:
+        holds = sum(status.on_front for status in brief.niches) or 1
+        gains = sum(status.gained for status in brief.niches) or 1
+        claims = [
+            1.0 + YIELD_WEIGHT * (status.on_front / holds + status.gained / gains) / 2
+            for status in brief.niches
+        ]
+        return PlanAnswer(
+            niches=[
+                NichePlan(
+                    niche=status.index,
+                    designs=round(1000 * claim / sum(claims)),
+                    focus=_focus(status),
+                )
+                for status, claim in zip(brief.niches, claims, strict=True)
+            ]
+        )
+
+
+def _focus(status: NicheStatus) -> str:
+    if not status.designed:
+        return "first look: spread over the niche"
+    if status.gap is not None:
+        return f"the widest gap of its front, {status.gap.low:.4g} to {status.gap.high:.4g} ms"
+    return "a second point on its front"
+
+
+class EvolvingDesigner(Designer):
+    """Mutation and crossover of the niche's parents, the rules in force choosing among children."""
+
+    name = EVOLVER
+
+    def design(self, brief: DesignBrief, intake: Intake) -> None:
+        space = brief.partition.space
+        evolution = Evolution(brief.partition)
+        parents = [space.parse(parent.architecture) for parent in brief.parents]
+        rng = np.random.default_rng(brief.seed)
+
+        def taken(architecture: Architecture) -> bool:
+            return intake.seen(space.format(architecture))
+
+        def prefer(architecture: Architecture) -> float:
+            return bias(brief.rules, brief.partition.features(architecture))
+
+        for task in self.tasks(brief)[-intake.missing :] if intake.missing else ():
+            child = evolution.child(brief.niche.index, task, parents, rng, taken, prefer)
+            if child is None:
+                return
+            intake.submit(
+                _proposal(space.format(child), task, brief), self.name, brief.rule_ids, None
+            )
+
+    def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
+        """What it makes of the tasks it is given."""
+        return brief.tasks
+
+
+class RandomDesigner(EvolvingDesigner):
+    """Draws members of the niche at random, whatever the task says."""
+
+    name = RANDOM
+
+    def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
+        return tuple(Task("sample") for _ in brief.tasks)
+
+
+def _proposal(text: str, task: Task, brief: DesignBrief) -> Proposal:
+    chosen = [brief.parents[i] for i in task.parents]
+    features = brief.partition.features(brief.partition.space.parse(text))
+    told = [str(rule.predicate) for rule in brief.rules if rule.predicate.holds(features)]
+    reason = (
+        f"{task.method} of {' and '.join(p.id for p in chosen)}" if chosen else "drawn at random"
+    )
+    if told:
+        reason += f"; follows or risks: {', '.join(told[:3])}"
+    return Proposal(text, task.method, tuple(parent.id for parent in chosen), reason)
+
+
+class ScreeningReflector(Reflector):
+    """Screens simple predicates over all evaluations and proposes the strongest ones."""
+
+    name = EVOLVER
+
+    def reflect(self, brief: ReflectBrief) -> Reflection:
+        found: list[Rule] = []
+        for metric in METRICS:
+            found += candidate_rules(
+                brief.observations,
+                brief.partition.feature_names,
+                brief.scope,
+                metric,
+                RULES_PROPOSED,
+                born=brief.round,
+                author=self.name,
+            )
+        return Reflection(tuple(found))

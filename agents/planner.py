@@ -1,0 +1,167 @@
+"""The planner: how many designs each niche gets this round, and what to look for."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from pelnas.agents.answers import Sentence
+from pelnas.agents.dialogue import OpenDialogue
+from pelnas.archive import Gap
+from pelnas.prompts import Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class NicheStatus:
+    """One niche as the planner sees it. ``on_front``: its points on the front of all niches.
+
+    ``gained``: of these, how many the last round found. ``left``: architectures
+    not yet designed, ``None`` where the niche cannot be counted.
+    """
+
+    index: int
+    label: str
+    designed: int
+    left: int | None
+    on_front: int
+    gained: int
+    best_score: float | None
+    fastest_ms: float | None
+    gap: Gap | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBrief:
+    """All that the planner is told. ``front``: (latency in ms, score, niche), by latency."""
+
+    round: int
+    rounds: int
+    total: int  # designs to give away
+    device: str
+    unit: str
+    niches: tuple[NicheStatus, ...]
+    front: tuple[tuple[float, float, int], ...]
+
+
+class NichePlan(BaseModel):
+    """What one niche gets."""
+
+    niche: Annotated[int, Field(ge=0, le=63)]
+    designs: Annotated[int, Field(ge=0, le=1000)]
+    focus: Sentence = ""
+
+
+class PlanAnswer(BaseModel):
+    """The planner's answer."""
+
+    niches: Annotated[list[NichePlan], Field(max_length=64)]
+
+
+class Planner(ABC):
+    """Gives away the designs of a round. ``name``: the model behind it, ``provider:model``."""
+
+    name: str
+
+    @abstractmethod
+    def plan(self, brief: PlanBrief) -> PlanAnswer:
+        """The plan as proposed; ``settle`` makes it fit.
+
+        AnswerError, ModelCallError, BudgetExhausted: a model's failures.
+        """
+
+
+class ModelPlanner(Planner):
+    """A language model as planner."""
+
+    def __init__(self, name: str, prompt: Prompt, dialogue: OpenDialogue) -> None:
+        self.name = name
+        self._prompt = prompt
+        self._dialogue = dialogue
+
+    def plan(self, brief: PlanBrief) -> PlanAnswer:
+        system, user = self._prompt.render(
+            {
+                "device": brief.device,
+                "unit": brief.unit,
+                "round": str(brief.round + 1),
+                "rounds": str(brief.rounds),
+                "total": str(brief.total),
+                "niches": "\n".join(map(_niche_line, brief.niches)),
+                "front": "\n".join(f"{t:.4g}, {s:.4g}, {n}" for t, s, n in brief.front)
+                or "none yet",
+            }
+        )
+        known = {status.index for status in brief.niches}
+
+        def check(answer: PlanAnswer, _: str) -> str:
+            strange = sorted({entry.niche for entry in answer.niches} - known)
+            if strange:
+                return f"niche {strange[0]} does not exist: niches are 0 to {len(known) - 1}"
+            return "" if answer.niches else "no niche got anything: answer for each niche"
+
+        dialogue = self._dialogue("planner", brief.round, None)
+        answer, _ = dialogue.ask(system, user, PlanAnswer, check)
+        return answer
+
+
+def _niche_line(status: NicheStatus) -> str:
+    facts = {
+        "niche": status.index,
+        "is": status.label,
+        "designed": status.designed,
+        "left": status.left,
+        "points on the front": status.on_front,
+        "new on the front last round": status.gained,
+        "best score": status.best_score,
+        "fastest ms": status.fastest_ms,
+        "widest gap ms": [status.gap.low, status.gap.high] if status.gap else None,
+    }
+    return json.dumps({key: value for key, value in facts.items() if value is not None})
+
+
+def settle(answer: PlanAnswer, brief: PlanBrief) -> list[NichePlan]:
+    """A plan that adds up: exactly ``total`` designs where the niches hold so many.
+
+    Every niche that has something left gets at least one design (while there
+    are enough), none gets more than it has left; the rest is shared in
+    proportion to what was proposed, by largest remainder. Niches that the
+    answer leaves out count as zero; of repeated ones the first counts.
+    """
+    proposed: dict[int, NichePlan] = {}
+    for entry in answer.niches:
+        proposed.setdefault(entry.niche, entry)
+    room = [brief.total if s.left is None else min(s.left, brief.total) for s in brief.niches]
+    weights = [
+        float(proposed[s.index].designs) if s.index in proposed else 0.0 for s in brief.niches
+    ]
+    counts = _share(brief.total, weights, room)
+    return [
+        NichePlan(
+            niche=status.index,
+            designs=count,
+            focus=proposed[status.index].focus if status.index in proposed else "",
+        )
+        for status, count in zip(brief.niches, counts, strict=True)
+    ]
+
+
+def _share(total: int, weights: Sequence[float], room: Sequence[int]) -> list[int]:
+    """Whole numbers that sum to ``min(total, sum(room))``, each at most its room."""
+    counts = [0] * len(room)
+    for i in range(len(room)):
+        if room[i] > 0 and sum(counts) < total:
+            counts[i] = 1
+    while (left := min(total, sum(room)) - sum(counts)) > 0:
+        open_ = [i for i in range(len(room)) if counts[i] < room[i]]
+        mass = sum(weights[i] for i in open_)
+        ideal = {i: left * (weights[i] / mass if mass else 1 / len(open_)) for i in open_}
+        for i in open_:
+            counts[i] += min(int(ideal[i]), room[i] - counts[i])
+        rest = min(total, sum(room)) - sum(counts)
+        if rest == left:  # nothing whole was given: the largest remainders get one each
+            for i in sorted(open_, key=lambda i: (-ideal[i], i))[:rest]:
+                counts[i] += 1
+    return counts

@@ -1,0 +1,142 @@
+"""The reflection agent: design rules out of the last round. It proposes; the program measures."""
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from pelnas.agents.answers import Sentence, ShortText
+from pelnas.agents.dialogue import OpenDialogue
+from pelnas.architecture import Evaluation
+from pelnas.errors import PredicateError
+from pelnas.partition import Niche, Partition
+from pelnas.predicate import parse_predicate
+from pelnas.prompts import Prompt
+from pelnas.rules import Observation, Rule, Scope, propose, render
+
+RULES_ASKED = 4  # rules a model may propose for one niche and round
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectBrief:
+    """All that the reflection agent is told about one niche.
+
+    ``fresh``: this round's evaluations of the niche; ``best``: its front;
+    ``observations``: every feasible evaluation of the run, all niches.
+    """
+
+    partition: Partition
+    niche: Niche
+    round: int
+    scope: Scope  # of this niche
+    fresh: tuple[Evaluation, ...]
+    best: tuple[Evaluation, ...]
+    rules: tuple[Rule, ...]
+    observations: tuple[Observation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """Rules not yet measured, and the id of the call that they came from, if any."""
+
+    rules: tuple[Rule, ...]
+    call: str | None = None
+
+
+class ProposedRule(BaseModel):
+    """One rule as a model proposes it."""
+
+    text: Sentence
+    predicate: ShortText
+    metric: Literal["accuracy", "latency"]
+    polarity: Literal["helps", "hurts"]
+    effect: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    everywhere: bool = False
+
+
+class ReflectAnswer(BaseModel):
+    """The reflection agent's answer."""
+
+    rules: Annotated[list[ProposedRule], Field(max_length=RULES_ASKED)]
+
+
+class Reflector(ABC):
+    """Proposes rules for one niche. ``name``: the model behind it, ``provider:model``."""
+
+    name: str
+
+    @abstractmethod
+    def reflect(self, brief: ReflectBrief) -> Reflection:
+        """Rules not yet measured.
+
+        AnswerError, ModelCallError, BudgetExhausted: a model's failures.
+        """
+
+
+class ModelReflector(Reflector):
+    """A language model as reflection agent; an unreadable predicate goes back to it once."""
+
+    def __init__(self, name: str, prompt: Prompt, dialogue: OpenDialogue) -> None:
+        self.name = name
+        self._prompt = prompt
+        self._dialogue = dialogue
+
+    def reflect(self, brief: ReflectBrief) -> Reflection:
+        system, user = self._prompt.render(_variables(brief))
+        known = brief.partition.feature_names
+        found: dict[str, Rule] = {}
+
+        def check(answer: ReflectAnswer, _: str) -> str:
+            problems = []
+            for proposed in answer.rules:
+                try:
+                    rule = self._rule(proposed, brief, known)
+                except PredicateError as error:
+                    problems.append(f"predicate {proposed.predicate[:60]!r}: {error}")
+                else:
+                    found.setdefault(rule.id, rule)
+            return "; ".join(problems[:4])
+
+        dialogue = self._dialogue("reflection", brief.round, brief.niche.index)
+        _, call = dialogue.ask(system, user, ReflectAnswer, check)
+        return Reflection(tuple(found.values()), call)
+
+    def _rule(self, proposed: ProposedRule, brief: ReflectBrief, known: frozenset[str]) -> Rule:
+        predicate = parse_predicate(proposed.predicate, known)
+        return propose(
+            text=proposed.text,
+            predicate=predicate,
+            metric=proposed.metric,
+            polarity=proposed.polarity,
+            scope=replace(brief.scope, niche=None) if proposed.everywhere else brief.scope,
+            claimed=proposed.effect,
+            born=brief.round,
+            author=self.name,
+        )
+
+
+def _variables(brief: ReflectBrief) -> dict[str, str]:
+    space = brief.partition.space
+    cells = sorted(brief.fresh, key=lambda e: (-e.score, e.id))
+    return {
+        "device": brief.scope.device,
+        "dataset": brief.scope.dataset,
+        "space": space.describe(),
+        "features": ", ".join(sorted(brief.partition.feature_names)),
+        "limit": str(RULES_ASKED),
+        "niche": str(brief.niche.index),
+        "label": brief.niche.label,
+        "round": str(brief.round + 1),
+        "cells": "\n".join(_cell_line(e, rationale=True) for e in cells) or "none",
+        "best": "\n".join(_cell_line(e, rationale=False) for e in brief.best) or "none",
+        "rules": "\n".join(map(render, brief.rules)) or "none yet",
+    }
+
+
+def _cell_line(evaluation: Evaluation, *, rationale: bool) -> str:
+    latency = f"{evaluation.latency_ms:.4g}" if evaluation.cost.feasible else "cannot run"
+    line = f"{evaluation.candidate.architecture}  {evaluation.score:.4g}  {latency}"
+    reason = evaluation.candidate.design.rationale
+    return f"{line}  {json.dumps(reason)}" if rationale and reason else line

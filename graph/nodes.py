@@ -1,0 +1,329 @@
+"""The nodes: each reads the state, lets one box of the method work, and returns what changed.
+
+A node that runs again after a kill does the same work with the same result:
+it replaces what its interrupted execution wrote, finds recorded answers by
+their ids, and scores no candidate twice.
+"""
+
+from typing import Any
+
+import numpy as np
+from langgraph.types import Send
+from pelnas.report import front_points, write_all
+
+from pelnas.agents.designer import DesignBrief, Parent
+from pelnas.agents.evolver import BuiltinPlanner, EvolvingDesigner, ScreeningReflector
+from pelnas.agents.planner import NicheStatus, PlanBrief, settle
+from pelnas.agents.reflection import ReflectBrief, Reflection
+from pelnas.archive import Archive
+from pelnas.config import load_config
+from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
+from pelnas.evolution import draw_tasks
+from pelnas.graph.session import Session, Sessions
+from pelnas.graph.state import NicheTask, SearchState
+from pelnas.rules import measure_all
+from pelnas.store import PlanEntry
+from pelnas.validator import Intake
+
+Change = dict[str, Any]
+STREAMS = {"tasks": 1, "design": 2}  # independent random streams of one niche and round
+
+
+class Nodes:
+    """The nodes over a set of open runs."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def prepare(self, state: SearchState) -> Change:
+        """Open the run, or make one out of the settings that a client sent."""
+        if "run" in state:
+            self._sessions.get(state["run"])
+            return {"round": state.get("round", 0), "stop": ""}
+        session = self._sessions.create(load_config(None, state.get("settings", {})))
+        return {"run": session.store.folder.name, "round": 0, "stop": ""}
+
+    def plan(self, state: SearchState) -> Change:
+        """The planner shares out the designs of the round."""
+        session = self._sessions.get(state["run"])
+        session.step()
+        brief = plan_brief(session, state["round"])
+        planner = session.cast.planner
+        try:
+            answer = planner.plan(brief)
+        except BudgetExhausted as spent:
+            return {"plan": [], "stop": str(spent)}
+        except (AnswerError, ModelCallError) as failure:
+            session.event("fallback", agent="planner", round=brief.round, problem=str(failure))
+            planner = BuiltinPlanner()
+            answer = planner.plan(brief)
+        entries = [
+            PlanEntry(plan.niche, plan.designs, plan.focus, planner.name)
+            for plan in settle(answer, brief)
+            if plan.designs
+        ]
+        session.store.replace_plan(brief.round, entries)
+        plan = [{"niche": e.niche, "designs": e.count, "focus": e.focus} for e in entries]
+        session.event("round-planned", round=brief.round, plan=plan)
+        return {"plan": plan, "stop": "" if plan else "nothing is left to design"}
+
+    def design(self, state: NicheTask) -> Change:
+        """One designer makes the designs of its niche; evolution fills what is missing."""
+        session = self._sessions.get(state["run"])
+        session.step()
+        brief, intake = design_brief(session, state)
+        designer = session.cast.designer
+        try:
+            designer.design(brief, intake)
+        except BudgetExhausted as spent:
+            session.event("budget", message=str(spent))
+            intake.wanted = len(intake.accepted)
+        except (AnswerError, ModelCallError) as failure:
+            session.event(
+                "fallback",
+                agent="designer",
+                round=brief.round,
+                niche=brief.niche.index,
+                problem=str(failure),
+            )
+        if intake.missing:
+            EvolvingDesigner().design(brief, intake)
+        session.store.replace_designs(
+            brief.round, brief.niche.index, intake.accepted, intake.refused
+        )
+        session.event(
+            "designed",
+            round=brief.round,
+            niche=brief.niche.index,
+            accepted=len(intake.accepted),
+            refused=len(intake.refused),
+        )
+        return {}
+
+    def evaluate(self, state: SearchState) -> Change:
+        """Accuracy, then latency, of every candidate of the round that does not have them yet."""
+        session = self._sessions.get(state["run"])
+        session.step()
+        done = _predict(session, state["round"]) and _cost(session, state["round"])
+        return {"stop": "" if done else session.meter.exhausted()}
+
+    def reflect(self, state: NicheTask) -> Change:
+        """One reflection agent proposes rules for its niche."""
+        session = self._sessions.get(state["run"])
+        session.step()
+        brief = reflect_brief(session, state)
+        reflection = session.cast.reflection
+        try:
+            found = reflection.reflect(brief)
+        except BudgetExhausted as spent:
+            session.event("budget", message=str(spent))
+            found = Reflection(())
+        except (AnswerError, ModelCallError) as failure:
+            session.event(
+                "fallback",
+                agent="reflection",
+                round=brief.round,
+                niche=brief.niche.index,
+                problem=str(failure),
+            )
+            reflection = ScreeningReflector()
+            found = reflection.reflect(brief)
+        session.store.replace_proposals(
+            brief.round, brief.niche.index, reflection.name, found.rules, found.call
+        )
+        return {}
+
+    def learn(self, state: SearchState) -> Change:
+        """Every rule, old and proposed, is measured on all evaluations; the knowledge base follows."""
+        session, round_ = self._sessions.get(state["run"]), state["round"]
+        session.step()
+        known = {rule.id: rule for rule in session.store.rules(through_round=round_ - 1)}
+        for proposed in session.store.proposals(round_):
+            known.setdefault(proposed.id, proposed)
+        observations = session.observations()
+        rules = measure_all(known.values(), observations)
+        session.store.replace_rules(round_, rules)
+        session.knowledge.put(rules)
+        counts = dict.fromkeys(("in-force", "weakened", "retired"), 0)
+        for rule in rules:
+            counts[rule.status] = counts.get(rule.status, 0) + 1
+        session.event(
+            "learned", round=round_, in_force=counts["in-force"], retired=counts["retired"]
+        )
+        return self._next_round(session, round_)
+
+    def report(self, state: SearchState) -> Change:
+        """Front, figure and report; the run is finished and closed."""
+        session = self._sessions.get(state["run"])
+        reason = state.get("stop") or "all rounds done"
+        session.store.finish(reason)
+        write_all(session.store)
+        front = [point.to_dict() for point in front_points(session.store)]
+        session.event("run-finished", reason=reason)
+        self._sessions.close(state["run"])
+        return {"front": front}
+
+    @staticmethod
+    def _next_round(session: Session, round_: int) -> Change:
+        archive = session.archive()
+        session.event(
+            "round-done",
+            round=round_,
+            front=len(archive.union()),
+            hypervolume=archive.hypervolume(),
+        )
+        for warning in session.meter.warnings():
+            session.event("budget", message=warning)
+        if round_ + 1 >= session.config.rounds:
+            return {"round": round_ + 1, "stop": "all rounds done"}
+        return {"round": round_ + 1, "stop": session.meter.exhausted()}
+
+    # -- where to go next -------------------------------------------------------
+
+    @staticmethod
+    def to_designers(state: SearchState) -> list[Send] | str:
+        """One designer for each niche that got designs, in parallel."""
+        return _send("design", state) or "report"
+
+    @staticmethod
+    def to_reflection(state: SearchState) -> list[Send] | str:
+        """One reflection agent for each niche that was designed for, in parallel."""
+        return "report" if state["stop"] else _send("reflect", state)
+
+    @staticmethod
+    def to_next_round(state: SearchState) -> str:
+        """The next round, or the report."""
+        return "report" if state["stop"] else "plan"
+
+
+def _send(node: str, state: SearchState) -> list[Send]:
+    return [
+        Send(
+            node,
+            NicheTask(
+                run=state["run"],
+                round=state["round"],
+                niche=entry["niche"],
+                designs=entry["designs"],
+                focus=entry["focus"],
+            ),
+        )
+        for entry in state["plan"]
+    ]
+
+
+def _predict(session: Session, round_: int) -> bool:
+    """Record the accuracy part as it arrives; False where the time budget ended it early."""
+    waiting = session.store.without_prediction(round_)
+    evaluator = session.bench.evaluator
+    predictions = evaluator.predict([candidate.architecture for candidate in waiting])
+    for candidate, prediction in zip(waiting, predictions, strict=True):
+        parameters, flops = evaluator.sizes(candidate.architecture)
+        session.store.record_prediction(candidate.id, prediction, parameters, flops)
+        session.event("predicted", round=round_, candidate=candidate.id, score=prediction.score)
+        session.step()
+        if session.meter.minutes_left() == 0:
+            return False
+    return True
+
+
+def _cost(session: Session, round_: int) -> bool:
+    """Record the latency part as it arrives; False where the time budget ended it early."""
+    waiting = session.store.without_cost(round_)
+    costs = session.bench.evaluator.costs([candidate.architecture for candidate in waiting])
+    for candidate, cost in zip(waiting, costs, strict=True):
+        session.store.record_cost(candidate.id, cost)
+        session.event(
+            "evaluated",
+            round=round_,
+            candidate=candidate.id,
+            niche=candidate.niche,
+            latency_ms=cost.latency_ms,
+        )
+        session.step()
+        if session.meter.minutes_left() == 0:
+            return False
+    return True
+
+
+def _rng(*seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+# -- briefs: what each agent is told --------------------------------------------
+
+
+def plan_brief(session: Session, round_: int) -> PlanBrief:
+    """Fronts, gaps and spend of every niche before a round."""
+    archive, config = session.archive(), session.config
+    niches = session.bench.partition.niches
+    union = archive.union()
+    wanted = config.per_niche * len(niches)
+    return PlanBrief(
+        round=round_,
+        rounds=config.rounds,
+        total=session.meter.allow_evaluations(wanted),
+        device=config.device,
+        unit=session.bench.evaluator.predictor.unit,
+        niches=tuple(_status(session, archive, niche.index, round_) for niche in niches),
+        front=tuple((e.latency_ms, e.score, e.candidate.niche) for e in union),
+    )
+
+
+def _status(session: Session, archive: Archive, niche: int, round_: int) -> NicheStatus:
+    partition = session.bench.partition
+    members = archive.niche(niche)
+    on_front = [e for e in archive.union() if e.candidate.niche == niche]
+    feasible = [e for e in members if e.cost.feasible]
+    return NicheStatus(
+        index=niche,
+        label=partition.niches[niche].label,
+        designed=len(session.store.candidates(niche=niche)),
+        left=partition.left(niche, len(session.store.candidates(niche=niche))),
+        on_front=len(on_front),
+        gained=sum(e.candidate.round == round_ - 1 for e in on_front),
+        best_score=max((e.score for e in feasible), default=None),
+        fastest_ms=min((e.latency_ms for e in feasible), default=None),
+        gap=archive.largest_gap(niche),
+    )
+
+
+def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake]:
+    """Parents, rules, tasks and the novelty check of one designer."""
+    config, niche = session.config, session.bench.partition.niches[task["niche"]]
+    chosen = session.archive().parents(niche.index, config.parents)
+    parents = tuple(Parent(e.id, e.candidate.architecture, e.score, e.latency_ms) for e in chosen)
+    place = (config.seed, task["round"], niche.index)
+    earlier = session.store.candidates(niche=niche.index)
+    seen = [c.architecture for c in earlier if c.round < task["round"]]
+    query = f"{niche.label}. {task['focus']}"
+    brief = DesignBrief(
+        partition=session.bench.partition,
+        niche=niche,
+        round=task["round"],
+        device=config.device,
+        dataset=session.bench.dataset,
+        focus=task["focus"],
+        tasks=draw_tasks(len(parents), task["designs"], _rng(*place, STREAMS["tasks"])),
+        parents=parents,
+        rules=tuple(session.knowledge.retrieve(session.scope(niche.index), query, config.rules)),
+        seed=(*place, STREAMS["design"]),
+    )
+    return brief, Intake(session.bench.partition, niche, seen, task["designs"])
+
+
+def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
+    """What the round brought in one niche, and all evaluations so far."""
+    archive, niche = session.archive(), session.bench.partition.niches[task["niche"]]
+    members = archive.niche(niche.index)
+    known = session.store.rules(through_round=task["round"] - 1)
+    return ReflectBrief(
+        partition=session.bench.partition,
+        niche=niche,
+        round=task["round"],
+        scope=session.scope(niche.index),
+        fresh=tuple(e for e in members if e.candidate.round == task["round"]),
+        best=archive.front(niche.index),
+        rules=tuple(rule for rule in known if rule.scope.niche in (None, niche.index)),
+        observations=tuple(session.observations()),
+    )

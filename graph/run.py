@@ -1,0 +1,99 @@
+"""A search as one object: start it, stop it, resume it, from Python or the command line."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from pelnas.agents.models import LanguageModel
+from pelnas.config import SearchConfig
+from pelnas.graph.search import build_graph
+from pelnas.graph.session import SearchStopped, Session, Sessions
+from pelnas.report import FrontPoint, front_points
+from pelnas.store import Event, RunStore
+
+CHECKPOINTS = "checkpoints.sqlite"
+STEPS_A_ROUND = 5  # supersteps of the graph: plan, design, evaluate, reflect, learn
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a search ended. ``front``: the answer, by latency. ``stopped``: it can be resumed."""
+
+    folder: Path
+    reason: str
+    stopped: bool
+    front: tuple[FrontPoint, ...]
+
+
+class Search:
+    """One search over one run's folder.
+
+    ``Search(config).run()`` blocks until the search ends; ``stop`` from another
+    thread or a signal handler ends it at the next piece of work, and
+    ``Search.resume(folder).run()`` goes on where it was, also after a kill.
+    """
+
+    def __init__(
+        self, config: SearchConfig, models: Mapping[str, LanguageModel] | None = None
+    ) -> None:
+        """``models``: language models of the caller's own, by the names that roles use.
+
+        InputError: something the configuration names cannot be used; no folder is made then.
+        """
+        self._begin(Session.create(config, models))
+
+    def _begin(self, session: Session) -> None:
+        self.session = session
+        self.folder = session.store.folder
+
+    @classmethod
+    def resume(cls, folder: Path, models: Mapping[str, LanguageModel] | None = None) -> Self:
+        """The search of a run that was stopped or killed. RunError: finished, in use, or no run."""
+        search = cls.__new__(cls)
+        search._begin(Session.open(folder, models))
+        return search
+
+    def stop(self) -> None:
+        """Ask for a clean stop; ``run`` then returns with ``stopped``."""
+        self.session.stop()
+
+    def run(self, on_event: Callable[[Event], None] | None = None) -> Result:
+        """Search until rounds or budget end, or until stopped; can be called once.
+
+        ``on_event`` gets every event of the run as it happens, in the thread
+        that caused it.
+        """
+        if on_event is not None:
+            self.session.store.subscribe(on_event)
+        sessions = Sessions(self.folder.parent)
+        sessions.adopt(self.session)
+        connection = sqlite3.connect(self.folder / CHECKPOINTS, check_same_thread=False)
+        try:
+            self._invoke(sessions, SqliteSaver(connection))
+        except SearchStopped:
+            self.session.event("run-stopped")
+            return self._result(stopped=True)
+        finally:
+            sessions.close(self.folder.name)
+            connection.close()
+        return self._result(stopped=False)
+
+    def _invoke(self, sessions: Sessions, checkpointer: SqliteSaver) -> None:
+        graph = build_graph(sessions, checkpointer)
+        config: RunnableConfig = {
+            "configurable": {"thread_id": self.folder.name},
+            "recursion_limit": 10 + STEPS_A_ROUND * self.session.config.rounds,
+        }
+        begun = bool(graph.get_state(config).values)
+        start: Any = None if begun else {"run": self.folder.name, "round": 0}
+        self.session.event("run-resumed" if begun else "run-started", name=self.folder.name)
+        graph.invoke(start, config, durability="sync")
+
+    def _result(self, *, stopped: bool) -> Result:
+        with RunStore.read(self.folder) as store:
+            return Result(self.folder, store.reason, stopped, tuple(front_points(store)))

@@ -1,0 +1,55 @@
+"""The wiring: plan, design in every niche, evaluate, reflect in every niche, learn, again, report.
+
+::
+
+    prepare -> plan -> design (one for each niche) -> evaluate
+                 ^                                        |
+                 |                            reflect (one for each niche)
+                 |                                        |
+                 +------------------- learn <-------------+
+                                        |
+                                      report
+
+``graph`` is what ``langgraph.json`` serves: a client posts ``{"settings": {...}}``
+and gets the front. Served runs live in ``runs`` below the working directory.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from pelnas.graph.nodes import Nodes
+from pelnas.graph.session import Sessions
+from pelnas.graph.state import NicheTask, SearchState
+
+SERVED = Path("runs")
+
+
+def build_graph(
+    sessions: Sessions, checkpointer: BaseCheckpointSaver[str] | None = None
+) -> CompiledStateGraph[SearchState, Any, SearchState, SearchState]:
+    """The search over a set of open runs, compiled."""
+    nodes = Nodes(sessions)
+    builder = StateGraph(SearchState)
+    builder.add_node("prepare", nodes.prepare)
+    builder.add_node("plan", nodes.plan)
+    builder.add_node("design", nodes.design, input_schema=NicheTask)
+    builder.add_node("evaluate", nodes.evaluate)
+    builder.add_node("reflect", nodes.reflect, input_schema=NicheTask)
+    builder.add_node("learn", nodes.learn)
+    builder.add_node("report", nodes.report)
+    builder.add_edge(START, "prepare")
+    builder.add_edge("prepare", "plan")
+    builder.add_conditional_edges("plan", nodes.to_designers, ["design", "report"])
+    builder.add_edge("design", "evaluate")
+    builder.add_conditional_edges("evaluate", nodes.to_reflection, ["reflect", "report"])
+    builder.add_edge("reflect", "learn")
+    builder.add_conditional_edges("learn", nodes.to_next_round, ["plan", "report"])
+    builder.add_edge("report", END)
+    return builder.compile(checkpointer=checkpointer, name="search")
+
+
+graph = build_graph(Sessions(SERVED))

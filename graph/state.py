@@ -1,0 +1,30 @@
+"""The state of the graph: ids, counters and plain values. The run's store holds the data."""
+
+from typing import Any, TypedDict
+
+
+class NicheTask(TypedDict):
+    """What one designer or reflection agent is sent (``Send``)."""
+
+    run: str
+    round: int
+    niche: int
+    designs: int
+    focus: str
+
+
+class SearchState(TypedDict, total=False):
+    """One search. A client of the served graph gives ``settings`` and reads ``front``.
+
+    ``settings``: a SearchConfig as plain values, only at the start of a served run.
+    ``run``: name of the run's folder. ``round``: counted from 0.
+    ``plan``: this round's share of every niche. ``stop``: why the search ends, or ''.
+    ``front``: the answer, one record for each point, by latency.
+    """
+
+    settings: dict[str, Any]
+    run: str
+    round: int
+    plan: list[dict[str, Any]]
+    stop: str
+    front: list[dict[str, Any]]

@@ -1,0 +1,51 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pelnas.agents.evolver import BuiltinPlanner
+from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, settle
+
+STATUS = NicheStatus(0, "niche", 0, None, 0, 0, None, None, None)
+
+
+def brief(total: int, left: list[int | None]) -> PlanBrief:
+    niches = tuple(replace(STATUS, index=i, left=room) for i, room in enumerate(left))
+    return PlanBrief(0, 5, total, "pi", "score", niches, ())
+
+
+ANSWERS = st.lists(
+    st.builds(NichePlan, niche=st.integers(0, 9), designs=st.integers(0, 1000)), max_size=12
+)
+
+
+@given(ANSWERS, st.integers(0, 80), st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_whatever_is_answered_the_plan_adds_up(
+    answer: list[NichePlan], total: int, left: list[int]
+) -> None:
+    plan = settle(PlanAnswer(niches=answer), brief(total, list(left)))
+    assert [entry.niche for entry in plan] == list(range(len(left)))
+    assert sum(entry.designs for entry in plan) == min(total, sum(left))
+    assert all(entry.designs <= room for entry, room in zip(plan, left, strict=True))
+    if total >= len(left):
+        assert all(entry.designs >= 1 for entry, room in zip(plan, left, strict=True) if room)
+
+
+def test_the_shares_follow_the_proposal() -> None:
+    answer = PlanAnswer(
+        niches=[NichePlan(niche=0, designs=30, focus="fast"), NichePlan(niche=1, designs=10)]
+    )
+    plan = settle(answer, brief(42, [None, None]))
+    assert [entry.designs for entry in plan] == [31, 11]
+    assert plan[0].focus == "fast"
+
+
+def test_the_builtin_planner_favours_the_niches_that_hold_and_gain_the_front() -> None:
+    asked = brief(60, [None, None, None])
+    idle, holding, gaining = asked.niches
+    asked = replace(
+        asked, niches=(idle, replace(holding, on_front=4), replace(gaining, on_front=4, gained=2))
+    )
+    counts = [entry.designs for entry in settle(BuiltinPlanner().plan(asked), asked)]
+    assert counts[0] < counts[1] < counts[2]
+    assert counts[0] >= 60 / 3 / 4

@@ -1,0 +1,349 @@
+"""Whole searches over the tiny space: real graph, store, knowledge base and agents."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas import Search, SearchConfig
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.call import Message
+from pelnas.config import Budget
+from pelnas.errors import RunError
+from pelnas.pareto import non_dominated
+from pelnas.spaces import get_space
+from pelnas.store import Event, RunStore
+from pelnas.tables import accuracy_column, cost_columns
+
+SPACE = get_space("tiny")
+
+
+def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
+    values: dict[str, Any] = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tables,
+        "accuracy": "table",
+        "rounds": 3,
+        "per_niche": 4,
+        "output": tmp_path / "runs",
+    }
+    return SearchConfig(**(values | changes))
+
+
+def front_bytes(folder: Path) -> bytes:
+    return (folder / "front.json").read_bytes()
+
+
+def test_a_search_that_may_look_at_everything_finds_the_true_front(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    result = Search(config(tmp_path, tiny_tables, rounds=9, per_niche=20)).run()
+    assert result.reason == "nothing is left to design"
+    latency = cost_columns(tiny_tables, "toy10", "toy")["latency"].read()
+    accuracy = accuracy_column(tiny_tables, "toy10").read()
+    texts = sorted(latency)
+    mask = non_dominated([latency[t] for t in texts], [accuracy[t] for t in texts])
+    true = {(latency[t], accuracy[t]) for t, kept in zip(texts, mask, strict=True) if kept}
+    assert {(p.latency_ms, p.score) for p in result.front} == true
+    with RunStore.read(result.folder) as store:
+        assert len(store.evaluations()) == SPACE.size
+        assert len({c.architecture for c in store.candidates()}) == SPACE.size
+
+
+def test_a_run_leaves_all_its_files_and_a_plan_a_round(tmp_path: Path, tiny_tables: Path) -> None:
+    kinds: Counter[str] = Counter()
+
+    def count(event: Event) -> None:
+        kinds[event.kind] += 1
+
+    result = Search(config(tmp_path, tiny_tables)).run(count)
+    for name in ("run.json", "front.json", "front.csv", "front.png", "report.html"):
+        assert (result.folder / name).stat().st_size > 0
+    assert result.reason == "all rounds done"
+    assert not result.stopped
+    assert kinds["round-planned"] == kinds["round-done"] == 3
+    assert kinds["evaluated"] == 3 * 3 * 4
+    assert kinds["designed"] == 9
+    assert kinds["run-finished"] == 1
+    with RunStore.read(result.folder) as store:
+        assert store.status == "finished"
+        assert all(e.candidate.design.author == "builtin:evolver" for e in store.evaluations())
+        assert any(rule.status == "in-force" for rule in store.rules())
+
+
+def test_equal_seeds_give_equal_fronts_byte_for_byte(tmp_path: Path, tiny_tables: Path) -> None:
+    first, second, other = (
+        Search(config(tmp_path, tiny_tables, seed=seed)).run().folder for seed in (1, 1, 2)
+    )
+    assert front_bytes(first) == front_bytes(second)
+    with RunStore.read(first) as a, RunStore.read(other) as b:
+        assert [c.architecture for c in a.candidates()] != [c.architecture for c in b.candidates()]
+
+
+def test_partition_by_flops_runs_too(tmp_path: Path, tiny_tables: Path) -> None:
+    result = Search(config(tmp_path, tiny_tables, partition="flops", niches=4)).run()
+    with RunStore.read(result.folder) as store:
+        assert len(store.niches()) > 1
+        assert all("MFLOPs" in label for label in store.niches())
+
+
+def test_infeasible_candidates_are_kept_and_never_on_the_front(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(tiny_tables / "costs.parquet").to_pydict()
+    cannot = [
+        -1.0 if "nor_conv_3x3" in text else cost
+        for text, cost in zip(table["arch_str"], table["toy10__toy_latency"], strict=True)
+    ]
+    table["toy10__toy_latency"] = cannot
+    parquet.write_table(pa.table(table), tiny_tables / "costs.parquet")
+    result = Search(config(tmp_path, tiny_tables)).run()
+    assert result.front
+    assert not any("nor_conv_3x3" in point.architecture for point in result.front)
+    with RunStore.read(result.folder) as store:
+        assert any(not e.cost.feasible for e in store.evaluations())
+    assert "Infinity" not in front_bytes(result.folder).decode()
+
+
+# -- stopping, killing, resuming --------------------------------------------------
+
+
+def test_a_stopped_search_resumes_to_the_same_front(tmp_path: Path, tiny_tables: Path) -> None:
+    whole = Search(config(tmp_path, tiny_tables)).run()
+    search = Search(config(tmp_path, tiny_tables))
+    seen = 0
+
+    def stop_soon(event: Event) -> None:
+        nonlocal seen
+        seen += event.kind == "evaluated"
+        if seen == 17:
+            search.stop()
+
+    result = search.run(stop_soon)
+    assert result.stopped
+    with RunStore.read(result.folder) as store:
+        assert store.status != "finished"
+        assert len(store.evaluations()) == 17
+    resumed = Search.resume(result.folder).run()
+    assert not resumed.stopped
+    assert front_bytes(resumed.folder) == front_bytes(whole.folder)
+
+
+def test_a_finished_run_is_not_resumed(tmp_path: Path, tiny_tables: Path) -> None:
+    result = Search(config(tmp_path, tiny_tables, rounds=1)).run()
+    with pytest.raises(RunError, match="finished"):
+        Search.resume(result.folder)
+    with RunStore.read(result.folder) as store:  # and it was let go
+        assert store.status == "finished"
+
+
+def test_a_run_in_use_is_refused(tmp_path: Path, tiny_tables: Path) -> None:
+    search = Search(config(tmp_path, tiny_tables))
+    with pytest.raises(RunError, match=r"another process|in use"):
+        Search.resume(search.folder)
+    search.session.close()
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from pelnas import Search, SearchConfig
+folder = Path(sys.argv[2])
+settings = SearchConfig.model_validate_json(sys.argv[1])
+search = Search.resume(folder) if sys.argv[2] else Search(settings)
+print(search.folder, flush=True)
+search.run()
+"""
+
+
+def killed_run(settings: SearchConfig, delays: random.Random, kills: int) -> Path:
+    """Run in child processes, each killed after a random moment, the last one left to finish."""
+    folder = ""
+    for attempt in range(kills + 1):
+        command = [sys.executable, "-c", CHILD, settings.model_dump_json(), folder]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        first = child.stdout.readline().strip()
+        folder = first or folder
+        if attempt < kills:
+            time.sleep(delays.uniform(0, 1.2))
+            child.send_signal(signal.SIGKILL)
+            child.communicate()
+            continue
+        _, error = child.communicate(timeout=120)
+        assert child.returncode == 0 or "is finished" in error, error
+    return Path(folder)
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_ends_with_the_same_front(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    settings = config(tmp_path, tiny_tables, rounds=4, per_niche=6)
+    whole = Search(settings).run()
+    folder = killed_run(settings, random.Random(7), kills=8)
+    assert front_bytes(folder) == front_bytes(whole.folder)
+    with RunStore.read(folder) as store, RunStore.read(whole.folder) as expected:
+        assert [e.id for e in store.evaluations()] == [e.id for e in expected.evaluations()]
+        counted = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
+        assert max(counted.values()) == 1
+        assert [rule.to_dict() for rule in store.rules()] == [
+            rule.to_dict() for rule in expected.rules()
+        ]
+
+
+# -- budgets ------------------------------------------------------------------------
+
+
+def test_the_budget_of_evaluations_is_kept_exactly(tmp_path: Path, tiny_tables: Path) -> None:
+    result = Search(config(tmp_path, tiny_tables, budget=Budget(evaluations=20))).run()
+    assert "evaluations" in result.reason
+    with RunStore.read(result.folder) as store:
+        assert len(store.evaluations()) == 20
+
+
+def test_the_budget_of_minutes_ends_with_a_report(tmp_path: Path, tiny_tables: Path) -> None:
+    result = Search(config(tmp_path, tiny_tables, budget=Budget(minutes=0.0001))).run()
+    assert "minutes" in result.reason
+    assert (result.folder / "report.html").is_file()
+
+
+# -- language models ------------------------------------------------------------------
+
+
+def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    """A model of mixed quality: some good designs, some of every kind of mistake."""
+    system = messages[0].content
+    if "planner" in system:
+        return json.dumps({"niches": [{"niche": 0, "designs": 5, "focus": "be fast"}]})
+    if "knowledge base" in system:
+        rule = {
+            "text": "Convolutions raise accuracy.",
+            "predicate": "convolutions >= 2",
+            "metric": "accuracy",
+            "polarity": "helps",
+            "effect": 0.5,
+            "everywhere": True,
+        }
+        return json.dumps({"rules": [rule]})
+    rng = random.Random(len(messages[-1].content))
+    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(3)]
+    designs = [
+        {"architecture": cell, "operation": "sample", "parents": [], "rationale": "a guess"}
+        for cell in [*cells, cells[0], "not a cell"]
+    ]
+    return json.dumps({"designs": designs})
+
+
+def test_a_language_model_plays_every_role_and_every_call_is_stored(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    model = ScriptedModel(answer)
+    settings = config(tmp_path, tiny_tables, model=model.name)
+    result = Search(settings, {model.name: model}).run()
+    with RunStore.read(result.folder) as store:
+        calls = store.calls()
+        assert len(calls) == len(model.requests)
+        assert {call.agent for call in calls} == {"planner", "designer", "reflection"}
+        assert {call.outcome for call in calls} == {"ok", "invalid"}
+        kinds = Counter(refusal.kind for _, _, refusal in store.refusals())
+        assert kinds["malformed"] > 0
+        assert kinds["duplicate"] > 0
+        assert kinds["out-of-niche"] > 0
+        authors = {c.design.author for c in store.candidates()}
+        assert authors == {model.name, "builtin:evolver"}
+        assert len(store.evaluations()) == 3 * 3 * 4
+        designed = {c.design.call for c in store.candidates() if c.design.author == model.name}
+        assert designed <= {call.id for call in calls}
+        (rule,) = [rule for rule in store.rules() if rule.author == model.name]
+        assert rule.measured is not None
+        assert store.plans(0)[0][1].focus == "be fast"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["", "{", "[]", '{"designs": []}', '{"designs": "none"}', "I would rather talk. " * 200],
+)
+def test_a_run_never_dies_of_a_bad_answer(tmp_path: Path, tiny_tables: Path, nonsense: str) -> None:
+    model = ScriptedModel(lambda *_: nonsense)
+    settings = config(tmp_path, tiny_tables, model=model.name, rounds=2)
+    result = Search(settings, {model.name: model}).run()
+    with RunStore.read(result.folder) as store:
+        assert len(store.evaluations()) == 2 * 3 * 4
+        assert {c.design.author for c in store.candidates()} == {"builtin:evolver"}
+        assert all(call.outcome == "invalid" for call in store.calls())
+        assert any(event.kind == "fallback" for event in store.events())
+
+
+def test_the_budget_of_calls_is_never_passed(tmp_path: Path, tiny_tables: Path) -> None:
+    model = ScriptedModel(answer)
+    settings = config(tmp_path, tiny_tables, model=model.name, budget=Budget(calls=9), rounds=9)
+    result = Search(settings, {model.name: model}).run()
+    assert len(model.requests) == 9
+    assert "calls" in result.reason
+    with RunStore.read(result.folder) as store:
+        assert len(store.evaluations()) == len(store.candidates())
+
+
+def test_a_resumed_model_run_repeats_no_call(tmp_path: Path, tiny_tables: Path) -> None:
+    whole_model, first, second = (ScriptedModel(answer) for _ in range(3))
+    settings = config(tmp_path, tiny_tables, model=whole_model.name)
+    whole = Search(settings, {whole_model.name: whole_model}).run()
+    search = Search(settings, {first.name: first})
+
+    def stop_after_a_call(event: Event) -> None:
+        if event.kind == "call" and len(first.requests) == 9:
+            search.stop()
+
+    stopped = search.run(stop_after_a_call)
+    assert stopped.stopped
+    resumed = Search.resume(stopped.folder, {second.name: second}).run()
+    assert front_bytes(resumed.folder) == front_bytes(whole.folder)
+    assert len(first.requests) + len(second.requests) == len(whole_model.requests)
+
+
+def test_a_prompt_of_the_runs_own_is_sent(tmp_path: Path, tiny_tables: Path) -> None:
+    own = tmp_path / "prompts"
+    own.mkdir()
+    (own / "planner.md").write_text("# System\nMy planner.\n# User\n{{niches}}\n")
+    model = ScriptedModel(answer)
+    settings = config(tmp_path, tiny_tables, planner_model=model.name, prompts=own, rounds=1)
+    Search(settings, {model.name: model}).run()
+    assert model.requests[0][0].content == "My planner."
+
+
+# -- knowledge -------------------------------------------------------------------------
+
+
+def test_rules_of_an_earlier_run_are_tested_anew(tmp_path: Path, tiny_tables: Path) -> None:
+    earlier = Search(config(tmp_path, tiny_tables, name="earlier", per_niche=8)).run()
+    settings = config(tmp_path, tiny_tables, rules_from=(earlier.folder,))
+    later = Search(settings).run()
+    with RunStore.read(earlier.folder) as old, RunStore.read(later.folder) as new:
+        known = {rule.id for rule in old.rules() if rule.status == "in-force"}
+        carried = [rule for rule in new.rules() if rule.origin]
+        assert known
+        assert {rule.id for rule in carried} == known
+        assert all(rule.measured is not None or rule.status == "proposed" for rule in carried)
+
+
+def test_the_state_of_the_graph_is_plain_values(tmp_path: Path, tiny_tables: Path) -> None:
+    settings = config(tmp_path, tiny_tables, rounds=1).model_dump_json()
+    command = [sys.executable, "-W", "error", "-c", CHILD, settings, ""]
+    environment = os.environ | {"LANGGRAPH_STRICT_MSGPACK": "true", "PYTHONWARNINGS": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
