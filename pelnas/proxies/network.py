@@ -8,6 +8,7 @@ training mode and the global random state are what they were before.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -133,23 +134,30 @@ def hooked(modules: Sequence[nn.Module], after: Hook, before: bool = False) -> I
 
 
 @contextmanager
-def identity_norms(network: nn.Module) -> Iterator[None]:
-    """Let every normalisation pass its input on, as the SynFlow paper's data-free pass needs."""
-    norms = [module for module in network.modules() if isinstance(module, NORMS)]
-    own = [module.__dict__.get("forward") for module in norms]
-    for module in norms:
-        module.__dict__["forward"] = _pass_on
+def replaced_forward(modules: Sequence[nn.Module], forward: Hook) -> Iterator[None]:
+    """Let ``forward(module, inputs)`` stand in for each module's own forward."""
+    own = [module.__dict__.get("forward") for module in modules]
+    for module in modules:
+        module.__dict__["forward"] = partial(forward, module)
     try:
         yield
     finally:
-        for module, forward in zip(norms, own, strict=True):
-            if forward is None:
+        for module, before in zip(modules, own, strict=True):
+            if before is None:
                 del module.__dict__["forward"]
             else:
-                module.__dict__["forward"] = forward
+                module.__dict__["forward"] = before
 
 
-def _pass_on(inputs: Tensor) -> Tensor:
+@contextmanager
+def identity_norms(network: nn.Module) -> Iterator[None]:
+    """Let every normalisation pass its input on, as the SynFlow paper's data-free pass needs."""
+    norms = [module for module in network.modules() if isinstance(module, NORMS)]
+    with replaced_forward(norms, _pass_on):
+        yield
+
+
+def _pass_on(_module: nn.Module, inputs: Tensor) -> Tensor:
     return inputs
 
 

@@ -6,6 +6,7 @@ is taken on the same graph. A proxy reads what it needs from here and never
 runs the network itself, except where its paper prescribes other weights.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from pelnas.proxies.curvature import quick_batch_norms, scale_output
 from pelnas.proxies.network import (
     ACTIVATIONS,
     LAYERS,
@@ -33,6 +35,7 @@ class Forward:
 
     tensors: Tensors
     images: Tensor  # asks for gradients where INPUTS is needed
+    scale: Tensor | None  # 1, multiplied into the layers' outputs where CURVATURE is needed
     logits: Tensor
     kernel: Tensor | None  # (batch, batch) float64: equal activation bits of two images
 
@@ -43,7 +46,7 @@ class Backward:
 
     weights: list[Tensor]
     gradients: list[Tensor]
-    curvature: list[Tensor] | None  # Hessian times gradient, weight by weight
+    curvature: float  # weights . Hessian . gradient
     fisher: float
 
 
@@ -79,17 +82,26 @@ class Passes:
                 kernel.add_(equal_bits(inputs[0].detach()))
 
         watched = [] if kernel is None else _of_type(self.network, ACTIVATIONS)
-        layers = _of_type(self.network, LAYERS) if FISHER in self.needs else []
+        layers = _of_type(self.network, LAYERS)
+        curved = CURVATURE in self.needs
+        scale = self.images.new_ones(()).requires_grad_() if curved else None
+
+        def watch(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+            if FISHER in self.needs:
+                self._watch_channels(module, output)
+            return output if scale is None else scale_output(module, output, scale)
+
         gradient = bool(self.needs & {FISHER, INPUTS, CURVATURE, LOSS})
         with (
             hooked(watched, count_bits, before=True),
-            hooked(layers, self._watch_channels),
+            hooked(layers, watch),
+            quick_batch_norms(self.network) if curved else nullcontext(),
             torch.set_grad_enabled(gradient),
         ):
             logits = run(self.network, tensors, images)
-        return Forward(tensors, images, logits, kernel)
+        return Forward(tensors, images, scale, logits, kernel)
 
-    def _watch_channels(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def _watch_channels(self, module: nn.Module, output: Tensor) -> None:
         """Note the Fisher sum of a layer's channels when the loss's gradient passes by."""
         if not output.requires_grad:
             return
@@ -122,17 +134,13 @@ class Passes:
             _ = self.input_gradients  # before the graph is freed
         forward = self.forward
         weights = forward.tensors.weights
-        curved = CURVATURE in self.needs
         loss = cross_entropy(forward.logits, self.labels)
         self._fisher = []
-        found = gradients(loss, weights, create_graph=curved)
+        found = gradients(loss, weights, create_graph=forward.scale is not None)
         noted, self._fisher = self._fisher, None
         first = [gradient.detach() for gradient in found]
-        second = None
-        if curved:
-            product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
-            second = gradients(product, weights)
-        return Backward(weights, first, second, float(sum((value.sum() for value in noted), _ZERO)))
+        curvature = 0.0 if forward.scale is None else _curvature(first, found, forward.scale)
+        return Backward(weights, first, curvature, float(sum((v.sum() for v in noted), _ZERO)))
 
     @cached_property
     def half_gradients(self) -> list[list[Tensor]]:
@@ -143,6 +151,13 @@ class Passes:
             loss = cross_entropy(run(self.network, tensors, images), labels)
             found.append(gradients(loss, tensors.weights))
         return found
+
+
+def _curvature(first: list[Tensor], found: list[Tensor], scale: Tensor) -> float:
+    """Derivative by the scale s of ``first . gradient by s w``, which autograd holds as ``s * that``."""
+    product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
+    (slope,) = gradients(product, [scale])
+    return float(slope.double() - product.detach().double())
 
 
 _ZERO = torch.zeros((), dtype=torch.float64)

@@ -37,10 +37,7 @@ def grasp(passes: Passes) -> float:
     Wang, Zhang & Grosse, "Picking Winning Tickets Before Training by Preserving
     Gradient Flow", ICLR 2020, with the sign of Abdelfattah et al. 2021.
     """
-    backward = passes.backward
-    second = backward.curvature or []
-    pairs = zip(backward.weights, second, strict=True)
-    return -sum(float((weight.detach().double() * h.double()).sum()) for weight, h in pairs)
+    return -passes.backward.curvature
 
 
 def fisher(passes: Passes) -> float:
