@@ -9,8 +9,8 @@ from pelnas.spaces import SearchSpace
 
 _EDGE = re.compile(r"(\d+)->(\d+)")
 NOTHING = ("none", "zero")  # an operation of this name is an edge that is not there
-STEP = 92  # pixels from node to node
-RISE = 34  # pixels that an arc rises for every node it leaps over
+STEP = 94  # pixels from node to node
+RISE = 26  # pixels that an arc rises for every node it leaps over
 RADIUS = 9
 COLOURS = 6  # classes op0 to op5 of the page's style sheet
 
@@ -28,14 +28,11 @@ def draw(space: SearchSpace, architecture: Architecture) -> str:
     chosen = space.chosen(architecture)
     links = [(*edge, op) for edge, op in zip(edges, chosen, strict=True) if edge is not None]
     nodes = 1 + max(target for _, target, _ in links)
+    links = [link for link in links if link[2] not in NOTHING]
     above, below = _room(links)
     width, height = STEP * (nodes - 1) + 4 * RADIUS, above + below + 2 * RADIUS
     middle = above + RADIUS
-    drawn = [
-        _link(source, target, op, middle, space.operations)
-        for source, target, op in links
-        if op not in NOTHING
-    ]
+    drawn = [_link(*link, middle, space.operations) for link in links]
     drawn += [_node(node, middle, nodes) for node in range(nodes)]
     title = escape(space.explain(architecture))
     return (
@@ -58,9 +55,9 @@ def _bend(source: int, target: int) -> int:
 
 
 def _room(links: Sequence[tuple[int, int, str]]) -> tuple[int, int]:
-    """Pixels above and below the row, equal in every drawing of a space; labels included."""
+    """Pixels that arcs and their labels take above and below the nodes."""
     bends = [_bend(source, target) for source, target, _ in links]
-    return max(max(bends), 0) + 16, max(-min(bends), 0) + 16
+    return max([6, *(bend + 6 for bend in bends)]), max([2, *(8 - bend for bend in bends)])
 
 
 def _link(source: int, target: int, op: str, middle: int, operations: Sequence[str]) -> str:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pelnas.architecture import Evaluation
-from pelnas.pareto import hypervolume
 from pelnas.report.front import archive_of, label_of
+from pelnas.report.growth import growth
 from pelnas.store import RunStore, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CHECKPOINTS = 80  # points of the curve of growth
 APART = 15  # pixels between two numbered points: closer ones are not both numbered
 LONGEST = 130  # characters of a line above the picture
 WIDE = 20.0  # a ratio of latencies beyond which the axis is logarithmic
@@ -242,19 +241,6 @@ def _growth(axes: "Axes", feasible: Sequence[Evaluation], theme: Theme) -> None:
     axes.set_xlim(left=0)
     if values:
         axes.set_ylim(max(0.0, min(values) - 0.02), min(1.0, max(values) + 0.02))
-
-
-def growth(feasible: Sequence[Evaluation]) -> tuple[list[int], list[float]]:
-    """(evaluations, hypervolume of the front of the first so many), normalised by the run's own ranges."""
-    latency = np.array([e.latency_ms for e in feasible])
-    score = np.array([e.score for e in feasible])
-    usable = np.isfinite(latency) & np.isfinite(score)
-    latency, score = latency[usable], score[usable]
-    if not len(latency):
-        return [], []
-    ranges = (latency.min(), latency.max()), (score.min(), score.max())
-    steps = np.unique(np.linspace(1, len(latency), min(len(latency), CHECKPOINTS)).astype(int))
-    return steps.tolist(), [hypervolume(latency[:n], score[:n], *ranges) for n in steps]
 
 
 def _legend(axes: "Axes", labels: list[str], colours: list[str], theme: Theme) -> None:

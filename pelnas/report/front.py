@@ -44,7 +44,7 @@ class FrontPoint:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that any JSON reader takes: a number that is not finite becomes ``None``."""
-        values = {name: _finite(value) for name, value in asdict(self).items()}
+        values = {name: finite(value) for name, value in asdict(self).items()}
         return values | {"rules": list(self.rules)}
 
 
@@ -110,7 +110,8 @@ def write_front(store: RunStore) -> None:
     write_atomically(store.folder / "front.csv", table.getvalue())
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """``None`` in place of a number that is not finite, which JSON does not know."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

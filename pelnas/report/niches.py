@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pelnas.report.front import archive_of, label_of
+from pelnas.report.front import archive_of, finite, label_of
 from pelnas.store import RunStore
 
 
@@ -27,8 +27,8 @@ class NicheRow:
     fastest_ms: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; a number that is not finite becomes ``None``."""
+        return {name: finite(value) for name, value in asdict(self).items()}
 
 
 def niche_rows(store: RunStore) -> list[NicheRow]:

@@ -13,7 +13,8 @@ from pelnas.budget import Spent
 from pelnas.config import ROLES
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours, render
-from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
+from pelnas.report.front import FrontPoint, front_points, label_of
+from pelnas.report.growth import final_hypervolume
 from pelnas.report.niches import niche_rows
 from pelnas.report.rates import agent_rates
 from pelnas.rules import Rule
@@ -41,13 +42,17 @@ def page(store: RunStore) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figures": _figures, "count": _count, "duration": _duration}
+    environment.filters |= {
+        "figures": _figures,
+        "count": _count,
+        "duration": _duration,
+        "error": _error,
+    }
     return environment.get_template(TEMPLATE).render(_content(store))
 
 
 def _content(store: RunStore) -> dict[str, Any]:
-    points, archive = front_points(store), archive_of(store)
-    niches = niche_rows(store)
+    points, niches = front_points(store), niche_rows(store)
     return {
         "run": store.name,
         "started": datetime.fromtimestamp(store.started).strftime("%Y-%m-%d %H:%M"),
@@ -65,8 +70,10 @@ def _content(store: RunStore) -> dict[str, Any]:
         "points": points,
         "drawings": _drawings(store, points),
         "niches": niches,
-        "colours": niche_colours(len(niches), LIGHT),
-        "hypervolume": archive.hypervolume(),
+        "colours": list(
+            zip(*(niche_colours(len(niches), look) for look in (LIGHT, DARK)), strict=True)
+        ),
+        "hypervolume": final_hypervolume(store.evaluations()),
         "rules": _rules(store.rules(), store.niches()),
         "verdicts": VERDICTS,
         "rates": agent_rates(store),
@@ -75,13 +82,11 @@ def _content(store: RunStore) -> dict[str, Any]:
 
 def _headline(points: list[FrontPoint], spent: Spent) -> str:
     if not points:
-        return "No architecture has been evaluated yet."
+        return "No architecture has been evaluated yet"
     fast, best = points[0], points[-1]
-    return (
-        f"{len(points)} architectures from {_figures(fast.latency_ms)} ms"
-        f" (score {_figures(fast.score)}) to {_figures(best.latency_ms)} ms"
-        f" (score {_figures(best.score)}), out of {spent.evaluations} that were evaluated."
-    )
+    latency = f"{_figures(fast.latency_ms)} to {_figures(best.latency_ms)} ms"
+    score = f"score {_figures(fast.score)} to {_figures(best.score)}"
+    return f"{len(points)} of {spent.evaluations} architectures on the front: {latency}, {score}"
 
 
 def _authors(store: RunStore, points: list[FrontPoint]) -> list[tuple[str, int, int]]:
@@ -116,6 +121,11 @@ def _inline(image: bytes) -> str:
 def _figures(value: float | None) -> str:
     """A number to four significant figures; a dash for none."""
     return "\N{EN DASH}" if value is None else f"{value:.4g}"
+
+
+def _error(value: float) -> str:
+    """An error to two significant figures."""
+    return f"{value:.2g}"
 
 
 def _count(value: float) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from pelnas.config import ROLES
 from pelnas.report.figure import write_figure
-from pelnas.report.front import archive_of, front_points, write_front
+from pelnas.report.front import front_points, write_front
+from pelnas.report.growth import final_hypervolume
 from pelnas.report.niches import niche_rows
 from pelnas.report.page import write_report
 from pelnas.report.rates import agent_rates
@@ -37,7 +38,7 @@ def summary(store: RunStore) -> dict[str, Any]:
         | {"models": {role: config.model_of(role) for role in ROLES}},
         "sources": asdict(store.sources()),
         "spent": asdict(store.spent()),
-        "hypervolume": archive_of(store).hypervolume(),
+        "hypervolume": final_hypervolume(store.evaluations()),
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],
         "rates": [rate.to_dict() for rate in agent_rates(store)],
