@@ -25,6 +25,7 @@ def bench_search(
         list[str] | None, typer.Option("--device", help="Repeatable. Default: all of the folder.")
     ] = None,
     dataset: options.Dataset = None,
+    space: options.Space = None,
     accuracy: Annotated[str, typer.Option("--accuracy", help="What guides the search.")] = "table",
     model: Annotated[
         list[str] | None,
@@ -44,8 +45,9 @@ def bench_search(
     from pelnas.app.output import print_json
     from pelnas.bench.search import bench_search as run_all
 
-    named = {k: given[k] for k in ("data", "dataset", "accuracy", "rounds", "per_niche", "images")}
-    settings = options.settings(named | {"output": output, "name": "bench"})
+    apart = ("device", "model", "seeds", "config", "as_json")
+    named = {name: given[name] for name in given if name not in apart} | {"name": "bench"}
+    settings = options.settings(named)
     devices = device or list(tables.devices(data))
     runs = run_all(load_config(config, settings), devices, range(seeds), model or list(MODELS))
     found = list(_told(runs))

@@ -11,7 +11,6 @@ from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search
 from pelnas.errors import InputError
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
-PIPE_CLOSED = 141  # 128 and the number of SIGPIPE
 
 app = typer.Typer(
     help="The best networks for a device at every latency, found by agents, without training.",
@@ -71,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         return _complain("stopped", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush goes there
-        return PIPE_CLOSED
+        return 1  # as typer ends where it meets the closed pipe first
     return int(code or 0)
 
 

@@ -46,7 +46,9 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    if title:
+        say(title)
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(
             column, justify="right" if column in right.split() else "left", overflow="fold"

@@ -1,7 +1,6 @@
 """``pelnas score`` and ``latency``: given architectures, without a search."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +8,9 @@ import typer
 from pelnas.app import options
 
 if TYPE_CHECKING:
+    from pelnas.config import SearchConfig
+    from pelnas.devices import Device
+    from pelnas.spaces import SearchSpace
     from pelnas.tools.evaluation import Evaluator
 
 Architectures = Annotated[
@@ -32,8 +34,9 @@ def score(
     """Predict how good architectures are, untrained: proxies and their score."""
     given = dict(locals())
     from pelnas.app.output import millions, print_json, print_table
+    from pelnas.graph.session import Bench
 
-    with _evaluator(given) as evaluator:
+    with closing(Bench.build(_config(given)).evaluator) as evaluator:
         records = _scores(evaluator, architectures)
         about = {"space": evaluator.space.name, "unit": evaluator.predictor.unit}
         about["source"] = evaluator.predictor.source
@@ -71,11 +74,16 @@ def latency(
     """Measure architectures on this machine, or look them up for a device of a table."""
     given = dict(locals())
     from pelnas.app.output import milliseconds, print_json, print_table
+    from pelnas.cache import default_cache
+    from pelnas.devices import get_device
+    from pelnas.graph.session import classes_of
+    from pelnas.spaces import get_space
 
-    with _evaluator(given) as evaluator:
-        records = _costs(evaluator, architectures)
-        about = {"space": evaluator.space.name, "device": evaluator.device.name}
-        about["source"] = evaluator.device.source
+    settings = _config(given)
+    known = get_space(settings.space)
+    target = get_device(settings, known, classes_of(settings.dataset), default_cache())
+    records = _costs(known, target, architectures)
+    about = {"space": known.name, "device": target.name, "source": target.source}
     if as_json:
         print_json(about | {"latencies": records})
         return
@@ -95,18 +103,12 @@ def latency(
     )
 
 
-@contextmanager
-def _evaluator(given: dict[str, Any]) -> "Iterator[Evaluator]":
+def _config(given: dict[str, Any]) -> "SearchConfig":
     from pelnas import load_config
-    from pelnas.graph.session import Bench
 
-    path = given.pop("config")
-    named = {name: given[name] for name in given if name not in ("architectures", "as_json")}
-    evaluator = Bench.build(load_config(path, options.settings(named))).evaluator
-    try:
-        yield evaluator
-    finally:
-        evaluator.close()
+    apart = ("architectures", "config", "as_json")
+    named = {name: value for name, value in given.items() if name not in apart}
+    return load_config(given["config"], options.settings(named))
 
 
 def _scores(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:
@@ -128,17 +130,15 @@ def _scores(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:
     return records
 
 
-def _costs(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:
-    space, records = evaluator.space, []
-    for text, cost in zip(texts, evaluator.costs(texts), strict=True):
-        architecture = space.read(text)
-        records.append(
-            {
-                "architecture": space.format(architecture),
-                "index": space.index(architecture),
-                "latency_ms": cost.latency_ms,
-                "spread_ms": cost.spread_ms,
-                "energy_mj": cost.energy_mj,
-            }
-        )
-    return records
+def _costs(space: "SearchSpace", device: "Device", texts: list[str]) -> list[dict[str, Any]]:
+    architectures = [space.read(text) for text in texts]
+    return [
+        {
+            "architecture": space.format(architecture),
+            "index": space.index(architecture),
+            "latency_ms": cost.latency_ms,
+            "spread_ms": cost.spread_ms,
+            "energy_mj": cost.energy_mj,
+        }
+        for architecture, cost in zip(architectures, device.costs(architectures), strict=True)
+    ]

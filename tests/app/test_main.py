@@ -1,0 +1,123 @@
+"""Every bad input ends with one sentence and code 2; nothing is half done."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas.store import RunStore, find_run
+
+Pelnas = Callable[..., Any]
+COMMAND = str(Path(sys.executable).with_name("pelnas"))
+
+
+def one_sentence(outcome: tuple[int, str, str]) -> str:
+    """The complaint of a refused command."""
+    code, out, err = outcome
+    assert (code, out) == (2, "")
+    assert err.startswith("pelnas: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["search", "--space", "nosuch"], "nasbench201, tiny"),
+        (["search", "--device", "nosuch"], "--data"),
+        (["search", "--accuracy", "nosuch"], "rank-sum"),
+        (["search", "--accuracy", "table"], "--data"),
+        (["search", "--model", "nosuch:large"], "nosuch"),
+        (["search", "--model", "large"], "provider:model"),
+        (["search", "--model", "builtin:nosuch"], "builtin:evolver"),
+        (["search", "--model", "local:missing.gguf"], "missing.gguf"),
+        (["search", "--partition", "nosuch"], "partition"),
+        (["search", "--rounds", "0"], "rounds"),
+        (["search", "--rounds", "many"], "--rounds"),
+        (["search", "--temperature", "9"], "temperature"),
+        (["search", "--max-minutes", "-1"], "budget.minutes"),
+        (["search", "--config", "missing.toml"], "missing.toml"),
+        (["search", "--images", "missing"], "missing"),
+        (["search", "--images", "empty"], "empty"),
+        (["search", "--images", "text.npz"], "text.npz"),
+        (["search", "--rules-from", "missing"], "no run"),
+        (["search", "--data", "empty", "--device", "board"], "empty"),
+        (["search", "--data", "missing", "--device", "board"], "missing"),
+        (["search", "--oops"], "--oops"),
+        (["score", "--space", "tiny", "|foo~0|"], "|foo~0|"),
+        (["score", "--space", "tiny", "125"], "0 to 124"),
+        (["latency", "--space", "tiny", "|foo~0|"], "|foo~0|"),
+        (["resume"], "pelnas search"),
+        (["front", "missing"], "pelnas search"),
+        (["rules", "missing"], "pelnas search"),
+        (["devices", "--data", "missing"], "missing"),
+        (["nosuch"], "nosuch"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(
+    pelnas: Pelnas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.npz").write_text("no archive")
+    assert told in one_sentence(pelnas(*arguments))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["--device", "bord"], "did you mean 'board'"),
+        (["--dataset", "cifar10"], "the tables of"),
+    ],
+)
+def test_a_name_that_no_column_has(
+    pelnas: Pelnas, table_options: list[str], tmp_path: Path, change: list[str], told: str
+) -> None:
+    command = ["search", *table_options, "--output", tmp_path / "runs", *change]
+    assert told in one_sentence(pelnas(*command))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_unknown_settings_of_a_file(pelnas: Pelnas, tmp_path: Path) -> None:
+    file = tmp_path / "search.toml"
+    file.write_text("round = 3\n")
+    assert "'round'" in one_sentence(pelnas("search", "--config", file))
+
+
+def test_a_run_in_use_is_refused_by_another_process(
+    table_options: list[str], tmp_path: Path, pelnas: Pelnas
+) -> None:
+    output = tmp_path / "runs"
+    short = [*table_options, "--output", output, "--max-minutes", "0.000001"]
+    assert pelnas("search", *short).code == 0
+    with RunStore.open(find_run(output, "last")):
+        command = [COMMAND, "resume", "--output", str(output)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "in use" in one_sentence((done.returncode, done.stdout, done.stderr))
+
+
+def test_a_finished_run_is_not_resumed(pelnas: Pelnas, finished: Path) -> None:
+    told = one_sentence(pelnas("resume", "--output", finished))
+    assert "finished" in told
+
+
+@pytest.mark.parametrize("arguments", [["spaces", "--json"], ["spaces"], ["--help"]])
+def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [COMMAND, *arguments]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_version(pelnas: Pelnas) -> None:
+    outcome = pelnas("--version")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("pelnas ")
