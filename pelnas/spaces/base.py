@@ -15,6 +15,8 @@ from pelnas.predicate import Predicate
 if TYPE_CHECKING:
     from torch import nn
 
+MAX_DIGITS = 40  # of an index; Python refuses to read numbers of thousands of digits
+
 
 class SearchSpace(ABC):
     """A set of networks, each a tuple of choices, with a text form and a builder.
@@ -158,4 +160,5 @@ class SearchSpace(ABC):
     def read(self, text: str) -> Architecture:
         """An architecture from its official text or its index in decimal digits."""
         stripped = text.strip()
-        return self.at(int(stripped)) if stripped.isdecimal() else self.parse(stripped)
+        is_index = stripped.isdecimal() and len(stripped) <= MAX_DIGITS
+        return self.at(int(stripped)) if is_index else self.parse(stripped)

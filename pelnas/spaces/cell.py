@@ -30,7 +30,7 @@ EXPLAINED = {
     "nor_conv_3x3": "ReLU, 3x3 convolution, batch norm",
     "avg_pool_3x3": "3x3 average pooling",
 }
-_EDGE = re.compile(r"(?P<op>\w+)~(?P<source>\d+)")
+_EDGE = re.compile(r"(?P<op>\w+)~(?P<source>[0-9]{1,3})")
 
 
 class CellSpace(SearchSpace):

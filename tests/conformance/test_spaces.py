@@ -1,0 +1,205 @@
+"""What every space of the table keeps."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pelnas.architecture import Architecture
+from pelnas.errors import ArchitectureError, SpaceError
+from pelnas.predicate import parse_predicate
+from pelnas.spaces import SPACES, SearchSpace, get_space
+
+FEW = 3  # networks built per test and space: they are real
+
+every_space = pytest.mark.parametrize("space", [get_space(name) for name in SPACES], ids=SPACES)
+
+
+def architectures(space: SearchSpace) -> st.SearchStrategy[Architecture]:
+    return st.integers(0, space.size - 1).map(space.at)
+
+
+@every_space
+def test_it_is_found_by_its_name(space: SearchSpace) -> None:
+    assert get_space(space.name).name == space.name
+    assert len(space.positions) == len(space.choices) == len(set(space.positions))
+    assert all(len(set(options)) == len(options) > 1 for options in space.choices)
+
+
+def test_an_unknown_name_is_answered_with_those_there_are() -> None:
+    with pytest.raises(SpaceError, match="'nasbench': use one of nasbench201, tiny"):
+        get_space("nasbench")
+
+
+@every_space
+@given(st.data())
+def test_text_and_index_lead_back_to_the_architecture(
+    space: SearchSpace, data: st.DataObject
+) -> None:
+    architecture = data.draw(architectures(space))
+    text = space.format(architecture)
+    assert space.parse(text) == architecture
+    assert space.parse(f"  {text}\n") == architecture
+    assert space.at(space.index(architecture)) == architecture
+    assert space.read(text) == space.read(str(space.index(architecture))) == architecture
+
+
+@every_space
+@given(text=st.text(max_size=80))
+def test_any_other_text_is_refused(space: SearchSpace, text: str) -> None:
+    with pytest.raises(ArchitectureError):
+        space.parse(text)
+
+
+@every_space
+@given(st.data())
+def test_a_damaged_text_is_refused_or_names_an_architecture(
+    space: SearchSpace, data: st.DataObject
+) -> None:
+    text = space.format(data.draw(architectures(space)))
+    place = data.draw(st.integers(0, len(text) - 1))
+    damaged = text[:place] + data.draw(st.text(max_size=2)) + text[place + 1 :]
+    try:
+        architecture = space.parse(damaged)
+    except ArchitectureError as error:
+        assert space.name in str(error)  # noqa: PT017 - either outcome is right
+    else:
+        assert space.parse(space.format(architecture)) == architecture
+
+
+@every_space
+@given(st.data())
+def test_features_are_known_and_say_what_is_chosen(space: SearchSpace, data: st.DataObject) -> None:
+    architecture = data.draw(architectures(space))
+    features = space.features(architecture)
+    assert features.keys() <= space.feature_names
+    assert sum(features[op] for op in space.operations) == len(space.positions)
+    for position, op in zip(space.positions, space.chosen(architecture), strict=True):
+        assert features[f"{op}@{position}"] == 1.0
+    assert sum(features.get(name, 0) for name in features if "@" in name) == len(space.positions)
+    assert np.isfinite(list(features.values())).all()
+
+
+@every_space
+def test_every_feature_may_stand_in_a_predicate(space: SearchSpace) -> None:
+    for name in space.feature_names:
+        assert str(parse_predicate(f"{name} >= 1", space.feature_names)) == f"{name} >= 1"
+
+
+@every_space
+@given(st.data())
+def test_an_architecture_lies_in_exactly_one_of_its_niches(
+    space: SearchSpace, data: st.DataObject
+) -> None:
+    features = space.features(data.draw(architectures(space)))
+    inside = [name for name, niche in space.complexity_niches if niche.holds(features)]
+    assert len(inside) == (1 if space.complexity_niches else 0)
+
+
+@every_space
+@given(st.data())
+def test_neighbours_differ_in_one_choice(space: SearchSpace, data: st.DataObject) -> None:
+    architecture = data.draw(architectures(space))
+    neighbours = list(space.neighbours(architecture))
+    assert len(set(neighbours)) == len(neighbours)
+    assert len(neighbours) == sum(len(options) - 1 for options in space.choices)
+    for other in neighbours:
+        pairs = zip(architecture.genes, other.genes, strict=True)
+        assert sum(mine != theirs for mine, theirs in pairs) == 1
+
+
+@every_space
+def test_equal_seeds_give_equal_samples_and_samples_reach_every_choice(space: SearchSpace) -> None:
+    def draw(seed: int) -> list[Architecture]:
+        rng = np.random.default_rng(seed)
+        return [space.sample(rng) for _ in range(200)]
+
+    assert draw(0) == draw(0) != draw(1)
+    for place, options in enumerate(space.choices):
+        assert {a.genes[place] for a in draw(0)} == set(range(len(options)))
+
+
+@every_space
+@pytest.mark.parametrize("problem", ["short", "long", "negative", "large"])
+def test_genes_that_do_not_fit_are_refused(space: SearchSpace, problem: str) -> None:
+    good = space.at(0).genes
+    bad = {
+        "short": good[1:],
+        "long": (*good, 0),
+        "negative": (-1, *good[1:]),
+        "large": (len(space.choices[0]), *good[1:]),
+    }
+    with pytest.raises(ArchitectureError, match=space.name):
+        space.of(bad[problem])
+
+
+@every_space
+def test_an_index_beyond_the_space_is_refused(space: SearchSpace) -> None:
+    for index in (-1, space.size):
+        with pytest.raises(ArchitectureError, match=f"0 to {space.size - 1}, found {index}"):
+            space.at(index)
+    for endless in ("9" * 5000, space.format(space.at(0)).replace("0", "0" * 5000)):
+        with pytest.raises(ArchitectureError):
+            space.read(endless)
+
+
+@every_space
+def test_descriptions_name_every_operation_chosen(space: SearchSpace) -> None:
+    for op in space.operations:
+        assert op in space.describe()
+    architecture = space.at(space.size // 2)
+    assert space.explain(architecture) != space.explain(space.at(0))
+    assert "\n" not in space.explain(architecture)
+
+
+@every_space
+@settings(max_examples=FEW, deadline=None)
+@given(st.data())
+def test_networks_take_images_and_give_logits(space: SearchSpace, data: st.DataObject) -> None:
+    architecture = data.draw(architectures(space))
+    network = space.build(architecture, 7, 16)
+    logits = network(torch.randn(2, 3, 16, 16))
+    assert logits.shape == (2, 7)
+    assert torch.isfinite(logits).all()
+
+
+@every_space
+@settings(max_examples=2 * FEW, deadline=None)
+@given(st.data(), st.integers(2, 120))
+def test_parameters_are_those_of_the_built_network(
+    space: SearchSpace, data: st.DataObject, classes: int
+) -> None:
+    architecture = data.draw(architectures(space))
+    network = space.build(architecture, classes, 16)
+    counted = sum(parameter.numel() for parameter in network.parameters())
+    assert space.parameters(architecture, classes) == counted
+
+
+@every_space
+@settings(max_examples=2 * FEW, deadline=None)
+@given(st.data(), st.sampled_from([9, 16, 31, 32]))
+def test_flops_are_those_that_the_built_network_does(
+    space: SearchSpace, data: st.DataObject, resolution: int
+) -> None:
+    architecture = data.draw(architectures(space))
+    network = space.build(architecture, 10, resolution)
+    assert space.flops(architecture, 10, resolution) == multiplications(network, resolution)
+
+
+def multiplications(network: torch.nn.Module, resolution: int) -> float:
+    """Products of weights and inputs in one forward pass, and the classifier's bias, by hooks."""
+    total = 0
+
+    def count(module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        nonlocal total
+        if isinstance(module, torch.nn.Conv2d):
+            total += output[0].numel() * module.weight[0].numel()
+        elif isinstance(module, torch.nn.Linear):
+            total += module.weight.numel() + module.bias.numel()
+
+    for module in network.modules():
+        module.register_forward_hook(count)  # type: ignore[no-untyped-call,unused-ignore]
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, 3, resolution, resolution))
+    return float(total)
