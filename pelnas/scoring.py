@@ -7,6 +7,7 @@ depend on how the work was divided. A worker ends by itself when this
 process is gone.
 """
 
+import io
 import json
 import os
 import subprocess
@@ -186,9 +187,8 @@ class _Worker:
         )
         with suppress(BrokenPipeError):  # the first task meets the dead worker and says so
             _send(self._in, asdict(job))
-            np.lib.format.write_array(self._in, np.ascontiguousarray(images), allow_pickle=False)
-            np.lib.format.write_array(self._in, np.ascontiguousarray(labels), allow_pickle=False)
-            self._in.flush()
+            _send_array(self._in, images)
+            _send_array(self._in, labels)
 
     @property
     def _in(self) -> IO[bytes]:
@@ -246,6 +246,20 @@ def _send(stream: IO[bytes], value: object) -> None:
     stream.flush()
 
 
+def _send_array(stream: IO[bytes], array: NDArray[Any]) -> None:
+    """Through memory: NumPy seeks in files that it writes itself, and a pipe cannot."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    stream.write(b"%d\n" % buffer.tell() + buffer.getbuffer())
+    stream.flush()
+
+
+def _receive_array(stream: IO[bytes]) -> NDArray[Any]:
+    size = int(stream.readline())
+    array: NDArray[Any] = np.load(io.BytesIO(stream.read(size)), allow_pickle=False)
+    return array
+
+
 def _close(stream: IO[bytes]) -> None:
     with suppress(BrokenPipeError):  # a dead worker did not read what it was sent
         stream.close()
@@ -258,8 +272,7 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     settings = json.loads(source.readline())
     job = Job(**settings | {"proxies": tuple(settings["proxies"])})
-    images = np.lib.format.read_array(source, allow_pickle=False)
-    labels = np.lib.format.read_array(source, allow_pickle=False)
+    images, labels = _receive_array(source), _receive_array(source)
     space = get_space(job.space)
     for line in source:
         try:

@@ -233,7 +233,7 @@ def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
     if "knowledge base" in system:
         rule = {
             "text": "Convolutions raise accuracy.",
-            "predicate": "convolutions >= 2",
+            "predicate": "nor_conv_3x3 >= 1",
             "metric": "accuracy",
             "polarity": "helps",
             "effect": 0.5,
