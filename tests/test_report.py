@@ -136,7 +136,9 @@ def test_equal_evaluations_give_equal_bytes(begin: Callable[..., RunStore]) -> N
         write_front(store)
     for name in ("front.json", "front.csv"):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes()
-    assert str(0.1 + 0.2) in (first.folder / "front.json").read_text()
+    text = (first.folder / "front.json").read_text()
+    assert str(0.1 + 0.2) in text
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
 
 def test_the_table_says_what_the_json_says(begin: Callable[..., RunStore]) -> None:

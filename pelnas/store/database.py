@@ -12,6 +12,7 @@ from typing import Any
 from pelnas.errors import RunError, StoreError
 from pelnas.store.migrations import APPLICATION_ID, MIGRATIONS
 
+Connection = sqlite3.Connection
 Row = sqlite3.Row
 BUSY_SECONDS = 30.0  # how long a write waits for another program that has the file open
 
@@ -45,7 +46,7 @@ class Database:
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """All of the block or nothing; committed when the block has ended."""
         with self._lock, self._errors():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -124,7 +125,7 @@ def plain(text: str) -> str:
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     address = path.resolve().as_uri()
     if read_only:
-        address += "?mode=ro" if _writable(path) else "?mode=ro&immutable=1"
+        address += "?mode=ro&immutable=1" if _at_rest(path) else "?mode=ro"
     try:
         connection = sqlite3.connect(
             address,
@@ -141,6 +142,6 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     return connection
 
 
-def _writable(path: Path) -> bool:
-    """Whether SQLite can keep its shared index beside the file, as reading a live log needs."""
-    return os.access(path.parent, os.W_OK)
+def _at_rest(path: Path) -> bool:
+    """Whether nobody has a log open beside the file and SQLite could not begin one to read it."""
+    return not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()

@@ -1,10 +1,10 @@
 """Designs and refusals of a round, and the plan that asked for them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pelnas.architecture import Candidate, Design, Refusal, candidate_id
-from pelnas.store.database import Database, Row, plain
+from pelnas.store.database import Connection, Database, Row, plain
 from pelnas.store.records import PlanEntry
 
 SELECT = "SELECT designs.* FROM designs"
@@ -50,32 +50,26 @@ class Designs:
         Returns the candidates' ids in the order of ``designs``.
         """
         ids = [candidate_id(round_, niche, slot) for slot in range(len(designs))]
+        place = (round_, niche)
         with self._database.transaction() as connection:
-            before = connection.execute(
-                "SELECT id, architecture FROM designs WHERE round = ? AND niche = ?",
-                (round_, niche),
-            ).fetchall()
-            now = {id_: design.architecture for id_, design in zip(ids, designs, strict=True)}
-            stale = [(id_,) for id_, text in before if now.get(id_) != text]
-            connection.executemany("DELETE FROM predictions WHERE candidate = ?", stale)
-            connection.executemany("DELETE FROM costs WHERE candidate = ?", stale)
-            for table in ("designs", "refusals"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE round = ? AND niche = ?",  # noqa: S608 - our names
-                    (round_, niche),
-                )
+            _drop_stale(connection, place, dict(zip(ids, designs, strict=True)))
+            connection.execute("DELETE FROM designs WHERE round = ? AND niche = ?", place)
+            connection.execute("DELETE FROM refusals WHERE round = ? AND niche = ?", place)
             connection.executemany(
                 "INSERT INTO designs (id, round, niche, slot, architecture, author, method, call,"
                 " rationale, parents, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (id_, round_, niche, slot, *_design_values(design))
+                    (id_, *place, slot, *_design_values(design))
                     for slot, (id_, design) in enumerate(zip(ids, designs, strict=True))
                 ],
             )
             connection.executemany(
                 "INSERT INTO refusals (round, niche, position, architecture, author, kind, reason,"
                 " call) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(round_, niche, place, *_refusal_values(r)) for place, r in enumerate(refusals)],
+                [
+                    (*place, position, *_refusal_values(refusal))
+                    for position, refusal in enumerate(refusals)
+                ],
             )
         return ids
 
@@ -94,6 +88,20 @@ class Designs:
             (round_,),
         )
         return [(row["round"], row["niche"], _refusal_of(row)) for row in found]
+
+
+def _drop_stale(
+    connection: Connection, place: tuple[int, int], designs: Mapping[str, Design]
+) -> None:
+    """Forget what was recorded of slots that no longer hold the same architecture."""
+    before = connection.execute(
+        "SELECT id, architecture FROM designs WHERE round = ? AND niche = ?", place
+    ).fetchall()
+    stale = [
+        (id_,) for id_, text in before if id_ not in designs or designs[id_].architecture != text
+    ]
+    connection.executemany("DELETE FROM predictions WHERE candidate = ?", stale)
+    connection.executemany("DELETE FROM costs WHERE candidate = ?", stale)
 
 
 def candidate_of(row: Row) -> Candidate:
