@@ -110,5 +110,5 @@ def _print_means(means: list[dict[str, Any]]) -> None:
             )
             for row in means
         ),
-        right="runs ratio lowest IGD evaluations seconds",
+        right=("runs", "ratio", "lowest", "IGD", "evaluations", "seconds"),
     )

@@ -36,7 +36,7 @@ def spaces(as_json: options.Json = False) -> None:
             (name, f"{space.size:,}", "; ".join(label for label, _ in space.complexity_niches))
             for name, space in known.items()
         ),
-        right="networks",
+        right=("networks",),
     )
 
 

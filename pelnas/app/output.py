@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def console(*, errors: bool = False) -> "Console":
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: str = ""
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()
 ) -> None:
-    """A table; ``right``: names of the columns of numbers, separated by spaces."""
+    """A table; ``right``: the columns of numbers."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -50,9 +50,7 @@ def print_table(
         say(title)
     table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
-        table.add_column(
-            column, justify="right" if column in right.split() else "left", overflow="fold"
-        )
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # what users and models wrote is no markup
     console().print(table)

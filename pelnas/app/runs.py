@@ -52,7 +52,7 @@ def runs(output: options.Output = None, as_json: options.Json = False) -> None:
             )
             for run in found
         ),
-        right="rounds designs",
+        right=("rounds", "designs"),
     )
 
 
@@ -106,7 +106,7 @@ def rules(
             )
             for rule in known
         ),
-        right="niche effect for against since",
+        right=("niche", "effect", "for", "against", "since"),
     )
 
 
@@ -117,15 +117,15 @@ def print_front(store: "RunStore") -> None:
 
     points = front_points(store)
     wide = console().width >= WIDE
-    columns = ["latency ms", "spread", "score", "±", "niche", "params M", "FLOPs M", "index"]
+    figures = ("latency ms", "spread", "score", "±", "params M", "FLOPs M", "index")
     unit = points[0].unit if points else "score"
     sources = store.sources()
     print_table(
         f"{len(points)} networks on the front of {store.name}: {unit} ({sources.accuracy}),"
         f" latency {sources.latency}",
-        (*columns, "designed by", *(["architecture"] if wide else [])),
+        (*figures, "niche", "designed by", *(["architecture"] if wide else [])),
         (_front_row(store, point, wide) for point in points),
-        right=" ".join(columns),
+        right=figures,
     )
 
 
@@ -139,10 +139,10 @@ def _front_row(store: "RunStore", point: "FrontPoint", wide: bool) -> tuple[str,
         milliseconds(point.spread_ms),
         f"{point.score:.4g}",
         f"{point.uncertainty:.2g}",
-        f"{point.niche} {point.niche_label}",
         millions(point.parameters),
         millions(point.flops),
         str(space.index(space.parse(point.architecture))),
+        f"{point.niche}: {point.niche_label}",
         point.author,
         *([point.architecture] if wide else []),
     )

@@ -58,7 +58,7 @@ def score(
             )
             for record in records
         ),
-        right=" ".join(("index", "score", "±", *proxies)),
+        right=("index", "score", "±", "params M", "FLOPs M", *proxies),
     )
 
 
@@ -99,7 +99,7 @@ def latency(
             )
             for record in records
         ),
-        right="index latency spread energy",
+        right=("index", "latency ms", "spread ms", "energy mJ"),
     )
 
 

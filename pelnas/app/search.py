@@ -1,5 +1,6 @@
 """``pelnas search`` and ``pelnas resume``: the main job, watched until its end."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
-    from pelnas.app.views import View
 
+STOPPING = b"pelnas: stopping after the step under way; once more stops at once\n"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FILES = {
     "picture": "front.png",
@@ -101,7 +102,7 @@ def _follow(search: "Search", as_json: bool) -> None:
     progress = Progress(store.config, store.spent().seconds)
     for event in store.events():
         progress.update(event)
-    with view_of(progress) as view, _stopped_by_signals(search, view) as received:
+    with view_of(progress) as view, _stopped_by_signals(search) as received:
         result = search.run(on_event=view)
     _conclude(result, as_json)
     if result.stopped:
@@ -110,7 +111,7 @@ def _follow(search: "Search", as_json: bool) -> None:
 
 
 @contextmanager
-def _stopped_by_signals(search: "Search", view: "View") -> Iterator[list[int]]:
+def _stopped_by_signals(search: "Search") -> Iterator[list[int]]:
     """A first signal stops the search cleanly, a second one at once; what came is in the list."""
     received: list[int] = []
 
@@ -118,7 +119,7 @@ def _stopped_by_signals(search: "Search", view: "View") -> Iterator[list[int]]:
         received.append(number)
         if len(received) > 1:
             raise KeyboardInterrupt
-        view.note("stopping after the step under way; once more stops at once")
+        os.write(2, STOPPING)  # print could be the very call that the signal interrupts
         search.stop()
 
     before = {number: signal.signal(number, on_signal) for number in SIGNALS}

@@ -1,0 +1,84 @@
+"""A search that is stopped ends cleanly, says so, and goes on where it was."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from pelnas.store import RunStore, find_run
+
+COMMAND = str(Path(sys.executable).with_name("pelnas"))
+LONG = ["--rounds", "12", "--per-niche", "1"]
+
+
+def wait_for(text: str, stream: IO[str]) -> str:
+    """Lines up to the first that holds ``text``."""
+    seen = []
+    for line in stream:
+        seen.append(line)
+        if text in line:
+            return "".join(seen)
+    raise AssertionError(f"{text!r} never came in {''.join(seen)!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly_and_resume_finishes(
+    pelnas: Callable[..., Any], table_options: list[str], tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [COMMAND, "search", *table_options, *LONG, "--output", str(tmp_path), "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        wait_for("round 1 of 12 done", process.stderr)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert '"status": "running"' in out
+    folder = find_run(tmp_path, "last")
+    assert err.endswith(f"pelnas: stopped; go on with: pelnas resume {folder}\n")
+    assert "Traceback" not in err
+    summary = pelnas("resume", "--output", tmp_path, "--json").json()
+    assert summary["status"] == "finished"
+    with RunStore.read(folder) as store:
+        texts = [evaluation.candidate.architecture for evaluation in store.evaluations()]
+        assert len(texts) == len(set(texts)) == summary["spent"]["evaluations"]
+        assert store.ignored() == 0
+
+
+def test_a_terminal_sees_a_search_alive(table_options: list[str], tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [COMMAND, "search", *table_options, "--output", str(tmp_path)]
+    environment = dict(os.environ) | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True
+    ) as process:
+        os.close(theirs)
+        shown = read_all(ours)
+        assert process.stdout is not None
+        out = process.stdout.read()
+    assert process.returncode == 0
+    assert "round 2 of 2" in shown
+    assert "on the front:" in shown
+    assert "networks on the front" in out
+    assert "\x1b" not in out
+
+
+def read_all(terminal: int) -> str:
+    """Everything until the other side is closed."""
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # how a closed terminal ends on Linux
+            part = b""
+        if not part:
+            os.close(terminal)
+            return b"".join(parts).decode(errors="replace")
+        parts.append(part)
