@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pelnas.proxies.curvature import quick_batch_norms, scale_output
+from pelnas.proxies.curvature import quick_second_derivatives, scaled
 from pelnas.proxies.network import (
     ACTIVATIONS,
     LAYERS,
@@ -35,7 +35,7 @@ class Forward:
 
     tensors: Tensors
     images: Tensor  # asks for gradients where INPUTS is needed
-    scale: Tensor | None  # 1, multiplied into the layers' outputs where CURVATURE is needed
+    scale: Tensor | None  # 1, a factor on the layers' weights where CURVATURE is needed
     logits: Tensor
     kernel: Tensor | None  # (batch, batch) float64: equal activation bits of two images
 
@@ -82,26 +82,22 @@ class Passes:
                 kernel.add_(equal_bits(inputs[0].detach()))
 
         watched = [] if kernel is None else _of_type(self.network, ACTIVATIONS)
-        layers = _of_type(self.network, LAYERS)
-        curved = CURVATURE in self.needs
-        scale = self.images.new_ones(()).requires_grad_() if curved else None
-
-        def watch(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-            if FISHER in self.needs:
-                self._watch_channels(module, output)
-            return output if scale is None else scale_output(module, output, scale)
+        layers = _of_type(self.network, LAYERS) if FISHER in self.needs else []
+        scale = self.images.new_ones(()).requires_grad_() if CURVATURE in self.needs else None
+        if scale is not None:
+            tensors = scaled(self.network, tensors, scale)
 
         gradient = bool(self.needs & {FISHER, INPUTS, CURVATURE, LOSS})
         with (
             hooked(watched, count_bits, before=True),
-            hooked(layers, watch),
-            quick_batch_norms(self.network) if curved else nullcontext(),
+            hooked(layers, self._watch_channels),
+            nullcontext() if scale is None else quick_second_derivatives(self.network, scale),
             torch.set_grad_enabled(gradient),
         ):
             logits = run(self.network, tensors, images)
         return Forward(tensors, images, scale, logits, kernel)
 
-    def _watch_channels(self, module: nn.Module, output: Tensor) -> None:
+    def _watch_channels(self, module: nn.Module, _inputs: Any, output: Tensor) -> None:
         """Note the Fisher sum of a layer's channels when the loss's gradient passes by."""
         if not output.requires_grad:
             return
@@ -154,10 +150,10 @@ class Passes:
 
 
 def _curvature(first: list[Tensor], found: list[Tensor], scale: Tensor) -> float:
-    """Derivative by the scale s of ``first . gradient by s w``, which autograd holds as ``s * that``."""
+    """Derivative by the scale of ``first . gradient``, first held fixed."""
     product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
     (slope,) = gradients(product, [scale])
-    return float(slope.double() - product.detach().double())
+    return float(slope)
 
 
 _ZERO = torch.zeros((), dtype=torch.float64)
