@@ -41,6 +41,16 @@ def test_a_planted_conjunction_is_found() -> None:
     assert predicates(observations, ["a", "b"])[0] == "a >= 1 and b == 0"
 
 
+def test_a_condition_that_adds_nothing_is_left_out() -> None:
+    rng = np.random.default_rng(7)
+    features = [{"a": float(rng.integers(2)), "b": float(rng.integers(2))} for _ in range(300)]
+    observations = [
+        Observation(f"c{k}", 0, f, rng.normal() + 3 * f["a"] + 0.3 * f["b"], 1.0)
+        for k, f in enumerate(features)
+    ]
+    assert predicates(observations, ["a", "b"]) == ["a >= 1"]
+
+
 def test_order_of_observations_and_names_makes_no_difference() -> None:
     observations = observe(np.random.default_rng(2), 150, gain=1.5)
     names = sorted(SPACE.feature_names)
