@@ -23,7 +23,7 @@ from pelnas.partition import Partition, partition_by_flops, partition_by_operati
 from pelnas.predictors import get_predictor
 from pelnas.rules import Observation, Scope, carry
 from pelnas.spaces import SearchSpace, get_space
-from pelnas.store import RunStore, find_run
+from pelnas.store import RunStore, Sources, find_run
 from pelnas.tools.evaluation import Evaluator
 
 CARRIED = -1  # the round under which rules of earlier runs are filed
@@ -62,6 +62,11 @@ class Bench:
         return cls(space, partition, evaluator, dataset)
 
 
+def _sources(bench: Bench) -> Sources:
+    predictor, device = bench.evaluator.predictor, bench.evaluator.device
+    return Sources(bench.dataset, predictor.unit, predictor.source, device.source)
+
+
 def _images(config: SearchConfig) -> ImageSet | None:
     """Images are loaded only where something looks at them."""
     if config.accuracy == "table" and config.images is None:
@@ -98,13 +103,18 @@ class Session:
     ) -> Self:
         """A new run. InputError: something the configuration names cannot be used; no run is made."""
         bench, connected = Bench.build(config), connect_all(config, models)
-        earlier = [find_run(config.output, str(path)) for path in config.rules_from]
-        store = RunStore.create(config)
-        store.set_niches([niche.label for niche in bench.partition.niches])
         scope = Scope(config.space, config.device, bench.dataset, None)
+        earlier = [find_run(config.output, str(path)) for path in config.rules_from]
         carried = {rule.id: rule for path in earlier for rule in _carried(path, scope)}
-        store.replace_rules(CARRIED, list(carried.values()))
-        return cls(store, bench, connected)
+        store = RunStore.create(config)
+        try:
+            store.set_niches([niche.label for niche in bench.partition.niches])
+            store.set_sources(_sources(bench))
+            store.replace_rules(CARRIED, list(carried.values()))
+            return cls(store, bench, connected)
+        except PelnasError:
+            store.close()
+            raise
 
     @classmethod
     def open(cls, folder: Path, models: Mapping[str, LanguageModel] | None = None) -> Self:
