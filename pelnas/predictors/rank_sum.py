@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 from pelnas.architecture import Architecture, Prediction
 from pelnas.cache import Cache, Key, cache_key
 from pelnas.config import Scoring
-from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.proxies import FLOOR, VERSION
 from pelnas.scoring import Job, Scorer, workers_and_threads
 from pelnas.spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from pelnas.images import ImageSet
 
 PROXIES = ("nwot", "synflow", "jacov", "params")
 
@@ -53,16 +56,18 @@ class Scale:
 
 
 class RankSum(AccuracyPredictor):
-    """The mean standing of an architecture's proxies among those of a seeded reference sample.
+    """The standing of an architecture's proxies among those of a seeded reference sample.
 
     Training-free: no accuracy is read, no weight is fitted. Each proxy of
     ``PROXIES`` is computed on the built network (weights drawn from ``seed``)
     and one batch of the images, and placed on the ``Scale`` of
     ``scoring.reference`` architectures sampled from the space with the same
-    seed and scored on the same batch. ``score``: the mean of the standings,
-    between 0 and 1; 0 for a network in which no signal flows. ``uncertainty``:
-    their standard deviation, the proxies' disagreement. The score depends on
-    the space, the images, the settings and the seed only.
+    seed and scored on the same batch. ``score``: the geometric mean of the
+    standings, between 0 and 1, as AZ-NAS (Lee & Ham, CVPR 2024) adds up the
+    logarithms of ranks: one bad standing is not made up by a good one; 0 for a
+    network in which no signal flows. ``uncertainty``: their standard deviation,
+    the proxies' disagreement. The score depends on the space, the images, the
+    settings and the seed only.
     """
 
     name = "rank-sum"
@@ -70,7 +75,7 @@ class RankSum(AccuracyPredictor):
     source = "predicted without training from " + ", ".join(PROXIES)
 
     def __init__(
-        self, space: SearchSpace, images: ImageSet, scoring: Scoring, seed: int, cache: Cache
+        self, space: SearchSpace, images: "ImageSet", scoring: Scoring, seed: int, cache: Cache
     ) -> None:
         workers, threads = workers_and_threads(scoring.workers)
         job = Job(space.name, PROXIES, images.classes, scoring.resolution, seed, threads)
@@ -129,8 +134,8 @@ def scales_of(sample: Sequence[Mapping[str, float]]) -> dict[str, Scale]:
 
 
 def judge(values: Mapping[str, float], scales: Mapping[str, Scale]) -> Prediction:
-    """Mean and deviation of the standings; 0 and 0 where a proxy says that no signal flows."""
+    """Geometric mean and deviation of the standings; 0 and 0 where a proxy says no signal flows."""
     if FLOOR in values.values():
         return Prediction(0.0, 0.0, values)
     standings = np.array([scale(values[name]) for name, scale in scales.items()])
-    return Prediction(float(standings.mean()), float(standings.std()), values)
+    return Prediction(float(np.exp(np.log(standings).mean())), float(standings.std()), values)
