@@ -78,10 +78,11 @@ def _copy(value: Tensor, dtype: torch.dtype | None) -> Tensor:
 
 
 def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
-    """Logits of the network with the stand-ins in place of its own tensors.
+    """Logits of the network with the stand-ins in place of its own tensors, within ``untouched``.
 
     ProxyError: the network cannot take images of this shape.
     """
+    torch.manual_seed(torch.initial_seed())  # every pass draws the same dropout masks
     try:
         output = functional_call(network, tensors.values, (images,))
     except (RuntimeError, ValueError) as error:

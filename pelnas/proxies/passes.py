@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from pelnas.errors import ProxyError
 from pelnas.proxies.curvature import quick_second_derivatives, scaled
 from pelnas.proxies.network import (
     ACTIVATIONS,
@@ -141,6 +142,11 @@ class Passes:
     @cached_property
     def half_gradients(self) -> list[list[Tensor]]:
         """Gradients of the loss for the first and for the second half of the batch."""
+        if len(self.images) < 4:
+            raise ProxyError(
+                f"expected at least 4 images for the two batches of zico, found {len(self.images)}:"
+                " give a larger batch, or leave zico out"
+            )
         found = []
         for images, labels in zip(self.images.chunk(2), self.labels.chunk(2), strict=True):
             tensors = stand_ins(self.network)
