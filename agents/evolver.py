@@ -7,13 +7,16 @@ that a model has to beat. ``builtin:random`` differs in one thing: it designs
 by drawing members of the niche at random.
 """
 
+from collections.abc import Callable
+from itertools import product
+
 import numpy as np
 
 from pelnas.agents.designer import DesignBrief, Designer
 from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, Planner
 from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
 from pelnas.architecture import Architecture
-from pelnas.evidence import METRICS
+from pelnas.evidence import METRICS, Metric
 from pelnas.evolution import Evolution, Task
 from pelnas.rules import Rule, bias, candidate_rules
 from pelnas.validator import Intake, Proposal
@@ -77,10 +80,8 @@ class EvolvingDesigner(Designer):
         def taken(architecture: Architecture) -> bool:
             return intake.seen(space.format(architecture))
 
-        def prefer(architecture: Architecture) -> float:
-            return bias(brief.rules, brief.partition.features(architecture))
-
         for task in self.tasks(brief)[-intake.missing :] if intake.missing else ():
+            prefer = _preference(brief, accuracy=float(rng.random()))
             child = evolution.child(brief.niche.index, task, parents, rng, taken, prefer)
             if child is None:
                 return
@@ -91,6 +92,16 @@ class EvolvingDesigner(Designer):
     def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
         """What it makes of the tasks it is given."""
         return brief.tasks
+
+
+def _preference(brief: DesignBrief, accuracy: float) -> Callable[[Architecture], float]:
+    """What the rules say, weighed for one point of the trade-off: a front needs them all."""
+    weights: dict[Metric, float] = {"accuracy": accuracy, "latency": 1 - accuracy}
+
+    def prefer(architecture: Architecture) -> float:
+        return bias(brief.rules, brief.partition.features(architecture), weights)
+
+    return prefer
 
 
 class RandomDesigner(EvolvingDesigner):
@@ -115,17 +126,21 @@ def _proposal(text: str, task: Task, brief: DesignBrief) -> Proposal:
 
 
 class ScreeningReflector(Reflector):
-    """Screens simple predicates over all evaluations and proposes the strongest ones."""
+    """Screens simple predicates over all evaluations and proposes the strongest ones.
+
+    Within its niche, and across all niches: early on, one niche alone has too
+    few evaluations to show anything.
+    """
 
     name = EVOLVER
 
     def reflect(self, brief: ReflectBrief) -> Reflection:
         found: list[Rule] = []
-        for metric in METRICS:
+        for metric, scope in product(METRICS, (brief.scope, brief.scope.everywhere())):
             found += candidate_rules(
                 brief.observations,
                 brief.partition.feature_names,
-                brief.scope,
+                scope,
                 metric,
                 RULES_PROPOSED,
                 born=brief.round,

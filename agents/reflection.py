@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -110,7 +110,7 @@ class ModelReflector(Reflector):
             predicate=predicate,
             metric=proposed.metric,
             polarity=proposed.polarity,
-            scope=replace(brief.scope, niche=None) if proposed.everywhere else brief.scope,
+            scope=brief.scope.everywhere() if proposed.everywhere else brief.scope,
             claimed=proposed.effect,
             born=brief.round,
             author=self.name,

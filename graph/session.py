@@ -21,7 +21,7 @@ from pelnas.images import ImageSet, load_images
 from pelnas.knowledge import KnowledgeBase
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
 from pelnas.predictors import get_predictor
-from pelnas.rules import Observation, Scope, carry
+from pelnas.rules import Observation, Rule, Scope, carry
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, Sources, find_run
 from pelnas.tools.evaluation import Evaluator
@@ -105,10 +105,11 @@ class Session:
         bench, connected = Bench.build(config), connect_all(config, models)
         scope = Scope(config.space, config.device, bench.dataset, None)
         earlier = [find_run(config.output, str(path)) for path in config.rules_from]
-        carried = {rule.id: rule for path in earlier for rule in _carried(path, scope)}
+        labels = [niche.label for niche in bench.partition.niches]
+        carried = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
         store = RunStore.create(config)
         try:
-            store.set_niches([niche.label for niche in bench.partition.niches])
+            store.set_niches(labels)
             store.set_sources(_sources(bench))
             store.replace_rules(CARRIED, list(carried.values()))
             return cls(store, bench, connected)
@@ -199,10 +200,12 @@ class Session:
         self.store.close()
 
 
-def _carried(folder: Path, scope: Scope) -> list[Any]:
+def _carried(folder: Path, scope: Scope, niches: list[str]) -> list[Rule]:
+    """The rules in force of an earlier run; where it cut the space otherwise, for every niche."""
     with RunStore.read(folder) as earlier:
+        same = earlier.niches() == niches
         return [
-            carry(rule, scope)
+            carry(rule, scope, same_niches=same)
             for rule in earlier.rules()
             if rule.status == "in-force" and rule.scope.space == scope.space
         ]
