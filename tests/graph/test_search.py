@@ -232,8 +232,8 @@ def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
         return json.dumps({"niches": [{"niche": 0, "designs": 5, "focus": "be fast"}]})
     if "knowledge base" in system:
         rule = {
-            "text": "Convolutions raise accuracy.",
-            "predicate": "nor_conv_3x3 >= 1",
+            "text": "Pooling raises accuracy.",
+            "predicate": "avg_pool_3x3 >= 1",
             "metric": "accuracy",
             "polarity": "helps",
             "effect": 0.5,
