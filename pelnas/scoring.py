@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from typing import IO, Any
@@ -23,7 +23,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.cache import Cache, cache_key
+from pelnas.config import Scoring
 from pelnas.errors import InputError, ProxyError
+from pelnas.images import ImageSet
+from pelnas.proxies import VERSION
 from pelnas.spaces import SearchSpace, get_space
 
 FEW = 3  # tasks that are done before a worker has imported torch
@@ -159,6 +163,57 @@ def workers_and_threads(workers: int) -> tuple[int, int]:
     )
     count = workers or cores
     return count, max(1, cores // count)
+
+
+class ProxyScores:
+    """Proxies of a space's architectures on one batch of images: cached, else scored in workers.
+
+    One cached record an architecture, space, batch and seed holds whatever
+    proxies were ever asked of it, so that predictors share them. Weights are
+    drawn from ``seed``, the batch too.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        images: ImageSet,
+        names: Sequence[str],
+        scoring: Scoring,
+        seed: int,
+        cache: Cache,
+    ) -> None:
+        workers, threads = workers_and_threads(scoring.workers)
+        job = Job(space.name, tuple(names), images.classes, scoring.resolution, seed, threads)
+        self._names = tuple(names)
+        self._cache = cache
+        self._scorer = Scorer(space, job, *images.batch(scoring.batch, seed), workers)
+        self._key_fields: dict[str, str | int] = {
+            "version": VERSION,
+            "space": space.name,
+            "images": images.digest,
+            "batch": scoring.batch,
+            "resolution": scoring.resolution,
+            "seed": seed,
+        }
+
+    def of(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:
+        """The proxies of each architecture (official text), in order, each as soon as it is known."""
+        keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
+        cached = self._cache.get_many(keys.values())
+        known = {text: cached.get(key, {}) for text, key in keys.items()}
+        missing = {text for text, record in known.items() if not record.keys() >= set(self._names)}
+        in_order = [text for text in keys if text in missing]
+        with closing(self._scorer.score(in_order)) as scored:
+            for text in texts:
+                if text in missing:
+                    known[text] = known[text] | next(scored)
+                    self._cache.put(keys[text], known[text])
+                    missing.remove(text)
+                yield {name: known[text][name] for name in self._names}
+
+    def close(self) -> None:
+        """End the workers; a second call does nothing."""
+        self._scorer.close()
 
 
 class _WorkerDiedError(Exception):

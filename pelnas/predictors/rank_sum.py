@@ -3,23 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture, Prediction
-from pelnas.cache import Cache, Key, cache_key
+from pelnas.cache import Cache
 from pelnas.config import Scoring
+from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
-from pelnas.proxies import FLOOR, VERSION
-from pelnas.scoring import Job, Scorer, workers_and_threads
+from pelnas.proxies import FLOOR
+from pelnas.scoring import ProxyScores
 from pelnas.spaces import SearchSpace
 
-if TYPE_CHECKING:
-    from pelnas.images import ImageSet
-
-PROXIES = ("nwot", "synflow", "jacov", "params")
+PROXIES = ("nwot", "synflow", "jacov", "flops")
 
 
 @dataclass(frozen=True)
@@ -75,57 +72,32 @@ class RankSum(AccuracyPredictor):
     source = "predicted without training from " + ", ".join(PROXIES)
 
     def __init__(
-        self, space: SearchSpace, images: "ImageSet", scoring: Scoring, seed: int, cache: Cache
+        self, space: SearchSpace, images: ImageSet, scoring: Scoring, seed: int, cache: Cache
     ) -> None:
-        workers, threads = workers_and_threads(scoring.workers)
-        job = Job(space.name, PROXIES, images.classes, scoring.resolution, seed, threads)
         self._space = space
-        self._cache = cache
+        self._scores = ProxyScores(space, images, PROXIES, scoring, seed, cache)
         self._reference = scoring.reference
         self._seed = seed
-        self._scorer = Scorer(space, job, *images.batch(scoring.batch, seed), workers)
         self._measured: dict[str, Scale] | None = None
-        self._key_fields: dict[str, str | int] = {
-            "version": VERSION,
-            "space": space.name,
-            "images": images.digest,
-            "batch": scoring.batch,
-            "resolution": scoring.resolution,
-            "seed": seed,
-            "proxies": " ".join(PROXIES),
-        }
 
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
         scales = self._scales()
-        for values in self._values([self._space.format(each) for each in architectures]):
-            yield judge(values, scales)
+        with closing(
+            self._scores.of([self._space.format(each) for each in architectures])
+        ) as found:
+            for values in found:
+                yield judge(values, scales)
 
     def close(self) -> None:
-        self._scorer.close()
+        self._scores.close()
 
     def _scales(self) -> dict[str, Scale]:
         """The scale of every proxy, measured at the first use."""
         if self._measured is None:
             rng = np.random.default_rng(self._seed)
             sample = [self._space.format(self._space.sample(rng)) for _ in range(self._reference)]
-            self._measured = scales_of(list(self._values(sample)))
+            self._measured = scales_of(list(self._scores.of(sample)))
         return self._measured
-
-    def _values(self, texts: Sequence[str]) -> Iterator[dict[str, float]]:
-        """Raw proxies in order: cached, or computed once and then cached."""
-        keys = {text: self._key(text) for text in texts}
-        cached = self._cache.get_many(keys.values())
-        known = {text: cached[key] for text, key in keys.items() if key in cached}
-        missing = [text for text in keys if text not in known]
-        with closing(self._scorer.score(missing)) as computed:
-            for text in texts:
-                if text not in known:
-                    known[text] = next(computed)
-                    self._cache.put(keys[text], known[text])
-                yield known[text]
-
-    def _key(self, text: str) -> Key:
-        return cache_key("proxies", architecture=text, **self._key_fields)
 
 
 def scales_of(sample: Sequence[Mapping[str, float]]) -> dict[str, Scale]:
