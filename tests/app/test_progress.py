@@ -21,7 +21,8 @@ class Clock:
 
 
 def tell(progress: Progress, kind: str, **data: Any) -> None:
-    progress.update(Event(1, 0.0, kind, data))
+    place = {name: data.pop(name) for name in ("round", "niche", "agent") if name in data}
+    progress.update(Event(1, 0.0, kind, data, **place))
 
 
 def candidate(progress: Progress, name: str, score: float, latency: float | None) -> None:
