@@ -23,6 +23,9 @@ class Ledger(Protocol):
     def recall(self, call_id: str, request: str) -> CallRecord | None:
         """The call of this id if it asked exactly this (``request_hash``), else ``None``."""
 
+    def begin_call(self, call: CallRecord) -> None:
+        """Called when a request is about to be sent; ``call`` has no answer yet."""
+
     def record_call(self, call: CallRecord) -> None:
         """Store a call; it replaces one of the same id (which had failed)."""
 
@@ -110,6 +113,7 @@ class Dialogue:
         self._meter.before_call()
         call = blank
         try:
+            self._ledger.begin_call(blank)
             call = self._send(blank, messages, schema)
             answer, problem = _read(call, schema, check)
             call = replace(call, outcome="invalid" if problem else "ok", problem=problem)
@@ -133,6 +137,8 @@ class Dialogue:
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             seconds=reply.seconds,
+            tokens_cached=reply.tokens_cached,
+            tokens_reasoning=reply.tokens_reasoning,
         )
 
     def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:

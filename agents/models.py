@@ -19,6 +19,7 @@ class Reply:
 
     ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
     retries included. ``model``: the name under which the provider answered.
+    ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where it tells.
     """
 
     text: str
@@ -26,6 +27,8 @@ class Reply:
     tokens_out: int
     seconds: float
     model: str
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

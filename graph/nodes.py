@@ -5,11 +5,13 @@ it replaces what its interrupted execution wrote, finds recorded answers by
 their ids, and scores no candidate twice.
 """
 
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from langgraph.types import Send
-from pelnas.report import front_points, write_all
 
 from pelnas.agents.designer import DesignBrief, Parent
 from pelnas.agents.evolver import BuiltinPlanner, EvolvingDesigner, ScreeningReflector
@@ -21,12 +23,30 @@ from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.evolution import draw_tasks
 from pelnas.graph.session import Session, Sessions
 from pelnas.graph.state import NicheTask, SearchState
+from pelnas.graph.telling import rule_changes
+from pelnas.report import front_points, write_all
 from pelnas.rules import measure_all
 from pelnas.store import PlanEntry
 from pelnas.validator import Intake
 
 Change = dict[str, Any]
+Node = TypeVar("Node", bound=Callable[..., Change])
 STREAMS = {"tasks": 1, "design": 2}  # independent random streams of one niche and round
+
+
+def _told(step: str, agent: str = "") -> Callable[[Node], Node]:
+    """A node whose beginning and end are events of the run."""
+
+    def telling(node: Node) -> Node:
+        @wraps(node)
+        def told(self: "Nodes", state: Any) -> Change:
+            session, niche = self._sessions.get(state["run"]), state.get("niche")
+            with session.teller.step(step, state["round"], agent, niche):
+                return node(self, state)
+
+        return cast(Node, told)
+
+    return telling
 
 
 class Nodes:
@@ -43,6 +63,7 @@ class Nodes:
         session = self._sessions.create(load_config(None, state.get("settings", {})))
         return {"run": session.store.folder.name, "round": 0, "stop": ""}
 
+    @_told("plan", "planner")
     def plan(self, state: SearchState) -> Change:
         """The planner shares out the designs of the round."""
         session = self._sessions.get(state["run"])
@@ -54,7 +75,7 @@ class Nodes:
         except BudgetExhausted as spent:
             return {"plan": [], "stop": str(spent)}
         except (AnswerError, ModelCallError) as failure:
-            session.event("fallback", agent="planner", round=brief.round, problem=str(failure))
+            session.event("fallback", problem=str(failure))
             planner = BuiltinPlanner()
             answer = planner.plan(brief)
         entries = [
@@ -62,11 +83,13 @@ class Nodes:
             for plan in settle(answer, brief)
             if plan.designs
         ]
-        session.store.replace_plan(brief.round, entries)
         plan = [{"niche": e.niche, "designs": e.count, "focus": e.focus} for e in entries]
-        session.event("round-planned", round=brief.round, plan=plan)
+        with session.store.together():
+            session.store.replace_plan(brief.round, entries)
+            session.event("round-planned", author=planner.name, plan=plan)
         return {"plan": plan, "stop": "" if plan else "nothing is left to design"}
 
+    @_told("design", "designer")
     def design(self, state: NicheTask) -> Change:
         """One designer makes the designs of its niche; evolution fills what is missing."""
         session = self._sessions.get(state["run"])
@@ -79,27 +102,19 @@ class Nodes:
             session.event("budget", message=str(spent))
             intake.wanted = len(intake.accepted)
         except (AnswerError, ModelCallError) as failure:
-            session.event(
-                "fallback",
-                agent="designer",
-                round=brief.round,
-                niche=brief.niche.index,
-                problem=str(failure),
-            )
+            session.event("fallback", problem=str(failure))
         if intake.missing:
             EvolvingDesigner().design(brief, intake)
-        session.store.replace_designs(
-            brief.round, brief.niche.index, intake.accepted, intake.refused
-        )
-        session.event(
-            "designed",
-            round=brief.round,
-            niche=brief.niche.index,
-            accepted=len(intake.accepted),
-            refused=len(intake.refused),
-        )
+        with session.store.together():
+            ids = session.store.replace_designs(
+                brief.round, brief.niche.index, intake.accepted, intake.refused
+            )
+            session.event(
+                "designed", accepted=len(ids), refused=len(intake.refused), candidates=ids
+            )
         return {}
 
+    @_told("evaluate")
     def evaluate(self, state: SearchState) -> Change:
         """Accuracy, then latency, of every candidate of the round that does not have them yet."""
         session = self._sessions.get(state["run"])
@@ -107,6 +122,7 @@ class Nodes:
         done = _predict(session, state["round"]) and _cost(session, state["round"])
         return {"stop": "" if done else session.meter.exhausted()}
 
+    @_told("reflect", "reflection")
     def reflect(self, state: NicheTask) -> Change:
         """One reflection agent proposes rules for its niche."""
         session = self._sessions.get(state["run"])
@@ -119,58 +135,60 @@ class Nodes:
             session.event("budget", message=str(spent))
             found = Reflection(())
         except (AnswerError, ModelCallError) as failure:
-            session.event(
-                "fallback",
-                agent="reflection",
-                round=brief.round,
-                niche=brief.niche.index,
-                problem=str(failure),
-            )
+            session.event("fallback", problem=str(failure))
             reflection = ScreeningReflector()
             found = reflection.reflect(brief)
-        session.store.replace_proposals(
-            brief.round, brief.niche.index, reflection.name, found.rules, found.call
-        )
+        with session.store.together():
+            session.store.replace_proposals(
+                brief.round, brief.niche.index, reflection.name, found.rules, found.call
+            )
+            ids = [rule.id for rule in found.rules]
+            session.event("reflected", author=reflection.name, call=found.call, rules=ids)
         return {}
 
+    @_told("learn")
     def learn(self, state: SearchState) -> Change:
         """Every rule, old and proposed, is measured on all evaluations; the knowledge base follows."""
         session, round_ = self._sessions.get(state["run"]), state["round"]
         session.step()
-        known = {rule.id: rule for rule in session.store.rules(through_round=round_ - 1)}
+        before = session.store.rules(through_round=round_ - 1)
+        known = {rule.id: rule for rule in before}
         for proposed in session.store.proposals(round_):
             known.setdefault(proposed.id, proposed)
         observations = session.observations()
         rules = measure_all(known.values(), observations)
-        session.store.replace_rules(round_, rules)
+        counts = Counter(rule.status for rule in rules)
+        with session.store.together():
+            session.store.replace_rules(round_, rules)
+            for kind, data in rule_changes(before, rules):
+                session.event(kind, **data)
+            session.event("learned", in_force=counts["in-force"], retired=counts["retired"])
         session.knowledge.put(rules)
-        counts = dict.fromkeys(("in-force", "weakened", "retired"), 0)
-        for rule in rules:
-            counts[rule.status] = counts.get(rule.status, 0) + 1
-        session.event(
-            "learned", round=round_, in_force=counts["in-force"], retired=counts["retired"]
-        )
         return self._next_round(session, round_)
 
     def report(self, state: SearchState) -> Change:
-        """Front, figure and report; the run is finished and closed."""
+        """Front, figure and report; the run is finished and closed.
+
+        All in one transaction: a run that is killed in here has not finished, and reports again.
+        """
         session = self._sessions.get(state["run"])
         reason = state.get("stop") or "all rounds done"
-        session.store.finish(reason)
-        write_all(session.store)
-        front = [point.to_dict() for point in front_points(session.store)]
-        session.event("run-finished", reason=reason)
+        if session.teller.is_open(state["round"]):
+            session.teller.round_ends("round-cut", state["round"], reason=reason)
+        with session.store.together():
+            with session.teller.reporting():
+                session.store.finish(reason)
+                write_all(session.store)
+                front = [point.to_dict() for point in front_points(session.store)]
+            session.event("run-finished", reason=reason)
         self._sessions.close(state["run"])
         return {"front": front}
 
     @staticmethod
     def _next_round(session: Session, round_: int) -> Change:
         archive = session.archive()
-        session.event(
-            "round-done",
-            round=round_,
-            front=len(archive.union()),
-            hypervolume=archive.hypervolume(),
+        session.teller.round_ends(
+            "round-done", round_, front=len(archive.union()), hypervolume=archive.hypervolume()
         )
         for warning in session.meter.warnings():
             session.event("budget", message=warning)
@@ -215,34 +233,46 @@ def _send(node: str, state: SearchState) -> list[Send]:
 def _predict(session: Session, round_: int) -> bool:
     """Record the accuracy part as it arrives; False where the time budget ended it early."""
     waiting = session.store.without_prediction(round_)
+    if not waiting:
+        return True
     evaluator = session.bench.evaluator
-    predictions = evaluator.predict([candidate.architecture for candidate in waiting])
-    for candidate, prediction in zip(waiting, predictions, strict=True):
-        parameters, flops = evaluator.sizes(candidate.architecture)
-        session.store.record_prediction(candidate.id, prediction, parameters, flops)
-        session.event("predicted", round=round_, candidate=candidate.id, score=prediction.score)
-        session.step()
-        if session.meter.minutes_left() == 0:
-            return False
+    with session.teller.tool("score", "score_architecture", len(waiting)):
+        predictions = evaluator.predict([candidate.architecture for candidate in waiting])
+        for candidate, prediction in zip(waiting, predictions, strict=True):
+            parameters, flops = evaluator.sizes(candidate.architecture)
+            with session.store.together():  # so that each is told once, as it is scored once
+                session.store.record_prediction(candidate.id, prediction, parameters, flops)
+                session.event(
+                    "predicted",
+                    niche=candidate.niche,
+                    candidate=candidate.id,
+                    score=prediction.score,
+                )
+            session.step()
+            if session.meter.minutes_left() == 0:
+                return False
     return True
 
 
 def _cost(session: Session, round_: int) -> bool:
     """Record the latency part as it arrives; False where the time budget ended it early."""
     waiting = session.store.without_cost(round_)
-    costs = session.bench.evaluator.costs([candidate.architecture for candidate in waiting])
-    for candidate, cost in zip(waiting, costs, strict=True):
-        session.store.record_cost(candidate.id, cost)
-        session.event(
-            "evaluated",
-            round=round_,
-            candidate=candidate.id,
-            niche=candidate.niche,
-            latency_ms=cost.latency_ms,
-        )
-        session.step()
-        if session.meter.minutes_left() == 0:
-            return False
+    if not waiting:
+        return True
+    with session.teller.tool("latency", "lookup_latency", len(waiting)):
+        costs = session.bench.evaluator.costs([candidate.architecture for candidate in waiting])
+        for candidate, cost in zip(waiting, costs, strict=True):
+            with session.store.together():
+                session.store.record_cost(candidate.id, cost)
+                session.event(
+                    "evaluated",
+                    niche=candidate.niche,
+                    candidate=candidate.id,
+                    latency_ms=cost.latency_ms,
+                )
+            session.step()
+            if session.meter.minutes_left() == 0:
+                return False
     return True
 
 

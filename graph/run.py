@@ -12,7 +12,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig
 from pelnas.graph.search import build_graph
-from pelnas.graph.session import SearchStopped, Session, Sessions
+from pelnas.graph.session import Session, Sessions
+from pelnas.graph.telling import SearchStopped
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
 
@@ -91,7 +92,7 @@ class Search:
         }
         begun = bool(graph.get_state(config).values)
         start: Any = None if begun else {"run": self.folder.name, "round": 0}
-        self.session.event("run-resumed" if begun else "run-started", name=self.folder.name)
+        self.session.teller.run_begins()
         graph.invoke(start, config, durability="sync")
 
     def _result(self, *, stopped: bool) -> Result:

@@ -17,6 +17,7 @@ from pelnas.call import CallRecord
 from pelnas.config import SearchConfig
 from pelnas.devices import get_device
 from pelnas.errors import PelnasError, RunError
+from pelnas.graph.telling import SearchStopped, Teller, rule_changes
 from pelnas.images import ImageSet, load_images
 from pelnas.knowledge import KnowledgeBase
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
@@ -25,12 +26,9 @@ from pelnas.rules import Observation, Rule, Scope, carry
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, Sources, find_run
 from pelnas.tools.evaluation import Evaluator
+from pelnas.traces.spans import RUN
 
 CARRIED = -1  # the round under which rules of earlier runs are filed
-
-
-class SearchStopped(PelnasError):  # noqa: N818 - nothing is wrong
-    """Somebody asked the search to stop; it can be resumed."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +89,7 @@ class Session:
         self.store = store
         self.config = store.config
         self.bench = bench
+        self.teller = Teller(store)
         self.meter = Meter(self.config.budget, store)
         self.knowledge = KnowledgeBase(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
@@ -111,7 +110,10 @@ class Session:
         try:
             store.set_niches(labels)
             store.set_sources(_sources(bench))
-            store.replace_rules(CARRIED, list(carried.values()))
+            with store.together():
+                store.replace_rules(CARRIED, list(carried.values()))
+                for kind, data in rule_changes((), carried.values()):
+                    store.event(kind, span=RUN, **data)
             return cls(store, bench, connected)
         except PelnasError:
             store.close()
@@ -162,23 +164,19 @@ class Session:
         """The recorded answer of an interrupted execution of the same step."""
         return self.store.recall(call_id, request)
 
+    def begin_call(self, call: CallRecord) -> None:
+        """Tell who watches that a request is under way."""
+        self.teller.call_begins(call)
+
     def record_call(self, call: CallRecord) -> None:
-        """Keep a call and tell who watches."""
-        self.store.record_call(call)
-        self.event(
-            "call",
-            call=call.id,
-            agent=call.agent,
-            niche=call.niche,
-            round=call.round,
-            tokens=call.tokens,
-            seconds=call.seconds,
-            outcome=call.outcome,
-        )
+        """Keep a call and tell who watches, both or neither."""
+        with self.store.together():
+            self.store.record_call(call)
+            self.teller.call_ends(call)
 
     def event(self, kind: str, **data: Any) -> None:
-        """Append to the run's event stream."""
-        self.store.event(kind, **data)
+        """Append to the run's event stream, at the place where this thread works."""
+        self.teller.event(kind, **data)
 
     # -- time -----------------------------------------------------------------
 
@@ -222,6 +220,7 @@ class Sessions:
     def create(self, config: SearchConfig) -> Session:
         """A new run below this folder, whatever output the configuration names."""
         session = Session.create(config.model_copy(update={"output": self._root}))
+        session.teller.run_begins()
         return self.adopt(session)
 
     def adopt(self, session: Session) -> Session:
@@ -237,6 +236,7 @@ class Sessions:
                 if Path(name).name != name:
                     raise RunError(f"expected the name of a run, found {name[:80]!r}: give a name")
                 self._open[name] = Session.open(self._root / name)
+                self._open[name].teller.run_begins()
             return self._open[name]
 
     def close(self, name: str) -> None:

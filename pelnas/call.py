@@ -25,6 +25,8 @@ class CallRecord:
     ``outcome``: ``ok``, ``invalid`` (the answer broke its schema or its checks)
     or ``failed`` (no answer); ``problem`` says what was wrong.
     ``request``: hash of messages, schema and model, see ``request_hash``.
+    ``tokens_cached``: of ``tokens_in``, read from the provider's cache;
+    ``tokens_reasoning``: of ``tokens_out``, not shown; ``None``: it does not tell.
     """
 
     id: str
@@ -43,6 +45,8 @@ class CallRecord:
     seconds: float
     outcome: str
     problem: str = ""
+    tokens_cached: int | None = None
+    tokens_reasoning: int | None = None
 
     @property
     def tokens(self) -> int:

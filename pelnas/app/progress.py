@@ -1,9 +1,8 @@
 """How far a search is, told by its events."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 from pelnas.config import SearchConfig
 from pelnas.store import Event
@@ -73,38 +72,40 @@ class Progress:
         take = getattr(self, f"_on_{event.kind.replace('-', '_')}", None)
         if take is not None:
             with self._lock:
-                take(event.data)
+                take(event)
 
-    def _on_round_planned(self, data: Mapping[str, Any]) -> None:
-        self.round = data["round"]
+    def _on_round_planned(self, event: Event) -> None:
+        self.round = event.round or 0
         self.stage, self.niche, self.planned, self.scored, self.timed = "designing", None, 0, 0, 0
 
-    def _on_designed(self, data: Mapping[str, Any]) -> None:
-        self.stage, self.niche = "designing", data["niche"]
-        self.planned += data["accepted"]
-        self.refused += data["refused"]
+    def _on_designed(self, event: Event) -> None:
+        self.stage, self.niche = "designing", event.niche
+        self.planned += event.data["accepted"]
+        self.refused += event.data["refused"]
 
-    def _on_predicted(self, data: Mapping[str, Any]) -> None:
+    def _on_predicted(self, event: Event) -> None:
         self.stage, self.niche = "scoring", None
         self.scored += 1
-        self._scores[data["candidate"]] = data["score"]
+        self._scores[event.data["candidate"]] = event.data["score"]
 
-    def _on_evaluated(self, data: Mapping[str, Any]) -> None:
-        self.stage, self.niche = "measuring", data["niche"]
+    def _on_evaluated(self, event: Event) -> None:
+        self.stage, self.niche = "measuring", event.niche
         self.timed += 1
         self.evaluations += 1
-        candidate, latency = data["candidate"], data["latency_ms"]
+        candidate, latency = event.data["candidate"], event.data["latency_ms"]
         if latency is not None and candidate in self._scores:
             self._points[candidate] = (latency, self._scores[candidate])
 
-    def _on_call(self, data: Mapping[str, Any]) -> None:
+    def _on_call(self, event: Event) -> None:
         self.calls += 1
-        self.tokens += data["tokens"]
-        self.niche = data["niche"]
+        self.tokens += event.data["tokens"]
+        self.niche = event.niche
 
-    def _on_learned(self, data: Mapping[str, Any]) -> None:
+    def _on_learned(self, event: Event) -> None:
         self.stage, self.niche = "learning", None
 
-    def _on_round_done(self, data: Mapping[str, Any]) -> None:
+    def _on_round_done(self, event: Event) -> None:
+        if event.data.get("again"):
+            return  # a resumed run may end a round that an earlier process had ended
         self._rounds_done += 1
         self._seconds_then = self.seconds

@@ -101,7 +101,7 @@ def _note(event: Event) -> str:
         case "budget":
             return str(event.data["message"])
         case "fallback":
-            return f"the built-in {event.data['agent']} stands in: {event.data['problem']}"
+            return f"the built-in {event.agent} stands in: {event.data['problem']}"
     return ""
 
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -45,10 +45,20 @@ class Database:
         with self._lock, self._errors():
             return self._connection.execute(sql, values).fetchall()
 
+    def alone(self) -> AbstractContextManager[bool]:
+        """Keep the other threads of this process out for a block."""
+        return self._lock
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """All of the block or nothing; committed when the block has ended."""
+        """All of the block or nothing; committed when the block has ended.
+
+        A block inside another one is a part of it: the outer one commits both.
+        """
         with self._lock, self._errors():
+            if self._connection.in_transaction:  # by this very thread: it has the lock
+                yield self._connection
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -1,14 +1,14 @@
-"""The run itself: its niches, its events, its running time, its end."""
+"""The run itself: its niches, its running time, its end."""
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
-from pelnas.store.database import Database
-from pelnas.store.records import Event, Sources
+from pelnas.store.events import Events
+from pelnas.store.records import Sources
 
 _SPENT = """
 SELECT
@@ -20,12 +20,10 @@ SELECT
 """
 
 
-class Journal:
+class Journal(Events):
     """What happened, when, and how it ended."""
 
     config: SearchConfig
-    _database: Database
-    _subscribers: list[Callable[[Event], None]]
 
     def set_niches(self, labels: Sequence[str]) -> None:
         """Store what the niches are called, from niche 0 on."""
@@ -55,33 +53,6 @@ class Journal:
             accuracy="benchmark truth, not a prediction" if truth else self.config.accuracy,
             latency="measured on this machine" if self.config.device == "host" else "from a table",
         )
-
-    def event(self, kind: str, **data: object) -> None:
-        """Append an event (``data``: what JSON can hold), then tell the subscribers, in this thread."""
-        now = time.time()
-        with self._database.transaction() as connection:
-            cursor = connection.execute(
-                "INSERT INTO events (time, kind, data) VALUES (?, ?, ?)",
-                (now, kind, json.dumps(data)),
-            )
-            seq = int(cursor.lastrowid or 0)
-        for callback in tuple(self._subscribers):
-            callback(Event(seq, now, kind, data))
-
-    def events(self, after: int = 0) -> list[Event]:
-        """Events whose ``seq`` is above ``after``, oldest first."""
-        found = self._database.rows("SELECT * FROM events WHERE seq > ? ORDER BY seq", (after,))
-        return [
-            Event(row["seq"], row["time"], row["kind"], json.loads(row["data"])) for row in found
-        ]
-
-    def subscribe(self, callback: Callable[[Event], None]) -> None:
-        """Call ``callback`` with every event of this process from now on, in the thread it happens in.
-
-        Events of two threads may arrive out of order; ``seq`` tells. What the callback raises goes
-        to whoever reported the event.
-        """
-        self._subscribers.append(callback)
 
     def add_seconds(self, seconds: float) -> None:
         """Add running time; kept over all resumes."""

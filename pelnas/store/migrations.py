@@ -115,4 +115,42 @@ CREATE TABLE events (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_TRAININGS = """
+CREATE TABLE images (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL
+);
+CREATE TABLE trainings (
+    id TEXT PRIMARY KEY,
+    architecture TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    validation_accuracy REAL NOT NULL,
+    test_accuracy REAL NOT NULL,
+    epochs INTEGER NOT NULL,
+    best_epoch INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    images TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    weights TEXT NOT NULL,
+    finished REAL NOT NULL
+);
+"""
+
+# Where an event happened has columns; what a provider tells beyond plain counts of tokens is kept.
+_SPANS = """
+ALTER TABLE events ADD COLUMN span TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN round INTEGER;
+ALTER TABLE events ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN niche INTEGER;
+UPDATE events SET
+    round = json_extract(data, '$.round'),
+    agent = coalesce(json_extract(data, '$.agent'), ''),
+    niche = json_extract(data, '$.niche'),
+    data = json_remove(data, '$.round', '$.agent', '$.niche');
+ALTER TABLE calls ADD COLUMN tokens_cached INTEGER;
+ALTER TABLE calls ADD COLUMN tokens_reasoning INTEGER;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS)

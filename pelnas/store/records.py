@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,23 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. ``seq`` counts from 1 within a run; ``time``: seconds since 1970."""
+    """Something that happened. ``seq`` counts from 1 within a run; ``time``: seconds since 1970.
+
+    ``span``: the piece of work it happened in, or that it begins or ends;
+    ``parent``: the span around that one. ``round`` and ``niche`` count from 0.
+    ``agent``: whose work it was, '' for the program's own. ``data``: the rest,
+    by kind; ids stand under ``candidate``, ``call`` and ``rule``.
+    """
 
     seq: int
     time: float
     kind: str
-    data: Mapping[str, object]
+    data: Mapping[str, Any]
+    span: str = ""
+    parent: str = ""
+    round: int | None = None
+    agent: str = ""
+    niche: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

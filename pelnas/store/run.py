@@ -18,6 +18,7 @@ from pelnas.store.designs import Designs
 from pelnas.store.evaluations import Evaluations
 from pelnas.store.journal import Journal
 from pelnas.store.migrations import MIGRATIONS
+from pelnas.store.mirror import EVENTS, Mirror
 from pelnas.store.records import Event
 from pelnas.store.rules import Rules
 
@@ -42,6 +43,10 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
         self._database = database
         self._guard = guard
         self._subscribers: list[Callable[[Event], None]] = []
+        self._batch: list[Event] | None = None
+        self._mirror = Mirror(folder / EVENTS)
+        if guard is not None:
+            self._mirror_or_close()
 
     @classmethod
     def create(cls, config: SearchConfig, stamp: str | None = None) -> Self:
@@ -99,6 +104,13 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
         self._database.close()
         if self._guard is not None:
             self._guard.release()
+
+    def _mirror_or_close(self) -> None:
+        try:
+            self._reconcile()
+        except BaseException:
+            self._database.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

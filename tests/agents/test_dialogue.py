@@ -21,10 +21,14 @@ class Book:
 
     def __init__(self) -> None:
         self.calls: dict[str, CallRecord] = {}
+        self.begun: list[str] = []
 
     def recall(self, call_id: str, request: str) -> CallRecord | None:
         call = self.calls.get(call_id)
         return call if call is not None and call.request == request else None
+
+    def begin_call(self, call: CallRecord) -> None:
+        self.begun.append(call.id)
 
     def record_call(self, call: CallRecord) -> None:
         self.calls[call.id] = call

@@ -1,0 +1,122 @@
+"""The event stream of a run: append-only, in the database and in ``events.jsonl``."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pelnas.store.database import Database, Row
+from pelnas.store.mirror import Mirror
+from pelnas.store.records import Event
+
+_INSERT = (
+    "INSERT INTO events (time, kind, span, parent, round, agent, niche, data)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Events:
+    """What happened, in order. Written by whoever holds the run, read by anybody."""
+
+    _database: Database
+    _subscribers: list[Callable[[Event], None]]
+    _batch: list[Event] | None
+    _mirror: Mirror
+
+    def event(
+        self,
+        kind: str,
+        *,
+        span: str = "",
+        parent: str = "",
+        round: int | None = None,  # noqa: A002 - the word of the method
+        agent: str = "",
+        niche: int | None = None,
+        **data: Any,
+    ) -> None:
+        """Append an event, then tell the subscribers, in this thread.
+
+        ``data``: what JSON can hold; a number that is not finite becomes ``None``.
+        """
+        kept = {name: _finite(value) for name, value in data.items()}
+        with self.together(), self._database.transaction() as connection:
+            now = time.time()  # taken alone, so that times follow the order
+            cursor = connection.execute(
+                _INSERT, (now, kind, span, parent, round, agent, niche, json.dumps(kept))
+            )
+            seq = int(cursor.lastrowid or 0)
+            assert self._batch is not None  # noqa: S101 - ``together`` has just begun one
+            self._batch.append(Event(seq, now, kind, kept, span, parent, round, agent, niche))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Everything that this thread stores and tells in the block, or nothing of it.
+
+        Other threads wait. Subscribers are told after it: keep the block short.
+        """
+        with self._database.alone():
+            if self._batch is not None:  # inside a block of this thread: a part of it
+                yield
+                return
+            told = self._batch = []
+            try:
+                with self._database.transaction():
+                    yield
+            finally:
+                self._batch = None
+            self._mirrored(told)
+        for event in told:
+            for callback in tuple(self._subscribers):
+                callback(event)
+
+    def events(self, after: int = 0) -> list[Event]:
+        """Events whose ``seq`` is above ``after``, oldest first."""
+        found = self._database.rows("SELECT * FROM events WHERE seq > ? ORDER BY seq", (after,))
+        return [_event_of(row) for row in found]
+
+    def events_of(self, span: str) -> list[Event]:
+        """Events of one span, oldest first."""
+        found = self._database.rows("SELECT * FROM events WHERE span = ? ORDER BY seq", (span,))
+        return [_event_of(row) for row in found]
+
+    def told(self) -> set[tuple[str, str]]:
+        """Every kind of event with every span that it was told of."""
+        found = self._database.rows("SELECT DISTINCT kind, span FROM events")
+        return {(row["kind"], row["span"]) for row in found}
+
+    def subscribe(self, callback: Callable[[Event], None]) -> None:
+        """Call ``callback`` with every event of this process from now on, in the thread it happens in.
+
+        Events of two threads may arrive out of order; ``seq`` tells. What the callback raises goes
+        to whoever reported the event.
+        """
+        self._subscribers.append(callback)
+
+    def _mirrored(self, told: list[Event]) -> None:
+        if self._mirror.torn:
+            self._reconcile()
+        else:
+            self._mirror.append(told)
+
+    def _reconcile(self) -> None:
+        self._mirror.reconcile(self.events())
+
+
+def _event_of(row: Row) -> Event:
+    return Event(
+        seq=row["seq"],
+        time=row["time"],
+        kind=row["kind"],
+        data=json.loads(row["data"]),
+        span=row["span"],
+        parent=row["parent"],
+        round=row["round"],
+        agent=row["agent"],
+        niche=row["niche"],
+    )
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
