@@ -15,6 +15,7 @@
     │   ├── ProxyError          a network or batch that a proxy cannot score
     │   ├── ModelError          no such language model, or it cannot be reached as configured
     │   ├── PromptError         a prompt file names an unknown variable
+    │   ├── DirectiveError      a directive cannot be read, or cannot be obeyed as it stands
     │   ├── RunError            no such run, a run in use, or a run that is finished
     │   └── StoreError          the run's folder cannot be written (disk full, read-only)
     ├── AnswerError           a model can act: its answer is sent back once with this text
@@ -75,6 +76,10 @@ class ModelError(InputError):
 
 class PromptError(InputError):
     """A prompt file that names an unknown variable or lacks a needed one."""
+
+
+class DirectiveError(InputError):
+    """A directive that cannot be read, does not fit the run, or cannot be obeyed beside others."""
 
 
 class RunError(InputError):

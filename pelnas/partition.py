@@ -48,6 +48,13 @@ class Partition:
         flops = self.space.flops(architecture, self._classes, self._resolution)
         return {**self.space.features(architecture), FLOPS: flops / 1e6}
 
+    def sizes(self, architecture: Architecture) -> tuple[int, float]:
+        """Parameters and multiply-accumulates of one forward pass, as plain counts."""
+        return (
+            self.space.parameters(architecture, self._classes),
+            self.space.flops(architecture, self._classes, self._resolution),
+        )
+
     @cached_property
     def feature_names(self) -> frozenset[str]:
         return self.space.feature_names | {FLOPS}
