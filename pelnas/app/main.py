@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search
+from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search, train
 from pelnas.errors import InputError
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
@@ -25,6 +25,7 @@ for command in (
     runs.rules,
     scoring.score,
     scoring.latency,
+    train.train,
     listing.spaces,
     listing.devices,
     doctor.doctor,

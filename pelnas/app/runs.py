@@ -111,7 +111,7 @@ def rules(
 
 
 def print_front(store: "RunStore") -> None:
-    """The front as a table; indices in place of architectures where the terminal is narrow."""
+    """The front as a table; numbers in place of texts where the terminal is narrow."""
     from pelnas.app.output import console, print_table
     from pelnas.report import front_points
 
@@ -142,7 +142,7 @@ def _front_row(store: "RunStore", point: "FrontPoint", wide: bool) -> tuple[str,
         millions(point.parameters),
         millions(point.flops),
         str(space.index(space.parse(point.architecture))),
-        f"{point.niche}: {point.niche_label}",
+        f"{point.niche}: {point.niche_label}" if wide else str(point.niche),
         point.author,
         *([point.architecture] if wide else []),
     )

@@ -129,7 +129,8 @@ def draw(progress: Progress) -> "Group":
     headline = Text.assemble(
         (f"round {progress.round + 1} of {progress.rounds}", "bold"), f"  {progress.stage}{niche}"
     )
-    bar = ProgressBar(max(1, 2 * progress.planned), progress.scored + progress.timed, width=60)
+    bar = Table.grid()  # a bar alone ends without a line break
+    bar.add_row(ProgressBar(max(1, 2 * progress.planned), progress.scored + progress.timed, 60))
     front = progress.front()
     best = Table(box=None, pad_edge=False)
     best.add_column("latency, ms", justify="right")

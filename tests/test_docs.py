@@ -1,0 +1,56 @@
+"""What the documents say can be typed: commands parse, code compiles, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from pelnas.app.main import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<body>.*?)^```", re.M | re.S)
+LINK = re.compile(r"\]\((?P<target>[^)#\s]+)[^)]*\)")
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Every ``pelnas`` command line of a page, without the comment and what it is piped into."""
+    bodies = [match["body"] for match in BLOCK.finditer(page.read_text()) if not match["kind"]]
+    lines = [line for body in bodies for line in body.splitlines() if line.startswith("pelnas ")]
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [line[1 : line.index("|") if "|" in line else None] for line in words]
+
+
+@pages
+def test_commands_parse(page: Path) -> None:
+    for words in commands(page):
+        command, rest = typer.main.get_command(app), words
+        context = command.make_context("pelnas", list(rest))
+        while hasattr(command, "resolve_command"):
+            rest = [*context._protected_args, *context.args]
+            name, command, rest = command.resolve_command(context, rest)
+            context = command.make_context(name, list(rest), parent=context)
+        assert not context.args
+
+
+@pages
+def test_python_compiles(page: Path) -> None:
+    for match in BLOCK.finditer(page.read_text()):
+        if match["kind"] == "python":
+            compile(match["body"], str(page), "exec")
+
+
+@pages
+def test_links_lead_to_files(page: Path) -> None:
+    for match in LINK.finditer(page.read_text()):
+        target = match["target"]
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_there_are_commands_to_parse() -> None:
+    assert len(commands(ROOT / "README.md")) > 10
