@@ -71,7 +71,8 @@ class Design:
 class Refusal:
     """A proposal that the validator refused, and why.
 
-    ``kind``: ``malformed``, ``out-of-niche`` or ``duplicate``.
+    ``kind``: ``malformed``, ``out-of-niche``, ``duplicate`` or ``directive``;
+    ``directive``: the id of the one that it breaks.
     """
 
     architecture: str  # as proposed, cut to a readable length
@@ -79,6 +80,7 @@ class Refusal:
     kind: str
     reason: str
     call: str | None = None
+    directive: str | None = None
 
 
 def candidate_id(round_: int, niche: int, slot: int) -> str:

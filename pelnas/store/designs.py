@@ -65,7 +65,7 @@ class Designs:
             )
             connection.executemany(
                 "INSERT INTO refusals (round, niche, position, architecture, author, kind, reason,"
-                " call) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " call, directive) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (*place, position, *_refusal_values(refusal))
                     for position, refusal in enumerate(refusals)
@@ -137,6 +137,7 @@ def _refusal_values(refusal: Refusal) -> tuple[str | None, ...]:
         refusal.kind,
         plain(refusal.reason),
         refusal.call,
+        refusal.directive,
     )
 
 
@@ -147,4 +148,5 @@ def _refusal_of(row: Row) -> Refusal:
         kind=row["kind"],
         reason=row["reason"],
         call=row["call"],
+        directive=row["directive"],
     )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pelnas.errors import RunError, StoreError
 CONFIG = "run.json"
 DATABASE = "run.sqlite"
 LOCK = ".lock"
+HOLDER = ".host"  # names the computer whose process holds the run: locks do not travel
 PATIENCE = 0.5  # seconds: longer than a look at the lock by a list of runs takes
 LONGEST_NAME = 60
 
@@ -88,7 +90,24 @@ def lock(folder: Path) -> FileLock:
         ) from None
     except OSError as error:
         raise cannot_write(folder / LOCK, error) from error
+    write_atomically(folder / HOLDER, socket.gethostname())
     return guard
+
+
+def unlock(folder: Path, guard: FileLock) -> None:
+    """Let the folder go; a second call does nothing."""
+    if guard.is_locked:
+        (folder / HOLDER).unlink(missing_ok=True)
+    guard.release()
+
+
+def elsewhere(folder: Path) -> str:
+    """The other computer that took the run and did not let it go; '' where there is none."""
+    try:
+        host = (folder / HOLDER).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+    return "" if host == socket.gethostname() else host
 
 
 def in_use(folder: Path) -> bool:

@@ -153,4 +153,49 @@ ALTER TABLE calls ADD COLUMN tokens_cached INTEGER;
 ALTER TABLE calls ADD COLUMN tokens_reasoning INTEGER;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS)
+# What people ask is appended and never changed; what became of it is appended, too.
+_DIRECTIVES = """
+CREATE TABLE directives (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time REAL NOT NULL,
+    author TEXT NOT NULL,
+    words TEXT NOT NULL,
+    command TEXT NOT NULL,
+    round INTEGER,
+    node TEXT
+);
+CREATE TABLE directive_marks (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    directive INTEGER NOT NULL,
+    time REAL NOT NULL,
+    status TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TRIGGER directives_stay BEFORE UPDATE ON directives BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER directives_last BEFORE DELETE ON directives BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER marks_stay BEFORE UPDATE ON directive_marks BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER marks_last BEFORE DELETE ON directive_marks BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TABLE boundaries (
+    round INTEGER NOT NULL,
+    node TEXT NOT NULL,
+    PRIMARY KEY (round, node)
+);
+CREATE TABLE avoided (
+    round INTEGER NOT NULL,
+    niche INTEGER NOT NULL,
+    directive TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (round, niche, directive)
+);
+CREATE TABLE measured (
+    architecture TEXT PRIMARY KEY,
+    latency_ms REAL,
+    spread_ms REAL NOT NULL,
+    energy_mj REAL
+);
+ALTER TABLE refusals ADD COLUMN directive TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES)

@@ -15,6 +15,7 @@ from pelnas.store import folder as places
 from pelnas.store.calls import Calls
 from pelnas.store.database import Database
 from pelnas.store.designs import Designs
+from pelnas.store.directives import DirectiveLog
 from pelnas.store.evaluations import Evaluations
 from pelnas.store.journal import Journal
 from pelnas.store.migrations import MIGRATIONS
@@ -23,7 +24,7 @@ from pelnas.store.records import Event
 from pelnas.store.rules import Rules
 
 
-class RunStore(Designs, Evaluations, Calls, Rules, Journal):
+class RunStore(Designs, Evaluations, Calls, Rules, Journal, DirectiveLog):
     """Everything a run knows, safe to use from several threads of one process.
 
     Each writing method is one transaction that is on disk when it returns: a
@@ -63,7 +64,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
             places.write_atomically(folder / places.CONFIG, text)
             return cls(folder, config, Database(folder / places.DATABASE), guard)
         except BaseException:
-            guard.release()
+            places.unlock(folder, guard)
             raise
 
     @classmethod
@@ -77,7 +78,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
         try:
             return cls(folder, config, Database(folder / places.DATABASE), guard)
         except BaseException:
-            guard.release()
+            places.unlock(folder, guard)
             raise
 
     @classmethod
@@ -94,6 +95,29 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
             database = Database(folder / places.DATABASE, read_only=True)
         return cls(folder, config, database, None)
 
+    @classmethod
+    def steer(cls, folder: Path) -> Self:
+        """Append directives to a run without holding it, also while a search runs.
+
+        RunError: no run there, a finished one, one that another computer holds, or from
+        a newer pelnas.
+        """
+        config = _read_config(folder)
+        host = places.elsewhere(folder)
+        if host:
+            raise RunError(
+                f"the run in {folder} is held on another computer, {host[:80]}: steer it there, or,"
+                f" if its search has ended, go on with it here by 'pelnas resume {folder}'"
+            )
+        cls.read(folder).close()  # brings the tables of an older pelnas up to date
+        store = cls(folder, config, Database(folder / places.DATABASE), None)
+        if store.status != "finished":
+            return store
+        with store:
+            raise RunError(
+                f"run {store.name} is finished ({store.reason}): there is nothing to steer any more"
+            )
+
     @property
     def name(self) -> str:
         """The name of the folder, by which ``find_run`` finds it."""
@@ -103,7 +127,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal):
         """Close the file and let the run go; a second call does nothing."""
         self._database.close()
         if self._guard is not None:
-            self._guard.release()
+            places.unlock(self.folder, self._guard)
 
     def _mirror_or_close(self) -> None:
         try:

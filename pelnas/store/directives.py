@@ -1,0 +1,161 @@
+"""Directives: appended by whoever steers, marked by the search, never changed or removed."""
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+
+from pelnas.architecture import Cost
+from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
+from pelnas.directives.orders import Status
+from pelnas.store.database import Database, Row, plain
+
+_ALL = """
+SELECT directives.*, status, marks.round AS marked_round, marks.node AS marked_node, reason
+FROM directives LEFT JOIN (
+    SELECT directive, max(seq) AS last FROM directive_marks GROUP BY directive
+) ON directive = number LEFT JOIN directive_marks AS marks ON marks.seq = last
+WHERE number > ? ORDER BY number
+"""
+_HELD_BACK = """
+SELECT directive, niche, count(*) AS refused, 0 AS avoided FROM refusals
+WHERE directive IS NOT NULL GROUP BY directive, niche
+UNION ALL
+SELECT directive, niche, 0, sum(count) FROM avoided GROUP BY directive, niche
+"""
+
+
+class DirectiveLog:
+    """What people asked of the run, in the order in which it arrived, and what became of it.
+
+    Directives may be appended by any process at any time; the other methods
+    that write belong to the search.
+    """
+
+    _database: Database
+
+    def append_directive(
+        self,
+        order: Order,
+        author: str,
+        words: str,
+        *,
+        after: int | None = None,
+        scheduled: Boundary | None = None,
+    ) -> Directive | None:
+        """Append an order. ``None``, and nothing is appended: somebody else's came after ``after``.
+
+        ``words``: what the person said. ``scheduled``: not to be admitted before this boundary.
+        """
+        place = (scheduled.round, scheduled.node) if scheduled else (None, None)
+        now = time.time()
+        with self._database.transaction() as connection:
+            if after is not None and self.newest_directive() != after:
+                return None
+            cursor = connection.execute(
+                "INSERT INTO directives (time, author, words, command, round, node)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (now, plain(author), plain(words), command(order), *place),
+            )
+            number = int(cursor.lastrowid or 0)
+        return Directive(number, order, author, words, now, scheduled=scheduled)
+
+    def newest_directive(self) -> int:
+        """The number of the last directive; 0 before the first. Cheap: asked between all steps."""
+        found = self._database.rows("SELECT max(number) FROM directives")
+        return int(found[0][0] or 0)
+
+    def directives(self, after: int = 0) -> list[Directive]:
+        """Directives with a number above ``after``, in order, with their effects so far."""
+        rows = self._database.rows(_ALL, (after,))
+        held = self._held_back() if rows else {}
+        return [_directive_of(row, held.get(f"d{row['number']}", Effects())) for row in rows]
+
+    def mark_directive(
+        self, directive: Directive, status: Status, boundary: Boundary, reason: str = ""
+    ) -> None:
+        """Say what became of a directive, and at which boundary; the last word counts."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO directive_marks (directive, time, status, round, node, reason)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    directive.number,
+                    time.time(),
+                    status,
+                    boundary.round,
+                    boundary.node,
+                    plain(reason),
+                ),
+            )
+
+    def pass_boundary(self, boundary: Boundary) -> None:
+        """Remember that work beyond this boundary has begun."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO boundaries (round, node) VALUES (?, ?)",
+                (boundary.round, boundary.node),
+            )
+
+    def boundaries(self) -> set[Boundary]:
+        """Every boundary beyond which work has begun."""
+        found = self._database.rows("SELECT round, node FROM boundaries")
+        return {Boundary(row["round"], row["node"]) for row in found}
+
+    def replace_avoided(self, round_: int, niche: int, counts: Mapping[str, int]) -> None:
+        """Store how many children evolution passed over in a niche, by directive."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM avoided WHERE round = ? AND niche = ?", (round_, niche))
+            connection.executemany(
+                "INSERT INTO avoided (round, niche, directive, count) VALUES (?, ?, ?, ?)",
+                [(round_, niche, directive, count) for directive, count in sorted(counts.items())],
+            )
+
+    # -- costs that were needed before a design counted -----------------------------
+
+    def record_measured(self, architecture: str, cost: Cost) -> None:
+        """Keep a cost that was needed before the architecture was designed; the first stays."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO measured VALUES (?, ?, ?, ?)",
+                (architecture, cost.latency_ms, cost.spread_ms, cost.energy_mj),
+            )
+
+    def measured(self, architectures: Collection[str]) -> dict[str, Cost]:
+        """Those of the kept costs that are known, by architecture."""
+        found = self._database.rows("SELECT * FROM measured") if architectures else ()
+        wanted = set(architectures)
+        return {
+            row["architecture"]: Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+            for row in found
+            if row["architecture"] in wanted
+        }
+
+    def _held_back(self) -> dict[str, Effects]:
+        found: dict[str, list[Row]] = {}
+        for row in self._database.rows(_HELD_BACK):
+            found.setdefault(row["directive"], []).append(row)
+        return {directive: _effects_of(rows) for directive, rows in found.items()}
+
+
+def _effects_of(rows: Iterable[Row]) -> Effects:
+    rows = list(rows)
+    return Effects(
+        refused=sum(row["refused"] for row in rows),
+        avoided=sum(row["avoided"] for row in rows),
+        niches=tuple(sorted({row["niche"] for row in rows})),
+    )
+
+
+def _directive_of(row: Row, effects: Effects) -> Directive:
+    marked, scheduled = row["marked_node"], row["node"]
+    return Directive(
+        number=row["number"],
+        order=parse(row["command"]),
+        author=row["author"],
+        words=row["words"],
+        time=row["time"],
+        status=row["status"] or "pending",
+        effect=Boundary(row["marked_round"], marked) if marked else None,
+        reason=row["reason"] or "",
+        effects=effects,
+        scheduled=Boundary(row["round"], scheduled) if scheduled else None,
+    )
