@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
+from threading import Lock
 from typing import IO, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from pelnas.images import ImageSet
 from pelnas.proxies import VERSION
 from pelnas.spaces import SearchSpace, get_space
 
-FEW = 3  # tasks that are done before a worker has imported torch
+FEW = 8  # tasks that are done before a worker has imported torch
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ class _Worker:
     def __init__(self, job: Job, images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
         self._setup = (job, images, labels)
         self._ended = False
+        self._turn = Lock()  # to end a worker and to start it again
         self._open()
 
     def _open(self) -> None:
@@ -255,26 +257,34 @@ class _Worker:
 
     def score(self, text: str) -> dict[str, float]:
         try:
-            _send(self._in, text)
-            line = self._out.readline()
-        except (OSError, ValueError) as error:
-            raise _WorkerDiedError(str(error)) from None
-        if not line.endswith(b"\n"):
-            raise _WorkerDiedError(self._last_words())
+            line = self._exchange(text)
+            if not line.endswith(b"\n"):
+                raise _WorkerDiedError(self._last_words())
+        except ValueError:  # a closed pipe: somebody ended this worker
+            raise _WorkerDiedError("it was ended") from None
         answer: dict[str, Any] = json.loads(line)
         if "problem" in answer:
             raise ProxyError(answer["problem"])
         proxies: dict[str, float] = answer["proxies"]
         return proxies
 
+    def _exchange(self, text: str) -> bytes:
+        try:
+            _send(self._in, text)
+            return self._out.readline()
+        except BrokenPipeError:
+            return b""
+
     def restart(self) -> None:
-        if not self._ended:
-            self._stop()
-            self._open()
+        with self._turn:
+            if not self._ended:
+                self._stop()
+                self._open()
 
     def end(self) -> None:
-        self._ended = True
-        self._stop()
+        with self._turn:
+            self._ended = True
+            self._stop()
 
     def _stop(self) -> None:
         self._process.kill()
