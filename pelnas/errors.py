@@ -13,6 +13,7 @@
     │   ├── DataError           a data folder or file lacks what was asked of it
     │   ├── ImagesError         images cannot be read or do not fit the network
     │   ├── ProxyError          a network or batch that a proxy cannot score
+    │   ├── TrainingError       a network that cannot be trained with these settings
     │   ├── ModelError          no such language model, or it cannot be reached as configured
     │   ├── PromptError         a prompt file names an unknown variable
     │   ├── DirectiveError      a directive cannot be read, or cannot be obeyed as it stands
@@ -68,6 +69,10 @@ class ImagesError(InputError):
 
 class ProxyError(InputError):
     """A network or a batch that a proxy cannot score."""
+
+
+class TrainingError(InputError):
+    """A network that cannot be trained with these settings."""
 
 
 class ModelError(InputError):

@@ -5,6 +5,7 @@ from pelnas.store.folder import write_atomically
 from pelnas.store.records import Event, PlanEntry, RunSummary, Sources
 from pelnas.store.run import RunStore
 from pelnas.store.runs import find_run, list_runs
+from pelnas.store.trainings import TrainingRecord
 
 __all__ = [
     "Event",
@@ -13,6 +14,7 @@ __all__ = [
     "RunSummary",
     "Sources",
     "Spent",
+    "TrainingRecord",
     "find_run",
     "list_runs",
     "write_atomically",

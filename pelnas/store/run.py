@@ -22,9 +22,10 @@ from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.mirror import EVENTS, Mirror
 from pelnas.store.records import Event
 from pelnas.store.rules import Rules
+from pelnas.store.trainings import Trainings
 
 
-class RunStore(Designs, Evaluations, Calls, Rules, Journal, DirectiveLog):
+class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog):
     """Everything a run knows, safe to use from several threads of one process.
 
     Each writing method is one transaction that is on disk when it returns: a

@@ -1,0 +1,87 @@
+"""Files of tensors that appear whole or not at all, and are read without running code."""
+
+import os
+import pickle
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import torch
+from torch import nn
+
+from pelnas.errors import StoreError
+from pelnas.spaces import get_space
+from pelnas.training.data import TrainingData
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file in one step, making its folder. StoreError: it cannot be written."""
+    buffer = BytesIO()  # torch's own writer would report a full disk by half a dozen errors
+    torch.save(content, buffer)
+    fresh = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with fresh.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        if path.parent.is_dir():
+            fresh.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path} cannot be written ({error.strerror or error}): free disk space or correct its"
+            " permissions; what was stored before is kept"
+        ) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Tensors and plain values of a file. StoreError: it is damaged or holds anything else."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise _unusable(path, str(error).splitlines()[0] if str(error) else "nothing") from None
+    if not isinstance(content, dict):
+        raise _unusable(path, f"a {type(content).__name__}")
+    return content
+
+
+def _unusable(path: Path, found: str) -> StoreError:
+    return StoreError(
+        f"expected a checkpoint or weights of a training at {path}, found {found[:120]}:"
+        " delete that file to train anew"
+    )
+
+
+def save_trained(
+    path: Path, space: str, architecture: str, network: nn.Module, data: TrainingData
+) -> None:
+    """All that is needed to use a trained network: see ``load_trained``."""
+    content = {
+        "space": space,
+        "architecture": architecture,
+        "class_names": list(data.class_names),
+        "resolution": data.resolution,
+        "scale": torch.from_numpy(data.scale),
+        "offset": torch.from_numpy(data.offset),
+        "network": network.state_dict(),
+    }
+    save(path, content)
+
+
+def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a file of weights, ready to classify, and what came with it.
+
+    ``pixels * scale + offset`` (float32) are the images that it takes, in the
+    range of pixels of the images that it learned from; ``class_names[i]`` is
+    what logit i stands for. StoreError: no such file, or a damaged one.
+    """
+    content = load(path)
+    if not {"space", "architecture", "class_names", "resolution", "network"} <= content.keys():
+        raise _unusable(path, "other content")
+    space = get_space(content["space"])
+    architecture = space.parse(content["architecture"])
+    network = space.build(architecture, len(content["class_names"]), content["resolution"])
+    network.load_state_dict(content.pop("network"))
+    return network.eval(), content
