@@ -39,6 +39,11 @@ class Calls:
         )
         return _call_of(found[0]) if found else None
 
+    def call(self, call_id: str) -> CallRecord | None:
+        """The call of this id."""
+        found = self._database.rows("SELECT * FROM calls WHERE id = ?", (call_id,))
+        return _call_of(found[0]) if found else None
+
     def calls(self, round_: int | None = None, agent: str | None = None) -> list[CallRecord]:
         """Calls of a round, of an agent, or all, in the order they were first recorded."""
         found = self._database.rows(

@@ -66,6 +66,15 @@ class Rules:
         )
         return [_rule_of(row["body"]) for row in found]
 
+    def proposals_of(self, rule_id: str) -> list[tuple[int, int, str, str | None]]:
+        """(round, niche, author, call) of every proposal of one rule, oldest first."""
+        found = self._database.rows(
+            "SELECT round, niche, author, call FROM proposals WHERE rule = ?"
+            " ORDER BY round, niche, position",
+            (rule_id,),
+        )
+        return [tuple(row) for row in found]
+
     def proposal_counts(self) -> dict[str, int]:
         """How many rules each author proposed."""
         found = self._database.rows(

@@ -3,10 +3,8 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -168,42 +166,6 @@ search = Search.resume(folder) if sys.argv[2] else Search(settings)
 print(search.folder, flush=True)
 search.run()
 """
-
-
-def killed_run(settings: SearchConfig, delays: random.Random, kills: int) -> Path:
-    """Run in child processes, each killed after a random moment, the last one left to finish."""
-    folder = ""
-    for attempt in range(kills + 1):
-        command = [sys.executable, "-c", CHILD, settings.model_dump_json(), folder]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        first = child.stdout.readline().strip()
-        folder = first or folder
-        if attempt < kills:
-            time.sleep(delays.uniform(0, 1.2))
-            child.send_signal(signal.SIGKILL)
-            child.communicate()
-            continue
-        _, error = child.communicate(timeout=120)
-        assert child.returncode == 0 or "is finished" in error, error
-    return Path(folder)
-
-
-@pytest.mark.slow
-def test_a_run_killed_at_random_moments_ends_with_the_same_front(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
-    settings = config(tmp_path, tiny_tables, rounds=4, per_niche=6)
-    whole = Search(settings).run()
-    folder = killed_run(settings, random.Random(7), kills=8)
-    assert front_bytes(folder) == front_bytes(whole.folder)
-    with RunStore.read(folder) as store, RunStore.read(whole.folder) as expected:
-        assert [e.id for e in store.evaluations()] == [e.id for e in expected.evaluations()]
-        counted = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
-        assert max(counted.values()) == 1
-        assert [rule.to_dict() for rule in store.rules()] == [
-            rule.to_dict() for rule in expected.rules()
-        ]
 
 
 # -- budgets ------------------------------------------------------------------------

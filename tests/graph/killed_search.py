@@ -1,0 +1,67 @@
+"""What a process of ``test_kill`` does: begin or resume the one run of a folder, and see it through."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from pelnas import Search, SearchConfig
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.call import Message
+from pelnas.errors import ModelCallError
+from pelnas.spaces import get_space
+from pelnas.store import list_runs
+
+SPACE = get_space("tiny")
+FEATURES = ("nor_conv_3x3", "nor_conv_1x1", "skip_connect", "none")
+
+
+def answer(messages: Sequence[Message], _schema: dict[str, Any]) -> str:
+    """A model of mixed quality whose answers and failures follow from the request alone."""
+    text = json.dumps([message.content for message in messages])
+    rng = random.Random(hashlib.sha256(text.encode()).hexdigest())
+    luck = rng.random()
+    if luck < 0.05:
+        raise ModelCallError("the scripted provider is out of order")
+    if luck < 0.1:
+        return "I would rather talk."
+    system = messages[0].content
+    if "planner" in system:
+        shares = [{"niche": n, "designs": rng.randrange(9), "focus": "be fast"} for n in range(3)]
+        return json.dumps({"niches": shares})
+    if "knowledge base" in system:
+        return json.dumps({"rules": [_rule(rng) for _ in range(rng.randrange(3))]})
+    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(8)]
+    designs = [
+        {"architecture": cell, "operation": "sample", "parents": [], "rationale": "a guess"}
+        for cell in [*cells, cells[0], "not a cell"]
+    ]
+    return json.dumps({"designs": designs})
+
+
+def _rule(rng: random.Random) -> dict[str, Any]:
+    return {
+        "text": "A guess.",
+        "predicate": f"{rng.choice(FEATURES)} >= {rng.randrange(1, 3)}",
+        "metric": rng.choice(("accuracy", "latency")),
+        "polarity": rng.choice(("helps", "hurts")),
+        "effect": 0.5,
+        "everywhere": rng.random() < 0.5,
+    }
+
+
+def work(settings: str) -> None:
+    """Go on with the run that the settings' folder holds, or begin it."""
+    config = SearchConfig.model_validate_json(settings)
+    model = ScriptedModel(answer)
+    models = {model.name: model}
+    runs = list_runs(config.output)
+    if not runs:
+        Search(config, models).run()
+    elif runs[0].status != "finished":
+        Search.resume(runs[0].folder, models).run()
+
+
+if __name__ == "<run_path>":
+    work(globals()["settings"])

@@ -1,0 +1,142 @@
+"""SIGKILL at random moments: what is left is resumed, and ends as if nothing had happened."""
+
+import json
+import multiprocessing
+import random
+import runpy
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas import SearchConfig
+from pelnas.store import Event, RunStore, list_runs
+from pelnas.traces.spans import CLOSING, OPENING
+
+KILLS = 50
+CHILD = Path(__file__).with_name("killed_search.py")
+EARLY = ["pelnas.graph.run", "pelnas.agents.scripted", "matplotlib.pyplot", "pyarrow.parquet"]
+LONGEST = 300.0  # seconds that a run without a kill may take on a busy machine
+
+Start = Callable[[SearchConfig], BaseProcess]
+
+
+@pytest.fixture(scope="module")
+def start() -> Start:
+    """Starts a process on a run, forked from one that has imported everything: at work soon."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(EARLY)
+
+    def started(config: SearchConfig) -> BaseProcess:
+        values = {"settings": config.model_dump_json()}
+        process = context.Process(target=runpy.run_path, args=(str(CHILD), values))
+        process.start()
+        return process
+
+    return started
+
+
+def finish(process: BaseProcess) -> None:
+    process.join(LONGEST)
+    assert process.exitcode == 0
+
+
+def settings(output: Path, tables: Path, model: str) -> SearchConfig:
+    return SearchConfig(
+        space="tiny",
+        device="toy",
+        dataset="toy10",
+        data=tables,
+        accuracy="table",
+        model=model,
+        rounds=4,
+        per_niche=5,
+        output=output,
+    )
+
+
+def killed(start: Start, config: SearchConfig, moments: random.Random, longest: float) -> int:
+    """Kill and resume until the run has ended by itself; how often it was killed."""
+    kills = 0
+    while True:
+        process = start(config)
+        process.join(moments.uniform(0, longest))
+        if process.exitcode is not None:
+            assert process.exitcode == 0
+            return kills
+        process.kill()
+        process.join()
+        kills += 1
+
+
+def plain(event: Event) -> str:
+    """What an event tells, without when and how long."""
+    data = {name: value for name, value in event.data.items() if name not in ("seconds", "again")}
+    return json.dumps(asdict(replace(event, seq=0, time=0.0, data=data)), sort_keys=True)
+
+
+def told(store: RunStore) -> Counter[str]:
+    """Everything that happened within spans."""
+    bounds = OPENING.keys() | CLOSING.keys()
+    return Counter(plain(event) for event in store.events() if event.kind not in bounds)
+
+
+def calls(store: RunStore) -> list[tuple[Any, ...]]:
+    return sorted((c.id, c.request, c.answer, c.outcome, c.problem) for c in store.calls())
+
+
+def check_spans(store: RunStore) -> None:
+    """Each begins, ends, and says of every repetition that it is one."""
+    bounds = Counter((event.kind, event.span) for event in store.events() if event.kind in OPENING)
+    marked = Counter(
+        (event.kind, event.span)
+        for event in store.events()
+        if event.kind in OPENING and event.data.get("again")
+    )
+    assert all(marked[bound] == count - 1 for bound, count in bounds.items())
+    begun = {event.span for event in store.events() if event.kind in OPENING}
+    ended = {event.span for event in store.events() if event.kind in CLOSING}
+    assert begun == ended
+
+
+def check_same(run: Path, whole: Path) -> None:
+    """The run that was killed holds what the other one holds, once."""
+    assert (run / "front.json").read_bytes() == (whole / "front.json").read_bytes()
+    with RunStore.read(run) as store, RunStore.read(whole) as expected:
+        assert store.ignored() == 0
+        assert store.evaluations() == expected.evaluations()
+        rules, expected_rules = ([r.to_dict() for r in s.rules()] for s in (store, expected))
+        assert json.dumps(rules) == json.dumps(expected_rules)
+        assert calls(store) == calls(expected)
+        assert told(store) == told(expected)
+        scored = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
+        assert scored == Counter(candidate.id for candidate in store.candidates())
+        check_spans(store)
+        lines = (run / "events.jsonl").read_text().splitlines()
+        assert [Event(**json.loads(line)) for line in lines] == store.events()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("model", ["builtin:evolver", "scripted:answers"])
+def test_runs_killed_at_fifty_random_moments_end_the_same(
+    tmp_path: Path, tiny_tables: Path, start: Start, model: str
+) -> None:
+    finish(start(settings(tmp_path / "first", tiny_tables, model)))  # loads what is loaded late
+    began = time.monotonic()
+    whole = settings(tmp_path / "whole", tiny_tables, model)
+    finish(start(whole))
+    longest = time.monotonic() - began
+    (expected,) = list_runs(whole.output)
+    moments, kills, runs = random.Random(7), 0, 0
+    while kills < KILLS:
+        config = settings(tmp_path / f"killed-{runs}", tiny_tables, model)
+        kills += killed(start, config, moments, longest)
+        (run,) = list_runs(config.output)
+        check_same(run.folder, expected.folder)
+        runs += 1
