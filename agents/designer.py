@@ -2,14 +2,15 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from pelnas.agents.answers import Identifier, Sentence, ShortText
 from pelnas.agents.dialogue import OpenDialogue
+from pelnas.evidence import Metric
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition
 from pelnas.prompts import Prompt
@@ -32,7 +33,9 @@ class DesignBrief:
     """All that a designer is told. ``tasks`` index into ``parents``; one design each.
 
     ``rules``: the rules retrieved for this niche, strongest first. ``seed``
-    sets every random draw of this step.
+    sets every random draw of this step. ``directives``: (id, what it asks) of
+    those in force, which the intake enforces; ``weights``: how much rules about
+    an objective count, 1 unless said.
     """
 
     partition: Partition
@@ -45,6 +48,8 @@ class DesignBrief:
     parents: tuple[Parent, ...]
     rules: tuple[Rule, ...]
     seed: tuple[int, ...]
+    directives: tuple[tuple[str, str], ...] = ()
+    weights: Mapping[Metric, float] = field(default_factory=dict)
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
@@ -126,11 +131,18 @@ def _variables(brief: DesignBrief) -> dict[str, str]:
         "predicate": str(brief.niche.predicate),
         "round": str(brief.round + 1),
         "focus": json.dumps(brief.focus or "none"),
+        "directives": directive_lines(brief.directives),
         "rules": "\n".join(map(render, brief.rules)) or "none yet",
         "parents": "\n".join(map(_parent_line, brief.parents)) or "none yet",
         "count": str(len(brief.tasks)),
         "tasks": "\n".join(_task_lines(brief.tasks, brief.parents)),
     }
+
+
+def directive_lines(directives: Sequence[tuple[str, str]]) -> str:
+    """One line for each directive, the program's own words for it quoted as data."""
+    lines = (f"{id_}: {json.dumps(said, ensure_ascii=False)}" for id_, said in directives)
+    return "\n".join(lines) or "none"
 
 
 def _parent_line(parent: Parent) -> str:

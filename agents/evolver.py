@@ -77,12 +77,11 @@ class EvolvingDesigner(Designer):
         parents = [space.parse(parent.architecture) for parent in brief.parents]
         rng = np.random.default_rng(brief.seed)
 
-        def taken(architecture: Architecture) -> bool:
-            return intake.seen(space.format(architecture))
-
         for task in self.tasks(brief)[-intake.missing :] if intake.missing else ():
             prefer = _preference(brief, accuracy=float(rng.random()))
-            child = evolution.child(brief.niche.index, task, parents, rng, taken, prefer)
+            child = evolution.child(
+                brief.niche.index, task, parents, rng, intake.closed, prefer, intake.lets_in
+            )
             if child is None:
                 return
             intake.submit(
@@ -96,7 +95,11 @@ class EvolvingDesigner(Designer):
 
 def _preference(brief: DesignBrief, accuracy: float) -> Callable[[Architecture], float]:
     """What the rules say, weighed for one point of the trade-off: a front needs them all."""
-    weights: dict[Metric, float] = {"accuracy": accuracy, "latency": 1 - accuracy}
+    asked = brief.weights
+    weights: dict[Metric, float] = {
+        "accuracy": accuracy * asked.get("accuracy", 1.0),
+        "latency": (1 - accuracy) * asked.get("latency", 1.0),
+    }
 
     def prefer(architecture: Architecture) -> float:
         return bias(brief.rules, brief.partition.features(architecture), weights)

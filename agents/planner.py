@@ -2,15 +2,18 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from pelnas.agents.answers import Sentence
+from pelnas.agents.designer import directive_lines
 from pelnas.agents.dialogue import OpenDialogue
 from pelnas.archive import Gap
+from pelnas.directives import FOCUS_SHARE
 from pelnas.prompts import Prompt
 
 
@@ -35,7 +38,12 @@ class NicheStatus:
 
 @dataclass(frozen=True, slots=True)
 class PlanBrief:
-    """All that the planner is told. ``front``: (latency in ms, score, niche), by latency."""
+    """All that the planner is told. ``front``: (latency in ms, score, niche), by latency.
+
+    ``directives``: (id, what it asks) of those in force. ``in_focus``: the niches
+    that get at least ``share`` of the designs; ``seeds``: designs that people
+    asked for, by niche.
+    """
 
     round: int
     rounds: int
@@ -44,6 +52,10 @@ class PlanBrief:
     unit: str
     niches: tuple[NicheStatus, ...]
     front: tuple[tuple[float, float, int], ...]
+    directives: tuple[tuple[str, str], ...] = ()
+    in_focus: frozenset[int] = frozenset()
+    share: float = FOCUS_SHARE
+    seeds: Mapping[int, int] = field(default_factory=dict)
 
 
 class NichePlan(BaseModel):
@@ -92,6 +104,7 @@ class ModelPlanner(Planner):
                 "niches": "\n".join(map(_niche_line, brief.niches)),
                 "front": "\n".join(f"{t:.4g}, {s:.4g}, {n}" for t, s, n in brief.front)
                 or "none yet",
+                "directives": directive_lines(brief.directives),
             }
         )
         known = {status.index for status in brief.niches}
@@ -128,7 +141,8 @@ def settle(answer: PlanAnswer, brief: PlanBrief) -> list[NichePlan]:
     Every niche that has something left gets at least one design (while there
     are enough), none gets more than it has left; the rest is shared in
     proportion to what was proposed, by largest remainder. Niches that the
-    answer leaves out count as zero; of repeated ones the first counts.
+    answer leaves out count as zero; of repeated ones the first counts. Niches
+    in focus get their share, and seeds their place, whatever was proposed.
     """
     proposed: dict[int, NichePlan] = {}
     for entry in answer.niches:
@@ -137,7 +151,9 @@ def settle(answer: PlanAnswer, brief: PlanBrief) -> list[NichePlan]:
     weights = [
         float(proposed[s.index].designs) if s.index in proposed else 0.0 for s in brief.niches
     ]
-    counts = _share(brief.total, weights, room)
+    counts = _with_seeds(
+        _with_focus(_share(brief.total, weights, room), weights, room, brief), brief
+    )
     return [
         NichePlan(
             niche=status.index,
@@ -146,6 +162,38 @@ def settle(answer: PlanAnswer, brief: PlanBrief) -> list[NichePlan]:
         )
         for status, count in zip(brief.niches, counts, strict=True)
     ]
+
+
+def _with_focus(
+    counts: list[int], weights: Sequence[float], room: Sequence[int], brief: PlanBrief
+) -> list[int]:
+    """The counts, moved so far that the niches in focus have their share where they have room."""
+    inside = [i for i, status in enumerate(brief.niches) if status.index in brief.in_focus]
+    outside = [i for i in range(len(counts)) if i not in inside]
+    wanted = min(ceil(brief.share * sum(counts)), sum(room[i] for i in inside))
+    if not inside or sum(counts[i] for i in inside) >= wanted:
+        return counts
+    moved = list(counts)
+    for group, total in ((inside, wanted), (outside, sum(counts) - wanted)):
+        shares = _share(total, [weights[i] for i in group], [room[i] for i in group])
+        for i, share in zip(group, shares, strict=True):
+            moved[i] = share
+    return moved
+
+
+def _with_seeds(counts: list[int], brief: PlanBrief) -> list[int]:
+    """The counts with a place for every seed, taken from where most is left."""
+    wanted = [brief.seeds.get(status.index, 0) for status in brief.niches]
+    while sum(counts) < min(brief.total, sum(wanted)):  # seeds in niches that had no room
+        counts[max(range(len(counts)), key=lambda i: wanted[i] - counts[i])] += 1
+    for i, least in enumerate(wanted):
+        while counts[i] < least:
+            giver = max(range(len(counts)), key=lambda j: (counts[j] - wanted[j], -j))
+            if counts[giver] <= wanted[giver]:
+                break
+            counts[giver] -= 1
+            counts[i] += 1
+    return counts
 
 
 def _share(total: int, weights: Sequence[float], room: Sequence[int]) -> list[int]:

@@ -10,28 +10,24 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import numpy as np
 from langgraph.types import Send
 
-from pelnas.agents.designer import DesignBrief, Parent
 from pelnas.agents.evolver import BuiltinPlanner, EvolvingDesigner, ScreeningReflector
-from pelnas.agents.planner import NicheStatus, PlanBrief, settle
-from pelnas.agents.reflection import ReflectBrief, Reflection
-from pelnas.archive import Archive
+from pelnas.agents.planner import settle
+from pelnas.agents.reflection import Reflection
 from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
-from pelnas.evolution import draw_tasks
+from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
+from pelnas.graph.guidance import claims
 from pelnas.graph.session import Session, Sessions
 from pelnas.graph.state import NicheTask, SearchState
 from pelnas.graph.telling import rule_changes
 from pelnas.report import front_points, write_all
 from pelnas.rules import measure_all
 from pelnas.store import PlanEntry
-from pelnas.validator import Intake
 
 Change = dict[str, Any]
 Node = TypeVar("Node", bound=Callable[..., Change])
-STREAMS = {"tasks": 1, "design": 2}  # independent random streams of one niche and round
 
 
 def _told(step: str, agent: str = "") -> Callable[[Node], Node]:
@@ -67,7 +63,7 @@ class Nodes:
     def plan(self, state: SearchState) -> Change:
         """The planner shares out the designs of the round."""
         session = self._sessions.get(state["run"])
-        session.step()
+        session.step(state["round"], "plan")
         brief = plan_brief(session, state["round"])
         planner = session.cast.planner
         try:
@@ -93,11 +89,12 @@ class Nodes:
     def design(self, state: NicheTask) -> Change:
         """One designer makes the designs of its niche; evolution fills what is missing."""
         session = self._sessions.get(state["run"])
-        session.step()
+        session.step(state["round"], "design")
         brief, intake = design_brief(session, state)
         designer = session.cast.designer
         try:
-            designer.design(brief, intake)
+            if intake.missing:
+                designer.design(brief, intake)
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
             intake.wanted = len(intake.accepted)
@@ -109,6 +106,7 @@ class Nodes:
             ids = session.store.replace_designs(
                 brief.round, brief.niche.index, intake.accepted, intake.refused
             )
+            session.store.replace_avoided(brief.round, brief.niche.index, intake.avoided)
             session.event(
                 "designed", accepted=len(ids), refused=len(intake.refused), candidates=ids
             )
@@ -118,7 +116,7 @@ class Nodes:
     def evaluate(self, state: SearchState) -> Change:
         """Accuracy, then latency, of every candidate of the round that does not have them yet."""
         session = self._sessions.get(state["run"])
-        session.step()
+        session.step(state["round"], "evaluate")
         done = _predict(session, state["round"]) and _cost(session, state["round"])
         return {"stop": "" if done else session.meter.exhausted()}
 
@@ -126,7 +124,7 @@ class Nodes:
     def reflect(self, state: NicheTask) -> Change:
         """One reflection agent proposes rules for its niche."""
         session = self._sessions.get(state["run"])
-        session.step()
+        session.step(state["round"], "reflect")
         brief = reflect_brief(session, state)
         reflection = session.cast.reflection
         try:
@@ -150,13 +148,16 @@ class Nodes:
     def learn(self, state: SearchState) -> Change:
         """Every rule, old and proposed, is measured on all evaluations; the knowledge base follows."""
         session, round_ = self._sessions.get(state["run"]), state["round"]
-        session.step()
+        session.step(round_, "learn")
         before = session.store.rules(through_round=round_ - 1)
         known = {rule.id: rule for rule in before}
         for proposed in session.store.proposals(round_):
             known.setdefault(proposed.id, proposed)
+        asked = claims(session)
+        for rule in asked.added:
+            known[rule.id] = asked.merged(rule, known.get(rule.id))
         observations = session.observations()
-        rules = measure_all(known.values(), observations)
+        rules = [asked.judged(rule) for rule in measure_all(known.values(), observations)]
         counts = Counter(rule.status for rule in rules)
         with session.store.together():
             session.store.replace_rules(round_, rules)
@@ -192,6 +193,10 @@ class Nodes:
         )
         for warning in session.meter.warnings():
             session.event("budget", message=warning)
+        asked = session.directives.stop
+        if asked is not None:
+            reason = f"stopped after round {round_ + 1} by {asked.id} ({asked.author})"
+            return {"round": round_ + 1, "stop": reason}
         if round_ + 1 >= session.config.rounds:
             return {"round": round_ + 1, "stop": "all rounds done"}
         return {"round": round_ + 1, "stop": session.meter.exhausted()}
@@ -248,7 +253,7 @@ def _predict(session: Session, round_: int) -> bool:
                     candidate=candidate.id,
                     score=prediction.score,
                 )
-            session.step()
+            session.step(round_, "evaluate")
             if session.meter.minutes_left() == 0:
                 return False
     return True
@@ -260,7 +265,7 @@ def _cost(session: Session, round_: int) -> bool:
     if not waiting:
         return True
     with session.teller.tool("latency", "lookup_latency", len(waiting)):
-        costs = session.bench.evaluator.costs([candidate.architecture for candidate in waiting])
+        costs = session.costs([candidate.architecture for candidate in waiting])
         for candidate, cost in zip(waiting, costs, strict=True):
             with session.store.together():
                 session.store.record_cost(candidate.id, cost)
@@ -270,90 +275,7 @@ def _cost(session: Session, round_: int) -> bool:
                     candidate=candidate.id,
                     latency_ms=cost.latency_ms,
                 )
-            session.step()
+            session.step(round_, "evaluate")
             if session.meter.minutes_left() == 0:
                 return False
     return True
-
-
-def _rng(*seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-# -- briefs: what each agent is told --------------------------------------------
-
-
-def plan_brief(session: Session, round_: int) -> PlanBrief:
-    """Fronts, gaps and spend of every niche before a round."""
-    archive, config = session.archive(), session.config
-    niches = session.bench.partition.niches
-    union = archive.union()
-    wanted = config.per_niche * len(niches)
-    return PlanBrief(
-        round=round_,
-        rounds=config.rounds,
-        total=session.meter.allow_evaluations(wanted),
-        device=config.device,
-        unit=session.bench.evaluator.predictor.unit,
-        niches=tuple(_status(session, archive, niche.index, round_) for niche in niches),
-        front=tuple((e.latency_ms, e.score, e.candidate.niche) for e in union),
-    )
-
-
-def _status(session: Session, archive: Archive, niche: int, round_: int) -> NicheStatus:
-    partition = session.bench.partition
-    members = archive.niche(niche)
-    on_front = [e for e in archive.union() if e.candidate.niche == niche]
-    feasible = [e for e in members if e.cost.feasible]
-    return NicheStatus(
-        index=niche,
-        label=partition.niches[niche].label,
-        designed=len(session.store.candidates(niche=niche)),
-        left=partition.left(niche, len(session.store.candidates(niche=niche))),
-        on_front=len(on_front),
-        gained=sum(e.candidate.round == round_ - 1 for e in on_front),
-        best_score=max((e.score for e in feasible), default=None),
-        fastest_ms=min((e.latency_ms for e in feasible), default=None),
-        gap=archive.largest_gap(niche),
-    )
-
-
-def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake]:
-    """Parents, rules, tasks and the novelty check of one designer."""
-    config, niche = session.config, session.bench.partition.niches[task["niche"]]
-    chosen = session.archive().parents(niche.index, config.parents)
-    parents = tuple(Parent(e.id, e.candidate.architecture, e.score, e.latency_ms) for e in chosen)
-    place = (config.seed, task["round"], niche.index)
-    earlier = session.store.candidates(niche=niche.index)
-    seen = [c.architecture for c in earlier if c.round < task["round"]]
-    query = f"{niche.label}. {task['focus']}"
-    brief = DesignBrief(
-        partition=session.bench.partition,
-        niche=niche,
-        round=task["round"],
-        device=config.device,
-        dataset=session.bench.dataset,
-        focus=task["focus"],
-        tasks=draw_tasks(len(parents), task["designs"], _rng(*place, STREAMS["tasks"])),
-        parents=parents,
-        rules=tuple(session.knowledge.retrieve(session.scope(niche.index), query, config.rules)),
-        seed=(*place, STREAMS["design"]),
-    )
-    return brief, Intake(session.bench.partition, niche, seen, task["designs"])
-
-
-def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
-    """What the round brought in one niche, and all evaluations so far."""
-    archive, niche = session.archive(), session.bench.partition.niches[task["niche"]]
-    members = archive.niche(niche.index)
-    known = session.store.rules(through_round=task["round"] - 1)
-    return ReflectBrief(
-        partition=session.bench.partition,
-        niche=niche,
-        round=task["round"],
-        scope=session.scope(niche.index),
-        fresh=tuple(e for e in members if e.candidate.round == task["round"]),
-        best=archive.front(niche.index),
-        rules=tuple(rule for rule in known if rule.scope.niche in (None, niche.index)),
-        observations=tuple(session.observations()),
-    )

@@ -11,6 +11,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig
+from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session, Sessions
 from pelnas.graph.telling import SearchStopped
@@ -88,7 +89,7 @@ class Search:
         graph = build_graph(sessions, checkpointer)
         config: RunnableConfig = {
             "configurable": {"thread_id": self.folder.name},
-            "recursion_limit": 10 + STEPS_A_ROUND * self.session.config.rounds,
+            "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
         }
         begun = bool(graph.get_state(config).values)
         start: Any = None if begun else {"run": self.folder.name, "round": 0}

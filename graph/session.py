@@ -1,85 +1,31 @@
 """Everything a search works with, built from its configuration: the context of the nodes."""
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from pelnas.agents.cast import Cast, assemble, connect_all
 from pelnas.agents.models import LanguageModel
+from pelnas.architecture import Architecture, Cost, Evaluation
 from pelnas.archive import Archive
 from pelnas.budget import Meter
-from pelnas.cache import default_cache
 from pelnas.call import CallRecord
-from pelnas.config import SearchConfig
-from pelnas.devices import get_device
+from pelnas.config import ROLES, Budget, SearchConfig
+from pelnas.directives import Boundary, Directives
+from pelnas.directives.inforce import Refused
 from pelnas.errors import PelnasError, RunError
+from pelnas.gate import Gate
+from pelnas.graph.bench import Bench, ground, sources_of
+from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller, rule_changes
-from pelnas.images import ImageSet, load_images
 from pelnas.knowledge import KnowledgeBase
-from pelnas.partition import Partition, partition_by_flops, partition_by_operations
-from pelnas.predictors import get_predictor
 from pelnas.rules import Observation, Rule, Scope, carry
-from pelnas.spaces import SearchSpace, get_space
-from pelnas.store import RunStore, Sources, find_run
-from pelnas.tools.evaluation import Evaluator
+from pelnas.store import RunStore, find_run
 from pelnas.traces.spans import RUN
 
+MEASURED_A_DESIGN = 8  # architectures that may be measured for one design under a limit of cost
 CARRIED = -1  # the round under which rules of earlier runs are filed
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What a configuration names, found and checked before a run's folder is made."""
-
-    space: SearchSpace
-    partition: Partition
-    evaluator: Evaluator
-    dataset: str
-
-    @classmethod
-    def build(cls, config: SearchConfig) -> Self:
-        """InputError: a name or a file of the configuration cannot be used."""
-        space = get_space(config.space)
-        images = _images(config)
-        classes = images.classes if images else classes_of(config.dataset)
-        resolution = config.scoring.resolution
-        cache = default_cache()
-        device = get_device(config, space, classes, cache)
-        predictor = get_predictor(config, space, images, cache)
-        if config.partition == "operations":
-            partition = partition_by_operations(space, classes, resolution)
-        else:
-            rng = np.random.default_rng(config.seed)
-            partition = partition_by_flops(space, config.niches, rng, classes, resolution)
-        evaluator = Evaluator(space, device, predictor, classes, resolution)
-        dataset = config.dataset or (images.name if images else "")
-        return cls(space, partition, evaluator, dataset)
-
-
-def _sources(bench: Bench) -> Sources:
-    predictor, device = bench.evaluator.predictor, bench.evaluator.device
-    return Sources(bench.dataset, predictor.unit, predictor.source, device.source)
-
-
-def _images(config: SearchConfig) -> ImageSet | None:
-    """Images are loaded only where something looks at them."""
-    if config.accuracy == "table" and config.images is None:
-        return None
-    return load_images(config.images, config.scoring.resolution)
-
-
-def classes_of(dataset: str) -> int:
-    """Classes of a benchmark's data set by the number its name ends with; 10 without one.
-
-    NAS-Bench-201 names them so (cifar10, cifar100, ImageNet16-120); only the
-    size of the classifier depends on it.
-    """
-    digits = dataset[len(dataset.rstrip("0123456789")) :]
-    return int(digits) if digits and int(digits) > 1 else 10
 
 
 class Session:
@@ -93,8 +39,15 @@ class Session:
         self.meter = Meter(self.config.budget, store)
         self.knowledge = KnowledgeBase(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
+        self._models = models
         self.cast: Cast = assemble(self.config, models, self, self.meter)
         self._stop = threading.Event()
+        self._measuring = threading.Lock()
+        self._aside: tuple[Directives, dict[str, Refused | None]] = (Directives(), {})
+        self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
+        self._ground = ground(bench.partition, bench.evaluator.device)
+        self.steering = Steering(store, self._ground, self, self._stop)
+        self.steering.restore()
 
     @classmethod
     def create(
@@ -109,7 +62,7 @@ class Session:
         store = RunStore.create(config)
         try:
             store.set_niches(labels)
-            store.set_sources(_sources(bench))
+            store.set_sources(sources_of(bench))
             with store.together():
                 store.replace_rules(CARRIED, list(carried.values()))
                 for kind, data in rule_changes((), carried.values()):
@@ -136,8 +89,20 @@ class Session:
     # -- what nodes ask -------------------------------------------------------
 
     def archive(self) -> Archive:
-        """All evaluations so far."""
-        return Archive(self.store.evaluations(), len(self.bench.partition.niches))
+        """All evaluations so far; those that break a directive in force stand aside."""
+        evaluations = self.store.evaluations()
+        niches = len(self.bench.partition.niches)
+        return Archive(evaluations, niches, self._set_aside(evaluations))
+
+    def _set_aside(self, evaluations: Sequence[Evaluation]) -> set[str]:
+        """Judged once each while the directives stay the same."""
+        directives, judged = self._aside
+        if directives is not self.directives:
+            directives, judged = self._aside = (self.directives, {})
+        fresh = [e for e in evaluations if e.id not in judged]
+        found = directives.set_aside(fresh, self.bench.space)
+        judged.update((e.id, found.get(e.id)) for e in fresh)
+        return {e.id for e in evaluations if judged[e.id] is not None}
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""
@@ -178,15 +143,90 @@ class Session:
         """Append to the run's event stream, at the place where this thread works."""
         self.teller.event(kind, **data)
 
+    # -- directives -----------------------------------------------------------
+
+    @property
+    def directives(self) -> Directives:
+        """Those in force for the piece of work under way."""
+        return self.steering.in_force
+
+    def obey(self, directives: Directives) -> None:
+        """Take over rounds, budgets and models. ModelError: one cannot be reached; nothing changed."""
+        base = self.store.config
+        models = {f"{role}_model": name for role, name in directives.models.items()}
+        budget = base.budget.model_dump() | directives.budgets
+        config = base.model_copy(
+            update={
+                "rounds": directives.rounds or base.rounds,
+                "budget": Budget.model_validate(budget),
+                **models,
+            }
+        )
+        if any(config.model_of(role) != self.config.model_of(role) for role in ROLES):
+            self._models = connect_all(config, self._models)
+            self.cast = assemble(config, self._models, self, self.meter)
+        self.config = config
+        self.meter.change(config.budget)
+
+    def gate(self, niche: int, designs: int) -> Gate:
+        """What the directives in force let into a niche for a step of so many designs."""
+        allowance = MEASURED_A_DESIGN * designs if self.bench.evaluator.device.measures else None
+        return Gate(self.directives, self.bench.partition, niche, self._cost, allowance)
+
+    def allowed(self, niche: int) -> frozenset[str]:
+        """The members of a niche that directives let in; for spaces that can be listed.
+
+        Where costs have to be measured, by operations, parameters and FLOPs alone.
+        """
+        directives, known = self._allowed
+        if directives is not self.directives:
+            directives, known = self._allowed = (self.directives, {})
+        if niche not in known:
+            gate, space = self.gate(niche, 0), self.bench.space
+            judge = gate.by_formula if self._ground.cost is None else gate.judge
+            members = self.bench.partition.members[niche]
+            known[niche] = frozenset(space.format(m) for m in members if judge(m) is None)
+        return known[niche]
+
+    def costs(self, texts: Sequence[str]) -> Iterator[Cost]:
+        """The cost of each in order; what was measured for a directive is not measured again."""
+        known = {text: self.store.measured(text) for text in texts}
+        fresh = self.bench.evaluator.costs([text for text in texts if known[text] is None])
+        return (known[text] or next(fresh) for text in texts)
+
+    def _cost(self, architecture: Architecture) -> Cost:
+        """Looked up; or measured once, one at a time so that nothing disturbs it."""
+        if self._ground.cost is not None:
+            return self._ground.cost(architecture)
+        text = self.bench.space.format(architecture)
+        with self._measuring:
+            known = self.store.measured(text)
+            if known is None:
+                known = next(self.bench.evaluator.costs([text]))
+                self.store.record_measured(text, known)
+            return known
+
     # -- time -----------------------------------------------------------------
 
     def stop(self) -> None:
         """Ask for a clean stop: the next step that looks raises SearchStopped."""
         self._stop.set()
 
-    def step(self) -> None:
-        """Called by nodes between pieces of work: books the time spent and honours ``stop``."""
+    def step(self, round_: int, node: str) -> None:
+        """Called by nodes between pieces of work: books the time spent, honours ``stop``.
+
+        Directives that have arrived take effect here; while paused, it waits here.
+        """
         self.meter.tick()
+        self._go_on()
+        self.steering.step(Boundary(round_, node))
+        self._go_on()
+
+    def forget_time(self) -> None:
+        """The time since the last step was spent paused."""
+        self.meter.forget()
+
+    def _go_on(self) -> None:
         if self._stop.is_set():
             raise SearchStopped("the search was asked to stop: go on with 'pelnas resume'")
 

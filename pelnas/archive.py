@@ -1,6 +1,6 @@
 """The Pareto archive of every niche, and the front of their union, which is the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,14 +22,27 @@ class Archive:
     """All evaluations of a run, by niche. A value: a round later there is a new one.
 
     Infeasible evaluations are kept, so that nobody tries them again, and are
-    never on a front.
+    never on a front. Nor are those in ``aside``, ids of candidates that break a
+    directive: they are no parents either.
     """
 
-    def __init__(self, evaluations: Sequence[Evaluation], niches: int) -> None:
+    def __init__(
+        self, evaluations: Sequence[Evaluation], niches: int, aside: Collection[str] = ()
+    ) -> None:
         self.evaluations = tuple(evaluations)
         self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
+        self._standing = tuple(e for e in self.evaluations if e.id not in aside)
+        self._standing_in: list[list[Evaluation]] = [[] for _ in range(niches)]
         for evaluation in self.evaluations:
             self._by_niche[evaluation.candidate.niche].append(evaluation)
+        for evaluation in self._standing:
+            self._standing_in[evaluation.candidate.niche].append(evaluation)
+
+    def without(self, ids: Collection[str]) -> "Archive":
+        """The same with more standing aside."""
+        standing = {evaluation.id for evaluation in self._standing}.difference(ids)
+        aside = [e.id for e in self.evaluations if e.id not in standing]
+        return Archive(self.evaluations, len(self._by_niche), aside)
 
     def niche(self, index: int) -> tuple[Evaluation, ...]:
         """All evaluations of a niche, oldest first."""
@@ -37,18 +50,18 @@ class Archive:
 
     def front(self, index: int) -> tuple[Evaluation, ...]:
         """The non-dominated evaluations of a niche, by latency."""
-        return _front(self._by_niche[index])
+        return _front(self._standing_in[index])
 
     def union(self) -> tuple[Evaluation, ...]:
         """The front of the union of all niches, by latency: the answer of the search."""
-        return _front(self.evaluations)
+        return _front(self._standing)
 
     def parents(self, index: int, limit: int) -> tuple[Evaluation, ...]:
         """At most ``limit`` parents of a niche: its front, then the front behind it, ...
 
         Where the front alone is more than ``limit``, a choice spread over latency.
         """
-        members = self._by_niche[index]
+        members = self._standing_in[index]
         latency = [e.latency_ms for e in members]
         first = layers(latency, [e.score for e in members], enough=1)
         if len(first) > limit:
@@ -68,7 +81,10 @@ class Archive:
         latency = np.array([e.latency_ms for e in feasible])
         score = np.array([e.score for e in feasible])
         return hypervolume(
-            latency, score, (latency.min(), latency.max()), (score.min(), score.max())
+            [e.latency_ms for e in self._standing],
+            [e.score for e in self._standing],
+            (latency.min(), latency.max()),
+            (score.min(), score.max()),
         )
 
     def largest_gap(self, index: int) -> Gap | None:

@@ -116,6 +116,17 @@ class Meter:
             elapsed, self._ticked = now - self._ticked, now
         self._ledger.add_seconds(elapsed)
 
+    def forget(self) -> None:
+        """Let the time since the last tick go unbooked: the search was paused."""
+        with self._turn:
+            self._ticked = self._clock()
+
+    def change(self, budget: Budget) -> None:
+        """Hold the run to another budget from now on; what is spent stays spent."""
+        with self._turn:
+            self._budget = budget
+            self._turn.notify_all()
+
     def exhausted(self) -> str:
         """Why the run must end, as a sentence; empty while every budget has something left."""
         with self._turn:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.partition import Partition
+from pelnas.partition import ENUMERABLE, Partition
 from pelnas.spaces import SearchSpace
 
 CROSSOVER = 0.5  # probability of crossover, as in PEL-NAS; else mutation
@@ -78,18 +78,35 @@ class Evolution:
         rng: np.random.Generator,
         taken: Callable[[Architecture], bool],
         prefer: Callable[[Architecture], float],
+        lets_in: Callable[[Architecture], bool] = lambda _: True,
     ) -> Architecture | None:
-        """A new member of the niche that is not ``taken``, or ``None`` where none is left."""
+        """A new member of the niche that is not ``taken``, or ``None`` where none is left.
+
+        ``lets_in`` is asked last and of the chosen child alone, since its answer
+        may have to be measured; a child that it turns away is not asked for again.
+        """
         chosen = [parents[i] for i in task.parents]
         pool: dict[Architecture, float] = {}
+        away: set[Architecture] = set()
+        barren = 0  # in a row: a large niche in which nothing is let in would never end
         for candidate in self._variants(niche, task, chosen, rng):
-            if candidate in pool or taken(candidate):
+            barren += 1
+            if barren > ENUMERABLE:
+                break
+            if candidate in pool or candidate in away or taken(candidate):
                 continue
             pool[candidate] = prefer(candidate)
-            if len(pool) >= (POOL if chosen else 1):
-                break
-        # Ties keep the first drawn: max() returns it, and dicts keep their order.
-        return max(pool, key=pool.__getitem__, default=None)
+            if len(pool) < (POOL if chosen else 1):
+                barren = 0
+                continue
+            best = _best(pool, away, lets_in)
+            if best is not None:
+                return best
+        while pool:
+            best = _best(pool, away, lets_in)
+            if best is not None:
+                return best
+        return None
 
     def _variants(
         self, niche: int, task: Task, parents: list[Architecture], rng: np.random.Generator
@@ -108,3 +125,18 @@ class Evolution:
             if self._partition.locate(child) == niche:
                 yield child
         yield from self._partition.sample(niche, rng)
+
+
+def _best(
+    pool: dict[Architecture, float],
+    away: set[Architecture],
+    lets_in: Callable[[Architecture], bool],
+) -> Architecture | None:
+    """The most promising child of the pool, or ``None`` after moving one that is turned away."""
+    # Ties keep the first drawn: max() returns it, and dicts keep their order.
+    best = max(pool, key=pool.__getitem__)
+    if lets_in(best):
+        return best
+    del pool[best]
+    away.add(best)
+    return None

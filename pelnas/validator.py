@@ -1,10 +1,11 @@
-"""The validator: form, niche and novelty of whatever is proposed, decided by the program."""
+"""The validator: form, niche, novelty and directives, decided by the program."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pelnas.architecture import Architecture, Design, Refusal
 from pelnas.errors import ArchitectureError
+from pelnas.gate import Gate
 from pelnas.partition import Niche, Partition
 
 SHOWN = 200  # characters of a refused text that are kept
@@ -24,15 +25,23 @@ class Intake:
     """Takes one designer step's proposals for one niche and keeps what may be evaluated.
 
     ``seen``: texts of every architecture already designed in this niche.
+    ``gate``: what the directives in force let in; ``None``: everything.
     """
 
     def __init__(
-        self, partition: Partition, niche: Niche, seen: Iterable[str], wanted: int
+        self,
+        partition: Partition,
+        niche: Niche,
+        seen: Iterable[str],
+        wanted: int,
+        gate: Gate | None = None,
     ) -> None:
         self._partition = partition
         self._niche = niche
         self._seen = set(seen)
         self._earlier: set[str] = set()
+        self._gate = gate
+        self._passed_over: set[Architecture] = set()
         self.wanted = wanted
         self.accepted: list[Design] = []
         self.refused: list[Refusal] = []
@@ -50,15 +59,34 @@ class Intake:
         """Whether an architecture of this niche has been designed before."""
         return text in self._seen
 
+    def closed(self, architecture: Architecture) -> bool:
+        """Whether a child is not worth proposing: designed before, or kept out by a formula."""
+        if self.seen(self._partition.space.format(architecture)):
+            return True
+        return self._keeps_out(architecture, cost=False)
+
+    def lets_in(self, architecture: Architecture) -> bool:
+        """Whether the directives let a child in; its cost may be measured to tell."""
+        return not self._keeps_out(architecture, cost=True)
+
+    @property
+    def avoided(self) -> dict[str, int]:
+        """How many children were passed over in place of being proposed, by directive."""
+        return dict(self._gate.passed_over(self._passed_over)) if self._gate else {}
+
     def submit(
         self, proposal: Proposal, author: str, rules: tuple[str, ...], call: str | None
     ) -> str:
         """Accept a proposal, or refuse it and say why in one sentence ('' when accepted)."""
         kind, reason, architecture = self._judge(proposal.architecture)
+        directive = None
+        if not kind and architecture is not None and self.missing > 0:
+            kind, reason, directive = self._judge_by_directives(architecture)
         if kind == "repeated" or (not kind and self.missing <= 0):
             return ""
         if kind or architecture is None:
-            self.refused.append(Refusal(proposal.architecture[:SHOWN], author, kind, reason, call))
+            shown = proposal.architecture[:SHOWN]
+            self.refused.append(Refusal(shown, author, kind, reason, call, directive))
             return reason
         text = self._partition.space.format(architecture)
         self._seen.add(text)
@@ -95,3 +123,20 @@ class Intake:
             )
             return "out-of-niche", reason, None
         return "", "", architecture
+
+    def _judge_by_directives(self, architecture: Architecture) -> tuple[str, str, str | None]:
+        found = self._gate.judge(architecture) if self._gate else None
+        if found is None:
+            return "", "", None
+        directive, why = found
+        text = self._partition.space.format(architecture)
+        return "directive", f"{text} breaks {directive} ({why}): design another one", directive
+
+    def _keeps_out(self, architecture: Architecture, *, cost: bool) -> bool:
+        if self._gate is None:
+            return False
+        judge = self._gate.judge if cost else self._gate.by_formula
+        if judge(architecture) is None:
+            return False
+        self._passed_over.add(architecture)
+        return True

@@ -34,7 +34,7 @@ def score(
     """Predict how good architectures are, untrained: proxies and their score."""
     given = dict(locals())
     from pelnas.app.output import millions, print_json, print_table
-    from pelnas.graph.session import Bench
+    from pelnas.graph.bench import Bench
 
     with closing(Bench.build(_config(given)).evaluator) as evaluator:
         records = _scores(evaluator, architectures)
@@ -76,7 +76,7 @@ def latency(
     from pelnas.app.output import milliseconds, print_json, print_table
     from pelnas.cache import default_cache
     from pelnas.devices import get_device
-    from pelnas.graph.session import classes_of
+    from pelnas.graph.bench import classes_of
     from pelnas.spaces import get_space
 
     settings = _config(given)

@@ -39,6 +39,7 @@ class HostDevice(Device):
     """
 
     name = "host"
+    measures = True
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ def check(
     active = [replace(d, status="active") for d in given if d.status in ("pending", "active")]
     if isinstance(order, Undo):
         _check_undo(order, given)
-    if isinstance(order, Resume) and Directives(active).paused is None:
+    if isinstance(order, Resume) and Directives(active).pause is None:
         raise DirectiveError("the search is not paused: there is nothing to resume")
     if isinstance(order, RetireRule | EditRule) and order.rule not in rules:
         raise DirectiveError(

@@ -30,6 +30,7 @@ from pelnas.directives.orders import (
 from pelnas.directives.words import bound_in_words, say
 from pelnas.evidence import Metric
 from pelnas.predicate import Features
+from pelnas.spaces import SearchSpace
 
 FOCUS_SHARE = 0.7  # of a round's designs that go to what is in focus, at least
 
@@ -129,11 +130,16 @@ class Directives:
         return self._last(Focus)
 
     @property
+    def pause(self) -> Directive | None:
+        """The pause that nobody has ended."""
+        clock = [d for d in self.all if isinstance(d.order, Pause | Resume | Stop)]
+        return clock[-1] if clock and isinstance(clock[-1].order, Pause) else None
+
+    @property
     def paused(self) -> Directive | None:
         """The pause that holds the search; in a replay nothing is waited for."""
-        clock = [d for d in self.all if isinstance(d.order, Pause | Resume | Stop)]
-        held = clock and isinstance(clock[-1].order, Pause) and clock[-1].scheduled is None
-        return clock[-1] if held else None
+        pause = self.pause
+        return pause if pause is not None and pause.scheduled is None else None
 
     @property
     def stop(self) -> Directive | None:
@@ -183,6 +189,29 @@ class Directives:
             for directive in self.all
             if isinstance(directive.order, RetireRule | EditRule)
         }
+
+    def wishes(self, niche: int | None = None) -> tuple[tuple[str, str], ...]:
+        """(id, what it asks) of what whoever plans or designs (in a niche) should know."""
+        told = Limit | Ban | Require | Focus | Weigh
+        return tuple(
+            (directive.id, say(directive.order))
+            for directive in self.all
+            if isinstance(directive.order, told) and self._concerns(directive.order, niche)
+        )
+
+    def set_aside(
+        self, evaluations: Iterable[Evaluation], space: SearchSpace
+    ) -> dict[str, Refused]:
+        """The evaluated candidates that break a directive, each with the first that it breaks."""
+        if not self.constrain:
+            return {}
+        found = {
+            evaluation.id: self.refuses_evaluation(
+                evaluation, space.features(space.parse(evaluation.candidate.architecture))
+            )
+            for evaluation in evaluations
+        }
+        return {id_: refused for id_, refused in found.items() if refused is not None}
 
     # -- inside ---------------------------------------------------------------
 

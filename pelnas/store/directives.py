@@ -1,7 +1,7 @@
 """Directives: appended by whoever steers, marked by the search, never changed or removed."""
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from pelnas.architecture import Cost
 from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
@@ -10,10 +10,9 @@ from pelnas.store.database import Database, Row, plain
 
 _ALL = """
 SELECT directives.*, status, marks.round AS marked_round, marks.node AS marked_node, reason
-FROM directives LEFT JOIN (
-    SELECT directive, max(seq) AS last FROM directive_marks GROUP BY directive
-) ON directive = number LEFT JOIN directive_marks AS marks ON marks.seq = last
-WHERE number > ? ORDER BY number
+FROM directives LEFT JOIN directive_marks AS marks ON marks.seq = (
+    SELECT max(seq) FROM directive_marks WHERE directive = number
+) WHERE number > ? ORDER BY number
 """
 _HELD_BACK = """
 SELECT directive, niche, count(*) AS refused, 0 AS avoided FROM refusals
@@ -119,15 +118,14 @@ class DirectiveLog:
                 (architecture, cost.latency_ms, cost.spread_ms, cost.energy_mj),
             )
 
-    def measured(self, architectures: Collection[str]) -> dict[str, Cost]:
-        """Those of the kept costs that are known, by architecture."""
-        found = self._database.rows("SELECT * FROM measured") if architectures else ()
-        wanted = set(architectures)
-        return {
-            row["architecture"]: Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
-            for row in found
-            if row["architecture"] in wanted
-        }
+    def measured(self, architecture: str) -> Cost | None:
+        """A kept cost; ``None`` where none was needed."""
+        found = self._database.rows(
+            "SELECT * FROM measured WHERE architecture = ?", (architecture,)
+        )
+        for row in found:
+            return Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+        return None
 
     def _held_back(self) -> dict[str, Effects]:
         found: dict[str, list[Row]] = {}

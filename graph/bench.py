@@ -1,0 +1,101 @@
+"""What a configuration names, found and checked: space, partition, device, predictor, data set."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from pelnas.architecture import Architecture, Cost
+from pelnas.cache import default_cache
+from pelnas.config import SearchConfig
+from pelnas.devices import Device, get_device
+from pelnas.directives import Ground
+from pelnas.images import ImageSet, load_images
+from pelnas.partition import Partition, partition_by_flops, partition_by_operations
+from pelnas.predictors import get_predictor
+from pelnas.spaces import SearchSpace, get_space
+from pelnas.store import Sources
+from pelnas.tools.evaluation import Evaluator
+
+PROBES = 20  # architectures whose costs show whether a device tells energy
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a configuration names, found and checked before a run's folder is made."""
+
+    space: SearchSpace
+    partition: Partition
+    evaluator: Evaluator
+    dataset: str
+
+    @classmethod
+    def build(cls, config: SearchConfig) -> Self:
+        """InputError: a name or a file of the configuration cannot be used."""
+        space = get_space(config.space)
+        images = _images(config)
+        classes = images.classes if images else classes_of(config.dataset)
+        resolution = config.scoring.resolution
+        cache = default_cache()
+        device = get_device(config, space, classes, cache)
+        predictor = get_predictor(config, space, images, cache)
+        partition = _partition(config, space, classes)
+        evaluator = Evaluator(space, device, predictor, classes, resolution)
+        dataset = config.dataset or (images.name if images else "")
+        return cls(space, partition, evaluator, dataset)
+
+
+def ground_of(config: SearchConfig) -> Ground:
+    """What directives of a run are checked against, without what scores or calls models.
+
+    InputError: something that the configuration names is gone.
+    """
+    space, images = get_space(config.space), _images(config)
+    classes = images.classes if images else classes_of(config.dataset)
+    device = get_device(config, space, classes, default_cache())
+    return ground(_partition(config, space, classes), device)
+
+
+def ground(partition: Partition, device: Device) -> Ground:
+    """A partition and what a device tells at once."""
+
+    def cost(architecture: Architecture) -> Cost:
+        return next(iter(device.costs([architecture])))
+
+    if device.measures:
+        return Ground(partition, None, energy=False)
+    size = partition.space.size
+    probes = {size * k // PROBES for k in range(PROBES)}
+    energy = any(cost(partition.space.at(i)).energy_mj is not None for i in sorted(probes))
+    return Ground(partition, cost, energy)
+
+
+def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partition:
+    resolution = config.scoring.resolution
+    if config.partition == "operations":
+        return partition_by_operations(space, classes, resolution)
+    rng = np.random.default_rng(config.seed)
+    return partition_by_flops(space, config.niches, rng, classes, resolution)
+
+
+def sources_of(bench: Bench) -> Sources:
+    """Where the numbers of a run on this bench come from."""
+    predictor, device = bench.evaluator.predictor, bench.evaluator.device
+    return Sources(bench.dataset, predictor.unit, predictor.source, device.source)
+
+
+def _images(config: SearchConfig) -> ImageSet | None:
+    """Images are loaded only where something looks at them."""
+    if config.accuracy == "table" and config.images is None:
+        return None
+    return load_images(config.images, config.scoring.resolution)
+
+
+def classes_of(dataset: str) -> int:
+    """Classes of a benchmark's data set by the number its name ends with; 10 without one.
+
+    NAS-Bench-201 names them so (cifar10, cifar100, ImageNet16-120); only the
+    size of the classifier depends on it.
+    """
+    digits = dataset[len(dataset.rstrip("0123456789")) :]
+    return int(digits) if digits and int(digits) > 1 else 10
