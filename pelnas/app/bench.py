@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pelnas.app import options
+from pelnas.app import options, proxies
 from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas.bench.search import Quality
 
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
+bench.command("proxies")(proxies.speed)
 MODELS = ("builtin:evolver", "builtin:random")
 
 

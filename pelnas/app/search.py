@@ -1,10 +1,5 @@
 """``pelnas search`` and ``pelnas resume``: the main job, watched until its end."""
 
-import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +10,7 @@ from pelnas.app.options import setting
 if TYPE_CHECKING:
     from pelnas import Result, Search
 
-STOPPING = b"pelnas: stopping after the step under way; once more stops at once\n"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPING = "stopping after the step under way; once more stops at once"
 FILES = {
     "picture": "front.png",
     "report": "report.html",
@@ -96,38 +90,19 @@ def resume(
 def _follow(search: "Search", as_json: bool) -> None:
     """Watch a search to its end and print what it found."""
     from pelnas.app.progress import Progress
+    from pelnas.app.signals import stopped_by_signals
     from pelnas.app.views import view_of
 
     store = search.session.store
     progress = Progress(store.config, store.spent().seconds)
     for event in store.events():
         progress.update(event)
-    with view_of(progress) as view, _stopped_by_signals(search) as received:
+    with view_of(progress) as view, stopped_by_signals(search.stop, STOPPING) as received:
         result = search.run(on_event=view)
     _conclude(result, as_json)
     if result.stopped:
         view.note(f"stopped; go on with: pelnas resume {result.folder}")
         raise typer.Exit(128 + received[0] if received else 1)
-
-
-@contextmanager
-def _stopped_by_signals(search: "Search") -> Iterator[list[int]]:
-    """A first signal stops the search cleanly, a second one at once; what came is in the list."""
-    received: list[int] = []
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        if len(received) > 1:
-            raise KeyboardInterrupt
-        os.write(2, STOPPING)  # print could be the very call that the signal interrupts
-        search.stop()
-
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _conclude(result: "Result", as_json: bool) -> None:

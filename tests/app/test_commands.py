@@ -161,3 +161,37 @@ def test_a_bench_judges_searches_by_the_true_front(
     assert 0.5 < run["ratio"] <= 1
     assert run["evaluations"] <= 60
     assert {row["device"] for row in document["means"]} == {"toy", "all"}
+
+
+def test_speed_of_proxies(pelnas: Pelnas) -> None:
+    command = ["bench", "proxies", "--space", "tiny", "--sample", "1", "--repeats", "1"]
+    document = pelnas(*command, "--batch", "4", "--threads", "1", "--json").json()
+    assert {"synflow", "nwot", "zico"} <= document["apart"].keys()
+    assert document["steps"] == pytest.approx(document["shared"] / document["step"])
+    assert document["gain"] > 0
+
+
+def test_a_predictor_is_held_against_the_truth(
+    pelnas: Pelnas, tiny_tables: Path, tmp_path: Path
+) -> None:
+    command = ["proxies", "validate", "--space", "tiny", "--data", tiny_tables, "--sample", "60"]
+    command += ["--accuracy", "table", "--plot", tmp_path / "scatter.png"]
+    document = pelnas(*command, "--json").json()
+    assert document["overall"]["kendall"]["value"] == pytest.approx(1)  # it is the same order
+    assert document["overall"]["count"] == 60
+    assert sum(group["count"] for group in document["niches"]) == 60
+    assert (tmp_path / "scatter.png").read_bytes().startswith(b"\x89PNG")
+    assert "1.000" in pelnas(*command).out
+
+
+def test_published_proxies_that_are_not_there(
+    pelnas: Pelnas, tiny_tables: Path, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    images = tmp_path / "images.npz"
+    pixels = np.random.default_rng(0).integers(0, 255, (8, 8, 8), dtype=np.uint8)
+    np.savez(images, images=pixels, labels=np.arange(8) % 2)
+    outcome = pelnas("proxies", "reproduce", "--data", tiny_tables, "--images", images)
+    assert outcome.code == 2
+    assert "NAS-Bench-Suite-Zero" in outcome.err
