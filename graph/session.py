@@ -235,6 +235,7 @@ class Session:
         self.bench.evaluator.close()
         self.cast.close()
         self.knowledge.close()
+        self.teller.close()
         self.store.close()
 
 

@@ -13,6 +13,7 @@ from pelnas.call import CallRecord
 from pelnas.errors import PelnasError
 from pelnas.rules import Rule
 from pelnas.store import Event, RunStore
+from pelnas.traces.otel import export
 from pelnas.traces.spans import REPORT, RUN, round_span, step_span
 
 _UNTOLD = ("seconds", "again")  # what may differ when the same work is done again
@@ -61,6 +62,11 @@ class Teller:
         self._earlier = store.told()
         self._begun: dict[str, float] = {}  # rounds of this process
         self._lock = Lock()
+        self._stop_export = export(store)
+
+    def close(self) -> None:
+        """Send what is to be exported; a second call does nothing."""
+        self._stop_export()
 
     def event(self, kind: str, **data: Any) -> None:
         """Something happens here; ``round``, ``agent`` and ``niche`` are this place's unless given."""

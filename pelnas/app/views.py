@@ -98,7 +98,7 @@ def _note(event: Event) -> str:
             return f"run {event.data['name']} begins"
         case "run-resumed":
             return f"run {event.data['name']} goes on"
-        case "budget":
+        case "budget" | "notice":
             return str(event.data["message"])
         case "fallback":
             return f"the built-in {event.agent} stands in: {event.data['problem']}"
