@@ -1,5 +1,6 @@
 """The package that is built holds what the checkout holds, under the names that are meant."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -7,9 +8,12 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPED = ("agents", "graph", "prompts", "tools")  # folders at the top, imported below pelnas
@@ -30,11 +34,11 @@ def folders() -> dict[str, Path]:
 
 
 def contents() -> dict[str, Path]:
-    """Every file that a package must carry, by its place below the import root."""
+    """Every file that a package must carry, data in folders below it too, by its place there."""
     return {
-        "/".join((*name.split("."), file.name)): file
+        "/".join((*name.split("."), file.relative_to(folder).as_posix())): file
         for name, folder in folders().items()
-        for file in folder.iterdir()
+        for file in folder.rglob("*")
         if file.is_file() and file.suffix != ".pyc"
     }
 
@@ -105,3 +109,39 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         f" print(code, [name for name in {HEAVY} if name in sys.modules])"
     )
     assert run_python(code, tmp_path).splitlines()[-1] == "0 []"
+
+
+def declared() -> list[Requirement]:
+    """Every requirement of the project and of its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [Requirement(text) for group in groups for text in group]
+
+
+def imported(file: Path) -> set[str]:
+    """First part of every absolute import in a file."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module and not n.level}
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    known = {canonicalize_name(requirement.name) for requirement in declared()}
+    providers = packages_distributions()
+    for name, file in contents().items():
+        for module in imported(file) if file.suffix == ".py" else ():
+            if module in sys.stdlib_module_names or module == "pelnas":
+                continue
+            offers = {canonicalize_name(package) for package in providers.get(module, [module])}
+            assert offers & known, f"{name} imports {module}, which pyproject.toml does not name"
+
+
+def test_every_dependency_has_a_pin_that_fits() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    for requirement in declared():
+        version = pinned.get(canonicalize_name(requirement.name), "")
+        assert version, f"{requirement.name} has no pin in constraints.txt"
+        assert requirement.specifier.contains(version, prereleases=True), requirement
