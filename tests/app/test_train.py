@@ -1,0 +1,251 @@
+"""``pelnas train``: what it trains, what it remembers, and how it is stopped and refused."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pelnas.architecture import Cost, Design, Prediction
+from pelnas.config import Scoring, SearchConfig
+from pelnas.images import load_images
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+from pelnas.training import load_trained, split
+
+Pelnas = Callable[..., Any]
+COMMAND = str(Path(sys.executable).with_name("pelnas"))
+SPACE = get_space("tiny")
+GOOD = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_3x3~1|"
+FAST = "|nor_conv_1x1~0|+|skip_connect~0|none~1|"
+WORSE = "|none~0|+|none~0|none~1|"  # slower than FAST and with a lower score: not on the front
+FIGURES = {GOOD: (2.0, 5.0), FAST: (1.0, 1.0), WORSE: (0.5, 3.0)}  # score, latency in ms
+BRIEF = ["--epochs", "3", "--batch", "64", "--threads", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def make_run(output: Path, images: Path | None = None, accuracy: str = "rank-sum") -> Path:
+    """A finished run of three candidates, r0n0c0 to r0n0c2."""
+    config = SearchConfig(
+        name="small",
+        space="tiny",
+        images=images,
+        accuracy=accuracy,
+        output=output,
+        scoring=Scoring(resolution=8),
+    )
+    with RunStore.create(config, "s") as store:
+        store.set_niches(["all"])
+        ids = store.replace_designs(0, 0, [Design(text, "m", "free") for text in FIGURES], [])
+        for id_, (score, latency) in zip(ids, FIGURES.values(), strict=True):
+            store.record_prediction(id_, Prediction(score), 1, 1.0)
+            store.record_cost(id_, Cost(latency))
+        store.finish("done")
+        return store.folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "runs")
+
+
+def npz(path: Path, shade: int = 100) -> Path:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, shade, (40, 8, 8), dtype=np.uint8)
+    np.savez(path, images=images, labels=np.arange(40) % 4)
+    return path
+
+
+def weights(folder: Path, record: dict[str, Any]) -> dict[str, torch.Tensor]:
+    network, _ = load_trained(folder / record["weights"])
+    return network.state_dict()
+
+
+# -- what is trained ---------------------------------------------------------------
+
+
+def test_architectures_are_named_by_text_index_and_candidate(pelnas: Pelnas, folder: Path) -> None:
+    index = SPACE.index(SPACE.parse(FAST))
+    outcome = pelnas("train", folder, GOOD, index, "r0n0c2", "r0n0c0", *BRIEF, "--json")
+    document = outcome.json()
+    assert outcome.code == 0
+    assert [record["architecture"] for record in document["trainings"]] == [GOOD, FAST, WORSE]
+    assert document["images"] == {"name": "digits", "train": 1222, "validation": 216, "test": 359}
+    assert document["left"] == 0
+    best = document["trainings"][0]
+    assert best["test_accuracy"] > 60  # chance: 10
+    assert best["settings"]["epochs"] == best["epochs"] == 3
+
+
+def test_the_store_and_the_file_of_weights_hold_what_was_trained(
+    pelnas: Pelnas, folder: Path
+) -> None:
+    assert pelnas("train", folder, GOOD, *BRIEF).code == 0
+    with RunStore.read(folder) as store:
+        (record,) = store.trainings()
+    digits = load_images(None, 8)
+    data = split(digits, 0)
+    assert record.images == digits.digest
+    network, about = load_trained(folder / record.weights)
+    images = torch.from_numpy(data.test.pixels) * about["scale"] + about["offset"]
+    with torch.inference_mode():
+        right = network(images).argmax(1).numpy() == data.test.labels
+    assert 100 * right.mean() == pytest.approx(record.test_accuracy)
+    assert [path.name for path in (folder / "training").iterdir()] == [f"{record.id}.pt"]
+
+
+def test_the_front_is_trained_with_every_seed_for_a_person(pelnas: Pelnas, folder: Path) -> None:
+    outcome = pelnas("train", folder, "--front", *BRIEF, "--epochs", "1", "--seeds", "2")
+    with RunStore.read(folder) as store:
+        records = store.trainings()
+    assert outcome.code == 0
+    assert [(r.architecture, r.seed) for r in records] == [
+        (FAST, 0),
+        (GOOD, 0),
+        (FAST, 1),
+        (GOOD, 1),
+    ]
+    assert "4 networks trained on digits: images 1222 for train" in outcome.out
+    assert all(f"{record.test_accuracy:.2f}" in outcome.out for record in records)
+    assert outcome.err.count("% on test images") == 4
+
+
+def test_a_second_time_nothing_is_trained_again(pelnas: Pelnas, folder: Path) -> None:
+    command = ["train", folder, GOOD, *BRIEF, "--json"]
+    first, second = pelnas(*command).json(), pelnas(*command).json()
+    assert first == second  # the time it finished, too
+    longer = pelnas(*command, "--epochs", "4").json()
+    assert longer["trainings"][0]["epochs"] == 4
+    with RunStore.read(folder) as store:
+        assert len(store.trainings()) == 2
+
+
+# -- stopping ------------------------------------------------------------------------
+
+
+def test_a_signal_stops_cleanly_and_the_same_command_ends_as_if_nothing_was(
+    pelnas: Pelnas, tmp_path: Path
+) -> None:
+    whole, broken = make_run(tmp_path / "whole"), make_run(tmp_path / "broken")
+    options = [FAST, GOOD, *BRIEF, "--epochs", "12", "--patience", "0", "--json"]
+    command = [COMMAND, "train", str(broken), *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "1 of 2" in process.stderr.readline()
+        process.send_signal(2)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert '"left": 1' in out
+    assert err.endswith("pelnas: stopped; 1 of 2 left: the same command goes on\n")
+    assert len(list((broken / "training").glob("*.checkpoint.pt"))) == 1
+    resumed = pelnas("train", broken, *options).json()["trainings"]
+    direct = pelnas("train", whole, *options).json()["trainings"]
+    assert not list((broken / "training").glob("*.checkpoint.pt"))
+    for one, other in zip(resumed, direct, strict=True):
+        assert one["test_accuracy"] == other["test_accuracy"]
+        states = weights(broken, one), weights(whole, other)
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_when_the_time_is_up_the_rest_is_left(pelnas: Pelnas, folder: Path) -> None:
+    outcome = pelnas("train", folder, "--front", *BRIEF, "--limit-minutes", "0", "--json")
+    assert outcome.code == 0
+    assert outcome.json()["left"] == 2
+    assert outcome.json()["trainings"] == []
+
+
+# -- bad input -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "expected architectures to train, found none"),
+        (["r9n9c9"], "an index or the id of a candidate of run s-small, found 'r9n9c9'"),
+        (["125"], "tiny has indices 0 to 124, found 125"),
+        (["|nor_conv_9x9~0|+|none~0|none~1|"], "unknown operation 'nor_conv_9x9'"),
+        ([GOOD, "--epochs", "0"], "expected epochs of a training from 1"),
+        ([GOOD, "--lr", "nan"], "expected learning_rate of a training"),
+        ([GOOD, "--seeds", "0"], "Input should be greater than or equal to 1"),
+        ([GOOD, "--images", "nowhere"], "at nowhere, found nothing there"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    pelnas: Pelnas, folder: Path, arguments: list[str], sentence: str
+) -> None:
+    outcome = pelnas("train", folder, *arguments)
+    assert outcome.code == 2
+    assert sentence in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+
+
+def test_an_unknown_run_is_one_sentence(pelnas: Pelnas, folder: Path) -> None:
+    outcome = pelnas("train", "nosuch", GOOD, "--output", folder.parent)
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"pelnas: there is no run 'nosuch' in {folder.parent}: use one of s-small, or last\n"
+    )
+
+
+def test_a_run_without_images_asks_for_them(pelnas: Pelnas, tmp_path: Path) -> None:
+    folder = make_run(tmp_path, accuracy="table")
+    outcome = pelnas("train", folder, GOOD, *BRIEF)
+    assert (outcome.code, "has no images: name some with --images" in outcome.err) == (2, True)
+    assert pelnas("train", folder, GOOD, *BRIEF, "--images", "digits").code == 0
+
+
+def test_images_that_changed_are_refused_and_nothing_is_lost(
+    pelnas: Pelnas, tmp_path: Path
+) -> None:
+    path = npz(tmp_path / "x.npz")
+    folder = make_run(tmp_path / "runs", images=path)
+    assert pelnas("train", folder, FAST, *BRIEF).code == 0
+    npz(path, shade=200)
+    outcome = pelnas("train", folder, FAST, *BRIEF)
+    assert outcome.code == 2
+    assert f"expected the images that run {folder.name} began with" in outcome.err
+    assert pelnas("train", folder, FAST, *BRIEF, "--other-images").code == 0
+    moved = path.rename(tmp_path / "moved.npz")
+    outcome = pelnas("train", folder, FAST, *BRIEF)
+    assert (outcome.code, "found nothing there" in outcome.err) == (2, True)
+    npz(moved)  # the first ones again, elsewhere: they are those of the run
+    assert pelnas("train", folder, FAST, *BRIEF, "--images", moved).code == 0
+    with RunStore.read(folder) as store:
+        assert len(store.trainings()) == 2
+        digest = load_images(moved, 8).digest
+        assert [record.images == digest for record in store.trainings()] == [True, False]
+        assert len(store.trainings(digest)) == 1
+
+
+def test_images_with_nan_are_refused(pelnas: Pelnas, tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    pixels = np.zeros((40, 8, 8), dtype=np.float32)
+    pixels[7, 0, 0] = np.nan
+    np.savez(path, images=pixels, labels=np.arange(40) % 4)
+    folder = make_run(tmp_path / "runs", images=path)
+    outcome = pelnas("train", folder, FAST, *BRIEF)
+    assert (outcome.code, "found NaN or infinity in image 7" in outcome.err) == (2, True)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(pelnas: Pelnas, folder: Path) -> None:
+    (folder / "training").write_text("in the way")
+    outcome = pelnas("train", folder, FAST, *BRIEF, "--epochs", "1")
+    assert outcome.code == 2
+    assert "cannot be written" in outcome.err
+    assert "Traceback" not in outcome.err
+    with RunStore.read(folder) as store:
+        assert store.trainings() == []
+        assert len(store.evaluations()) == 3
