@@ -51,6 +51,14 @@ class Backward:
     fisher: float
 
 
+@dataclass
+class _Collector:
+    """Adds up Fisher sums while the loss is propagated back."""
+
+    open: bool = False
+    total: float = 0.0
+
+
 class Passes:
     """The passes over one network and one batch.
 
@@ -69,7 +77,7 @@ class Passes:
         self.extra: dict[
             str, Any
         ] = {}  # what a family of proxies measures once for all its members
-        self._fisher: list[Tensor] | None = None  # collects while the loss is propagated back
+        self._fisher = _Collector()
 
     @cached_property
     def forward(self) -> Forward:
@@ -104,10 +112,12 @@ class Passes:
             return
         activation = output.detach()
         channel = output.ndim - 1 if isinstance(module, nn.Linear) else 1
+        collector = self._fisher  # never self: the graph would hold the passes that hold it
 
         def note(gradient: Tensor) -> None:
-            if self._fisher is not None:
-                self._fisher.append(_channel_fisher(activation, gradient.detach(), channel))
+            if collector.open:
+                values = _channel_fisher(activation, gradient.detach(), channel)
+                collector.total += float(values.sum())
 
         output.register_hook(note)  # type: ignore[no-untyped-call]
 
@@ -132,12 +142,12 @@ class Passes:
         forward = self.forward
         weights = forward.tensors.weights
         loss = cross_entropy(forward.logits, self.labels)
-        self._fisher = []
+        self._fisher.open = True  # the graph is walked for other gradients too
         found = gradients(loss, weights, create_graph=forward.scale is not None)
-        noted, self._fisher = self._fisher, None
+        self._fisher.open = False
         first = [gradient.detach() for gradient in found]
         curvature = 0.0 if forward.scale is None else _curvature(first, found, forward.scale)
-        return Backward(weights, first, curvature, float(sum((v.sum() for v in noted), _ZERO)))
+        return Backward(weights, first, curvature, self._fisher.total)
 
     @cached_property
     def half_gradients(self) -> list[list[Tensor]]:
@@ -160,9 +170,6 @@ def _curvature(first: list[Tensor], found: list[Tensor], scale: Tensor) -> float
     product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
     (slope,) = gradients(product, [scale])
     return float(slope)
-
-
-_ZERO = torch.zeros((), dtype=torch.float64)
 
 
 def _of_type(network: nn.Module, kinds: tuple[type, ...]) -> list[nn.Module]:

@@ -1,5 +1,6 @@
 """What every proxy of the table owes to every network."""
 
+import gc
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
@@ -139,6 +140,22 @@ def test_the_gradients_of_a_network_in_use_survive() -> None:
     score_network(network, images, labels)
     kept = [value.grad for value in network.parameters() if value.grad is not None]
     assert all(torch.equal(a, b) for a, b in zip(held, kept, strict=True))
+
+
+@pytest.mark.parametrize("name", [*PROXIES, None])
+def test_no_tensor_outlives_the_call(name: str | None) -> None:
+    """A graph that holds itself is never freed: memory would grow with every architecture."""
+    network, data = build(alive), batch()
+    names = None if name is None else [name]
+    score_network(network, *data, names)
+    before = tensors_alive()
+    score_network(network, *data, names)
+    assert tensors_alive() == before
+
+
+def tensors_alive() -> int:
+    gc.collect()
+    return sum(issubclass(type(each), Tensor) for each in gc.get_objects())
 
 
 def test_an_error_leaves_no_trace_either() -> None:
