@@ -91,9 +91,14 @@ def secrets_of(chat: BaseChatModel) -> tuple[str, ...]:
     return tuple(secret for secret in secrets if len(secret) > 4)
 
 
-def clean(text: str, secrets: Sequence[str], limit: int = 200) -> str:
-    """One line of what a provider said, without keys."""
+def hide(text: str, secrets: Sequence[str]) -> str:
+    """The text without these very keys, should the provider have sent one back."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    line = " ".join(_SECRETS.sub("***", text).split())
+    return text
+
+
+def clean(text: str, secrets: Sequence[str], limit: int = 200) -> str:
+    """One line of what a provider said, without keys."""
+    line = " ".join(_SECRETS.sub("***", hide(text, secrets)).split())
     return line if len(line) <= limit else line[:limit] + "…"

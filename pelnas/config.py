@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pelnas.errors import ConfigError
 
@@ -20,7 +20,9 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Budget(_Frozen):
@@ -80,6 +82,17 @@ class SearchConfig(_Frozen):
     measurement: Measurement = Measurement()
     scoring: Scoring = Scoring()
 
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        """Settings are stored with the run, keys are not."""
+        if url is not None and "@" in url.partition("//")[2].partition("/")[0]:
+            raise ValueError(
+                "expected an address without user and password, which a run's folder would keep:"
+                " give such an address by the variable OPENAI_BASE_URL"
+            )
+        return url
+
     def model_of(self, role: str) -> str:
         """The ``provider:model`` that plays a role."""
         own = {
@@ -129,6 +142,8 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "value_error":
+        return f"setting {where!r}: {problem['ctx']['error']}"
     if problem["type"] == "extra_forbidden":
         return f"unknown setting {where!r}: settings are {', '.join(SearchConfig.model_fields)}"
     return f"setting {where!r}: {problem['msg'].lower()}, found {problem['input']!r}: change it"
