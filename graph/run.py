@@ -1,7 +1,7 @@
 """A search as one object: start it, stop it, resume it, from Python or the command line."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig
+from pelnas.directives import Directive
 from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session, Sessions
@@ -59,6 +60,27 @@ class Search:
         search = cls.__new__(cls)
         search._begin(Session.open(folder, models))
         return search
+
+    def schedule(self, directives: Sequence[Directive]) -> None:
+        """Repeat the directives of an earlier run, each at the boundary where it took effect there.
+
+        Ids stay the same; what was still pending is left out, and pauses are not waited for.
+        To be called before ``run``, on a run to which nobody has given a directive.
+        """
+        store = self.session.store
+        for directive in directives:
+            order, effect = directive.order, directive.effect
+            if effect is None:
+                continue
+            copy = store.append_directive(
+                order,
+                directive.author,
+                directive.words,
+                after=directive.number - 1,
+                scheduled=effect,
+            )
+            if copy is not None and directive.status == "refused":
+                store.mark_directive(copy, "refused", effect, directive.reason)
 
     def stop(self) -> None:
         """Ask for a clean stop; ``run`` then returns with ``stopped``."""

@@ -142,7 +142,7 @@ class Steering:
             check(
                 directive.order,
                 earlier,
-                self._ground,
+                lambda: self._ground,
                 designed={c.architecture for c in self._store.candidates()},
                 rules={rule.id for rule in self._store.rules()},
             )
@@ -153,7 +153,7 @@ class Steering:
         if isinstance(directive.order, Undo):
             target = next(d for d in earlier if d.id == directive.order.directive)
             undone = f"by {directive.id}"
-            changes.append(replace(target, status="undone", effect=boundary, reason=undone))
+            changes.append(replace(target, status="undone", ended=boundary, reason=undone))
         try:
             self._host.obey(Directives(_changed(self._known, changes)))
         except InputError as problem:
@@ -175,7 +175,7 @@ class Steering:
                 reason=why,
                 effect=[boundary.round, boundary.node],
             )
-        marked = replace(directive, status=status, reason=why, effect=boundary)
+        marked = replace(directive, status=status, reason=why, effect=directive.effect or boundary)
         self._known = _changed(self._known, [marked])
         self.in_force = Directives(self._known)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search, trace, train
+from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search, steer, trace, train
 from pelnas.errors import InputError
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
@@ -23,6 +23,8 @@ for command in (
     runs.runs,
     runs.front,
     runs.rules,
+    steer.steer,
+    steer.directives,
     trace.trace,
     scoring.score,
     scoring.latency,

@@ -15,6 +15,7 @@ from pelnas.directives.orders import (
     Directive,
     EditRule,
     Focus,
+    Grounded,
     Limit,
     Order,
     Pin,
@@ -53,17 +54,20 @@ class Ground:
 def check(
     order: Order,
     given: Sequence[Directive],
-    ground: Ground,
+    ground: Callable[[], Ground],
     *,
     designed: Collection[str] = (),
     rules: Collection[str] = (),
 ) -> Order:
     """The order as it will be stored. DirectiveError: it does not fit the run, or cannot be obeyed.
 
-    ``given``: all directives so far; those pending count as in force. ``designed``:
-    architectures that the run has tried; ``rules``: ids of its rules.
+    ``given``: all directives so far; those pending count as in force. ``ground``
+    is asked for only where an order needs it. ``designed``: architectures that
+    the run has tried; ``rules``: ids of its rules.
     """
-    order = resolve(order, ground)
+    grounded = isinstance(order, Grounded)
+    if grounded:
+        order = resolve(order, ground())
     active = [replace(d, status="active") for d in given if d.status in ("pending", "active")]
     if isinstance(order, Undo):
         _check_undo(order, given)
@@ -73,7 +77,7 @@ def check(
         raise DirectiveError(
             f"expected the id of a rule of this run, found {order.rule!r}: see `pelnas rules --all`"
         )
-    reason = conflict(order, Directives(active), ground, designed)
+    reason = conflict(order, Directives(active), ground(), designed) if grounded else ""
     if reason:
         raise DirectiveError(reason)
     return order

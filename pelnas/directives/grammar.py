@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import cast
 
+from pelnas.config import ROLES, Budget
 from pelnas.directives.orders import (
     QUANTITIES,
     AddRule,
@@ -64,8 +65,8 @@ GRAMMAR: tuple[tuple[str, str], ...] = (
     ),
     ("/rule retire ID", "no longer show this rule to designers"),
     ("/rounds 20", "end after so many rounds in all"),
-    ("/budget calls|tokens|minutes|evaluations NUMBER|none", "another limit over the whole run"),
-    ("/model planner|designer|reflection PROVIDER:MODEL", "another model from the next node on"),
+    (f"/budget {'|'.join(Budget.model_fields)} NUMBER|none", "another limit over the whole run"),
+    (f"/model {'|'.join(ROLES)} PROVIDER:MODEL", "another model from the next node on"),
     ("/pause", "wait after the piece of work under way"),
     ("/resume", "end the pause"),
     ("/stop", "finish the round, then end with the report"),

@@ -283,6 +283,8 @@ Order = (
 )
 #: Orders that hold architectures back.
 Constraint = Limit | Ban | Require
+#: Orders that speak of architectures, niches or features, which have to exist.
+Grounded = Limit | Focus | Ban | Require | Seed | Pin | AddRule | EditRule
 #: Orders about the clock alone: they change no result and are honoured at once.
 Control = Pause | Resume
 
@@ -313,9 +315,10 @@ class Directive:
     """An order as it was given. ``id``: d1, d2, ... in the order of arrival.
 
     ``words``: what the person typed; data, never shown to a model. ``time``:
-    seconds since 1970. ``effect``: the boundary at which it was admitted, or
-    ``None``. ``reason``: why it was refused, or which directive undid it.
-    ``scheduled``: not to be admitted before this boundary (a replay).
+    seconds since 1970. ``effect``: the boundary at which it took effect or was
+    refused, ``ended`` the one at which it was undone; else ``None``. ``reason``:
+    why it was refused, or which directive undid it. ``scheduled``: not to be
+    admitted before this boundary (a replay).
     """
 
     number: int
@@ -328,6 +331,7 @@ class Directive:
     reason: str = ""
     effects: Effects = Effects()
     scheduled: Boundary | None = None
+    ended: Boundary | None = None
 
     @property
     def id(self) -> str:

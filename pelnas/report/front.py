@@ -9,6 +9,8 @@ from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
+from pelnas.directives import Directives
+from pelnas.spaces import get_space
 from pelnas.store import RunStore, write_atomically
 
 
@@ -52,14 +54,22 @@ COLUMNS = tuple(field.name for field in fields(FrontPoint))
 
 
 def archive_of(store: RunStore) -> Archive:
-    """All evaluations of a run by niche."""
+    """All evaluations of a run by niche; those that break a directive in force stand aside."""
     evaluations = store.evaluations()
-    named = len(store.niches())
-    return Archive(evaluations, max([named, *(e.candidate.niche + 1 for e in evaluations)]))
+    niches = max([len(store.niches()), *(e.candidate.niche + 1 for e in evaluations)])
+    directives = Directives(store.directives())
+    if not directives.constrain:
+        return Archive(evaluations, niches)
+    return Archive(
+        evaluations, niches, directives.set_aside(evaluations, get_space(store.config.space))
+    )
 
 
 def front_points(store: RunStore) -> list[FrontPoint]:
-    """The feasible evaluations that no other one dominates, by latency; empty for a new run."""
+    """The evaluations that no other one dominates, by latency; empty for a new run.
+
+    Only feasible ones, and within the directives in force.
+    """
     labels, sources = store.niches(), store.sources()
 
     def point(evaluation: Evaluation) -> FrontPoint:

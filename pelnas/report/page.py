@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from pelnas.budget import Spent
 from pelnas.config import ROLES
+from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours, render
-from pelnas.report.front import FrontPoint, front_points, label_of
+from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
 from pelnas.report.growth import final_hypervolume
 from pelnas.report.niches import niche_rows
 from pelnas.report.rates import agent_rates
@@ -47,6 +48,7 @@ def page(store: RunStore) -> str:
         "count": _count,
         "duration": _duration,
         "error": _error,
+        "percent": _percent,
     }
     return environment.get_template(TEMPLATE).render(_content(store))
 
@@ -77,6 +79,8 @@ def _content(store: RunStore) -> dict[str, Any]:
         "rules": _rules(store.rules(), store.niches()),
         "verdicts": VERDICTS,
         "rates": agent_rates(store),
+        "directives": directive_rows(store),
+        "pinned": pinned(store, archive_of(store)),
     }
 
 
@@ -126,6 +130,11 @@ def _figures(value: float | None) -> str:
 def _error(value: float) -> str:
     """An error to two significant figures."""
     return f"{value:.2g}"
+
+
+def _percent(share: float | None) -> str:
+    """A share in whole percent; a dash for none."""
+    return "\N{EN DASH}" if share is None else f"{share:.0%}"
 
 
 def _count(value: float) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pelnas.config import ROLES
+from pelnas.report.directives import directive_rows
 from pelnas.report.figure import write_figure
 from pelnas.report.front import front_points, write_front
 from pelnas.report.growth import final_hypervolume
@@ -41,5 +42,6 @@ def summary(store: RunStore) -> dict[str, Any]:
         "hypervolume": final_hypervolume(store.evaluations()),
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],
+        "directives": [row.to_dict() for row in directive_rows(store)],
         "rates": [rate.to_dict() for rate in agent_rates(store)],
     }

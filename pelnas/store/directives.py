@@ -9,10 +9,14 @@ from pelnas.directives.orders import Status
 from pelnas.store.database import Database, Row, plain
 
 _ALL = """
-SELECT directives.*, status, marks.round AS marked_round, marks.node AS marked_node, reason
-FROM directives LEFT JOIN directive_marks AS marks ON marks.seq = (
-    SELECT max(seq) FROM directive_marks WHERE directive = number
-) WHERE number > ? ORDER BY number
+SELECT directives.*, latest.status, latest.reason, latest.round AS latest_round,
+    latest.node AS latest_node, begun.round AS begun_round, begun.node AS begun_node
+FROM directives
+LEFT JOIN directive_marks AS begun ON begun.seq = (
+    SELECT min(seq) FROM directive_marks WHERE directive = number)
+LEFT JOIN directive_marks AS latest ON latest.seq = (
+    SELECT max(seq) FROM directive_marks WHERE directive = number)
+WHERE number > ? ORDER BY number
 """
 _HELD_BACK = """
 SELECT directive, niche, count(*) AS refused, 0 AS avoided FROM refusals
@@ -144,7 +148,6 @@ def _effects_of(rows: Iterable[Row]) -> Effects:
 
 
 def _directive_of(row: Row, effects: Effects) -> Directive:
-    marked, scheduled = row["marked_node"], row["node"]
     return Directive(
         number=row["number"],
         order=parse(row["command"]),
@@ -152,8 +155,17 @@ def _directive_of(row: Row, effects: Effects) -> Directive:
         words=row["words"],
         time=row["time"],
         status=row["status"] or "pending",
-        effect=Boundary(row["marked_round"], marked) if marked else None,
+        effect=_boundary(row["begun_round"], row["begun_node"]),
         reason=row["reason"] or "",
         effects=effects,
-        scheduled=Boundary(row["round"], scheduled) if scheduled else None,
+        scheduled=_boundary(row["round"], row["node"]),
+        ended=(
+            _boundary(row["latest_round"], row["latest_node"])
+            if row["status"] == "undone"
+            else None
+        ),
     )
+
+
+def _boundary(round_: int | None, node: str | None) -> Boundary | None:
+    return None if round_ is None or node is None else Boundary(round_, node)
