@@ -28,6 +28,7 @@ class Bench:
     partition: Partition
     evaluator: Evaluator
     dataset: str
+    images: ImageSet | None  # None where nothing looks at them
 
     @classmethod
     def build(cls, config: SearchConfig) -> Self:
@@ -42,7 +43,7 @@ class Bench:
         partition = _partition(config, space, classes)
         evaluator = Evaluator(space, device, predictor, classes, resolution)
         dataset = config.dataset or (images.name if images else "")
-        return cls(space, partition, evaluator, dataset)
+        return cls(space, partition, evaluator, dataset, images)
 
 
 def ground_of(config: SearchConfig) -> Ground:
