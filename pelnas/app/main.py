@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pelnas.app import bench, doctor, listing, proxies, runs, scoring, search, steer, trace, train
+from pelnas.app import (
+    bench,
+    doctor,
+    listing,
+    proxies,
+    runs,
+    scoring,
+    search,
+    steer,
+    trace,
+    train,
+    ui,
+)
 from pelnas.errors import InputError
 
 INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
@@ -26,6 +38,7 @@ for command in (
     steer.steer,
     steer.directives,
     trace.trace,
+    ui.ui,
     scoring.score,
     scoring.latency,
     train.train,

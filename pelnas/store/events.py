@@ -76,6 +76,11 @@ class Events:
         found = self._database.rows("SELECT * FROM events WHERE seq > ? ORDER BY seq", (after,))
         return [_event_of(row) for row in found]
 
+    def newest_event(self) -> int:
+        """The ``seq`` of the last event; 0 before the first. Cheap: asked by whoever watches."""
+        found = self._database.rows("SELECT max(seq) FROM events")
+        return int(found[0][0] or 0)
+
     def events_of(self, span: str) -> list[Event]:
         """Events of one span, oldest first."""
         found = self._database.rows("SELECT * FROM events WHERE span = ? ORDER BY seq", (span,))

@@ -1,0 +1,48 @@
+"""``pelnas ui``: the runs in a browser on this machine, live, with their prompts and answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pelnas.app import options
+from pelnas.errors import ConfigError
+
+
+def ui(
+    run: Annotated[
+        str | None, typer.Argument(help="Show this run first: name, a clear part of it, or last.")
+    ] = None,
+    output: options.Output = None,
+    port: Annotated[int, typer.Option("--port", help="0: any that is free.")] = 0,
+    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Look at searches, start and steer them in a browser; nothing leaves this machine."""
+    try:
+        import plotly  # noqa: F401 - its script is served
+
+        from pelnas.app.web.server import Site
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"the page needs packages that are not installed ({missing.name}):"
+            " pip install 'pelnas[ui]'"
+        ) from None
+    folder, fragment = options.runs_folder(output), ""
+    if run is not None:
+        folder, fragment = _place(folder, run)
+    site = Site(folder, port)
+    address = site.address + fragment
+    typer.echo(f"open {address}\nit is for you alone: the address opens the page; Ctrl-C ends it")
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address)
+    site.serve()
+
+
+def _place(output: Path, run: str) -> tuple[Path, str]:
+    """The folder of all runs beside the run that is meant, and where the page shows it."""
+    from pelnas.store import find_run
+
+    folder = find_run(output, run).resolve()
+    return folder.parent, f"#/run/{folder.name}"

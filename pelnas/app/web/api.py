@@ -1,0 +1,228 @@
+"""The JSON interface of the page: one function for each address."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from pelnas.app.options import DEFAULTS
+from pelnas.app.web import candidates, overview, steering, timeline
+from pelnas.app.web.library import Library
+from pelnas.app.web.live import tail
+from pelnas.app.web.starts import Starts
+from pelnas.architecture import Evaluation
+from pelnas.errors import InputError, RunError
+from pelnas.store import RunStore, list_runs
+from pelnas.traces.tree import Span, tree
+
+LONGEST = 65_536  # bytes of what the page sends
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Api:
+    """Answers from the runs of one folder."""
+
+    def __init__(self, library: Library, starts: Starts) -> None:
+        self._library = library
+        self._starts = starts
+
+    def routes(self) -> list[Route]:
+        """Every address below ``/api``."""
+        run = "/api/runs/{run}"
+        return [
+            _get("/api/session", self.session),
+            _get("/api/runs", self.runs),
+            _post("/api/runs", self.start),
+            _get("/api/starts/{number:int}", self.started),
+            _get(run, self.run),
+            _get(f"{run}/candidates", self.candidates),
+            _get(f"{run}/candidates/{{candidate}}", self.candidate),
+            _get(f"{run}/growth", self.growth),
+            _get(f"{run}/niches", self.niches),
+            _get(f"{run}/rules", self.rules),
+            _get(f"{run}/timeline", self.timeline),
+            _get(f"{run}/timeline/{{round:int}}", self.round),
+            _get(f"{run}/calls/{{call}}", self.call),
+            _get(f"{run}/directives", self.directives),
+            _post(f"{run}/directives", self.direct),
+            _post(f"{run}/directives/check", self.check),
+            Route(f"{run}/events", self.events),
+        ]
+
+    # -- the whole --------------------------------------------------------------
+
+    def session(self, request: Request) -> Any:
+        """What the page needs to know once."""
+        from pelnas.devices import DEVICES
+        from pelnas.predictors import PREDICTORS
+        from pelnas.spaces import SPACES
+
+        return {
+            "proof": request.state.proof,
+            "version": version("pelnas"),
+            "output": str(self._library.output),
+            "grammar": steering.grammar(),
+            "defaults": DEFAULTS.model_dump(mode="json"),
+            "choices": {
+                "space": list(SPACES),
+                "device": list(DEVICES),
+                "accuracy": list(PREDICTORS),
+                "partition": ["operations", "flops"],
+            },
+        }
+
+    def runs(self, _: Request) -> Any:
+        """All runs, newest first."""
+        return [
+            asdict(run) | {"folder": str(run.folder)} for run in list_runs(self._library.output)
+        ]
+
+    def start(self, _: Request, body: Mapping[str, Any]) -> Any:
+        """Begin a search."""
+        return {"number": self._starts.begin(body)}
+
+    def started(self, request: Request) -> Any:
+        """What became of a search that was begun."""
+        return self._starts.state(request.path_params["number"])
+
+    # -- one run ----------------------------------------------------------------
+
+    def run(self, request: Request) -> Any:
+        """Its state, settings and budgets."""
+        with self._read(request) as store:
+            return overview.overview(store)
+
+    def candidates(self, request: Request) -> Any:
+        """All candidates as columns."""
+        evaluations = self._evaluations(request)
+
+        def build(store: RunStore) -> Any:
+            return candidates.columns(evaluations, candidates.aside(store, evaluations))
+
+        return self._answer(request, "columns", build)
+
+    def candidate(self, request: Request) -> Any:
+        """Everything about one candidate."""
+        evaluations = self._evaluations(request)
+        with self._read(request) as store:
+            return candidates.detail(store, evaluations, request.path_params["candidate"])
+
+    def growth(self, request: Request) -> Any:
+        """How the front grew."""
+        evaluations = self._evaluations(request)
+        return self._answer(request, "growth", lambda _: overview.grown(evaluations))
+
+    def niches(self, request: Request) -> Any:
+        """What became of each niche."""
+        return self._answer(request, "niches", overview.niches)
+
+    def rules(self, request: Request) -> Any:
+        """Rules with evidence and history."""
+        return self._answer(request, "rules", overview.rules)
+
+    def timeline(self, request: Request) -> Any:
+        """Every round at a glance."""
+        return timeline.rounds(self._tree(request))
+
+    def round(self, request: Request) -> Any:
+        """The waterfall of one round."""
+        return timeline.waterfall(self._tree(request), request.path_params["round"])
+
+    def call(self, request: Request) -> Any:
+        """A call with its prompt and its answer."""
+        id_ = request.path_params["call"]
+        with self._read(request) as store:
+            call = store.call(id_)
+            if call is None:
+                raise RunError(f"there is no call {id_[:60]!r} in {store.name}: see its timeline")
+            return asdict(call)
+
+    async def events(self, request: Request) -> Response:
+        """The events from a place on, as they happen."""
+        after = request.headers.get("last-event-id") or request.query_params.get("after", "0")
+        if not (after.isascii() and after.isdecimal() and len(after) < 16):
+            raise HTTPException(400, "expected the number of an event: reload the page")
+        store = await run_in_threadpool(self._read, request)
+        return StreamingResponse(tail(store, int(after)), media_type="text/event-stream")
+
+    # -- steering ---------------------------------------------------------------
+
+    def directives(self, request: Request) -> Any:
+        """What people asked of the run, and what became of it."""
+        return self._answer(request, "directives", steering.given)
+
+    def check(self, request: Request, body: Mapping[str, Any]) -> Any:
+        """What a command means, in plain words, before it is given."""
+        return steering.check(self._library.folder(request.path_params["run"]), body)
+
+    def direct(self, request: Request, body: Mapping[str, Any]) -> Any:
+        """Give a directive that a person has said yes to."""
+        return steering.give(self._library.folder(request.path_params["run"]), body)
+
+    # -- reading ----------------------------------------------------------------
+
+    def _read(self, request: Request) -> RunStore:
+        return self._library.read(request.path_params["run"])
+
+    def _answer(self, request: Request, question: str, build: Callable[[RunStore], Any]) -> Any:
+        return self._library.answer(request.path_params["run"], question, build)
+
+    def _evaluations(self, request: Request) -> list[Evaluation]:
+        found: list[Evaluation] = self._answer(
+            request, "evaluations", lambda store: store.evaluations()
+        )
+        return found
+
+    def _tree(self, request: Request) -> Span:
+        found: Span = self._answer(request, "tree", lambda store: tree(store.events()))
+        return found
+
+
+def _get(path: str, answer: Callable[[Request], Any]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return _json(await run_in_threadpool(answer, request))
+
+    return Route(path, endpoint, methods=["GET"])
+
+
+def _post(path: str, answer: Callable[[Request, Mapping[str, Any]], Any]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        return _json(await run_in_threadpool(answer, request, await _body(request)))
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    found = b""
+    async for part in request.stream():
+        found += part
+        if len(found) > LONGEST:
+            raise HTTPException(413, f"expected at most {LONGEST} bytes: shorten it")
+    try:
+        body = json.loads(found)
+    except ValueError:  # of JSON or of its encoding
+        body = None
+    if not isinstance(body, dict):
+        raise HTTPException(400, "expected a JSON object: reload the page and try again")
+    return body
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    """Plain values as JSON in ASCII: the name of a folder may hold bytes that are no text."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Response(text, status_code=status, media_type="application/json")
+
+
+async def complain(_: Request, error: Exception) -> Response:
+    """One sentence for an error that the caller can act on."""
+    if isinstance(error, HTTPException):
+        return _json({"error": error.detail}, error.status_code)
+    assert isinstance(error, InputError)  # noqa: S101 - registered for these two
+    return _json({"error": str(error)}, 404 if isinstance(error, RunError) else 400)

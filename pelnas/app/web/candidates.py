@@ -1,0 +1,156 @@
+"""Candidates as the page draws them: columns for the picture, everything about one of them."""
+
+import math
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pelnas.architecture import Evaluation
+from pelnas.directives import Directives
+from pelnas.errors import RunError
+from pelnas.pareto import non_dominated
+from pelnas.report.drawing import draw
+from pelnas.report.front import finite, label_of
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+RELATIVES = 60  # children of a candidate that are listed
+FIGURES = 7  # significant figures in columns: more than a screen can show
+
+
+def aside(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, tuple[str, str]]:
+    """Candidates that break a directive in force, with its id and why: they are on no front."""
+    directives = Directives(store.directives())
+    if not directives.constrain:
+        return {}
+    return dict(directives.set_aside(evaluations, get_space(store.config.space)))
+
+
+def columns(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> dict[str, Any]:
+    """Evaluated candidates as equally long lists, oldest first; names once, by number.
+
+    A candidate's id follows from round, niche and slot. ``fronts[r]``: places, by
+    latency, of the front after round r, without those that stand ``aside``.
+    """
+    authors = list(dict.fromkeys(e.candidate.design.author for e in evaluations))
+    methods = list(dict.fromkeys(e.candidate.design.method for e in evaluations))
+    return {
+        "round": [e.candidate.round for e in evaluations],
+        "niche": [e.candidate.niche for e in evaluations],
+        "slot": [e.candidate.slot for e in evaluations],
+        "latency": [_short(e.latency_ms) for e in evaluations],
+        "score": [_short(e.score) for e in evaluations],
+        "author": [authors.index(e.candidate.design.author) for e in evaluations],
+        "method": [methods.index(e.candidate.design.method) for e in evaluations],
+        "authors": authors,
+        "methods": methods,
+        "fronts": fronts(evaluations, aside),
+    }
+
+
+def fronts(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> list[list[int]]:
+    """For every round so far the places of the front after it, by latency."""
+    latency = np.array([math.inf if e.id in aside else e.latency_ms for e in evaluations])
+    score = np.array([e.score for e in evaluations])
+    rounds = np.array([e.candidate.round for e in evaluations], dtype=int)
+    found: list[list[int]] = []
+    front = np.array([], dtype=int)
+    for round_ in range(int(rounds.max()) + 1 if len(rounds) else 0):
+        # What is dominated once stays so: the front so far and the newcomers are enough.
+        rivals = np.sort(np.concatenate([front, np.flatnonzero(rounds == round_)]))
+        front = rivals[non_dominated(latency[rivals], score[rivals])]
+        front = front[np.lexsort((front, latency[front]))]
+        found.append(front.tolist())
+    return found
+
+
+def detail(store: RunStore, evaluations: Sequence[Evaluation], id_: str) -> dict[str, Any]:
+    """One candidate: figures, drawing, reasons, relatives. RunError: it is not in this run."""
+    known = {e.id: e for e in evaluations}
+    if id_ not in known:
+        raise RunError(
+            f"there is no evaluated candidate {id_[:40]!r} in {store.name}: see its front"
+        )
+    evaluation = known[id_]
+    candidate, design = evaluation.candidate, evaluation.candidate.design
+    space, sources = get_space(store.config.space), store.sources()
+    architecture = space.parse(design.architecture)
+    better = _dominators(evaluation, evaluations)
+    children = [e for e in evaluations if id_ in e.candidate.design.parents]
+    rules = {rule.id: rule for rule in store.rules()}
+    return {
+        "id": id_,
+        "round": candidate.round,
+        "niche": candidate.niche,
+        "niche_label": label_of(store.niches(), candidate.niche),
+        "architecture": design.architecture,
+        "explained": space.explain(architecture),
+        "drawing": draw(space, architecture),
+        "score": finite(evaluation.score),
+        "uncertainty": finite(evaluation.prediction.uncertainty),
+        "unit": sources.unit,
+        "score_source": sources.accuracy,
+        "latency_ms": finite(evaluation.latency_ms),
+        "spread_ms": finite(evaluation.cost.spread_ms),
+        "latency_source": sources.latency,
+        "energy_mj": finite(evaluation.cost.energy_mj),
+        "parameters": evaluation.parameters,
+        "flops": finite(evaluation.flops),
+        "proxies": {k: finite(float(v)) for k, v in evaluation.prediction.proxies.items()},
+        "author": design.author,
+        "method": design.method,
+        "rationale": design.rationale,
+        "call": design.call,
+        "rules": [
+            {"id": rule, "text": rules[rule].text if rule in rules else "",
+             "status": rules[rule].status if rule in rules else "unknown"}
+            for rule in design.rules
+        ],
+        "parents": [_brief(known[parent]) for parent in design.parents if parent in known],
+        "ancestors": [_brief(known[a]) | {"generation": g} for a, g in _ancestors(id_, known)],
+        "children": [_brief(child) for child in children[:RELATIVES]],
+        "children_in_all": len(children),
+        "aside": aside(store, [evaluation]).get(id_, ("", ""))[1],
+        "dominated_by": [_brief(e) for e in better[:5]],
+        "dominators": len(better),
+    }  # fmt: skip
+
+
+def _ancestors(id_: str, known: Mapping[str, Evaluation]) -> list[tuple[str, int]]:
+    """(id, generation) from the grandparents on, each at its nearest, nearest first."""
+    found: dict[str, int] = {}
+    level, generation = [id_], 0
+    while level and len(found) < RELATIVES:
+        generation += 1
+        parents = [p for one in level for p in known[one].candidate.design.parents if p in known]
+        level = [parent for parent in dict.fromkeys(parents) if parent not in found]
+        found |= dict.fromkeys(level, generation)
+    return [(a, g) for a, g in found.items() if g > 1][:RELATIVES]
+
+
+def _dominators(evaluation: Evaluation, all_: Sequence[Evaluation]) -> list[Evaluation]:
+    """Who is at least as fast and as good and better in one, the best of them first."""
+    own = (evaluation.latency_ms, -evaluation.score)
+    better = [
+        e
+        for e in all_
+        if e.cost.feasible
+        and e.latency_ms <= own[0]
+        and -e.score <= own[1]
+        and (e.latency_ms, -e.score) != own
+    ]
+    return sorted(better, key=lambda e: -e.score)
+
+
+def _brief(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "id": evaluation.id,
+        "latency_ms": finite(evaluation.latency_ms),
+        "score": finite(evaluation.score),
+        "method": evaluation.candidate.design.method,
+    }
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.{FIGURES}g}") if np.isfinite(value) else None

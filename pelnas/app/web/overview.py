@@ -1,0 +1,86 @@
+"""A run at a glance: its state, its budgets, its niches, its rules."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from pelnas.app.web.live import state
+from pelnas.architecture import Evaluation
+from pelnas.config import ROLES
+from pelnas.report import agent_rates, niche_rows
+from pelnas.report.front import archive_of
+from pelnas.report.growth import growth
+from pelnas.store import RunStore
+
+HIDDEN = {"output", "base_url"}  # the address of a server may hold a key
+
+
+def overview(store: RunStore) -> dict[str, Any]:
+    """What the head of the page shows. ``seq``: of the last event, to follow the run from."""
+    config, spent = store.config, asdict(store.spent())
+    used = spent | {"minutes": spent["seconds"] / 60}
+    return {
+        "seq": store.newest_event(),
+        "name": store.name,
+        "started": store.started,
+        "status": state(store),
+        "reason": store.reason,
+        "space": config.space,
+        "device": config.device,
+        "rounds": config.rounds,
+        "niches": store.niches(),
+        "sources": asdict(store.sources()),
+        "models": {role: config.model_of(role) for role in ROLES},
+        "spent": spent,
+        "budgets": [
+            {"name": field, "used": used.get(field), "limit": getattr(config.budget, field)}
+            for field in type(config.budget).model_fields
+        ],
+        "settings": config.model_dump(mode="json", exclude=HIDDEN),
+    }
+
+
+def niches(store: RunStore) -> dict[str, Any]:
+    """Each niche's counts, best figures, widest gap and spend; and the agents' rates."""
+    rows = [row.to_dict() for row in niche_rows(store)]
+    archive = archive_of(store)
+    calls: dict[int, Counter[str]] = defaultdict(Counter)
+    for event in store.events():
+        if event.kind == "call" and event.niche is not None:
+            calls[event.niche].update(calls=1, tokens=event.data["tokens"])
+    refused = Counter(niche for _, niche, _ in store.refusals())
+    for row in rows:
+        gap = archive.largest_gap(row["niche"])
+        spend = calls[row["niche"]]
+        row |= {
+            "gap": asdict(gap) if gap else None,
+            "refused": refused[row["niche"]],
+            "calls": spend["calls"],
+            "tokens": spend["tokens"],
+        }
+    plans = [
+        {"round": round_, **{field.name: getattr(entry, field.name) for field in fields(entry)}}
+        for round_, entry in store.plans()
+    ]
+    rates = [rate.to_dict() for rate in agent_rates(store)]
+    return {"niches": rows, "plans": plans, "rates": rates}
+
+
+def rules(store: RunStore) -> list[dict[str, Any]]:
+    """Every rule with its evidence and its verdict after every round it was measured in."""
+    used = Counter(rule for c in store.candidates() for rule in c.design.rules)
+    found = []
+    for rule in store.rules():
+        history = [
+            {"round": round_, "status": then.status, "measured": then.measured, "error": then.error}
+            for round_, then in store.rule_history(rule.id)
+        ]
+        found.append(rule.to_dict() | {"history": history, "shaped": used[rule.id]})
+    return found
+
+
+def grown(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """The hypervolume over evaluations, in this run's own ranges."""
+    counts, values = growth(evaluations)
+    return {"evaluations": counts, "hypervolume": [round(value, 6) for value in values]}

@@ -1,0 +1,111 @@
+"""The server of the page: on loopback, with a secret address, serving nothing but the package."""
+
+import secrets
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from pelnas.app.web.api import Api, complain
+from pelnas.app.web.guard import Guard
+from pelnas.app.web.library import Library
+from pelnas.app.web.starts import Starts
+from pelnas.errors import ConfigError, InputError
+
+LOOPBACK = "127.0.0.1"
+STATIC = Path(str(files("pelnas.app.web") / "static"))
+YEAR = "private, max-age=31536000, immutable"  # the page asks for it by version
+
+
+class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"  # kept, and asked for whether it changed
+        return response
+
+
+class Site:
+    """One server: ``address`` opens the page in a browser."""
+
+    def __init__(self, output: Path, port: int = 0) -> None:
+        """Take a port; 0: any that is free. ConfigError: it is taken."""
+        self.output = output
+        self.token = secrets.token_urlsafe(24)
+        self._socket = _listen(port)
+        self.port = int(self._socket.getsockname()[1])
+        self.app = make_app(output, self.token, self.port)
+        settings = uvicorn.Config(
+            self.app, log_level="warning", access_log=False, server_header=False, lifespan="off",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(settings)
+
+    @property
+    def address(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}/?token={self.token}"
+
+    def serve(self) -> None:
+        """Answer until ``stop`` or a signal to end."""
+        with suppress(KeyboardInterrupt):
+            self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Make ``serve`` return soon; from any thread."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Give the port back without having served."""
+        self._socket.close()
+
+
+def make_app(output: Path, token: str, port: int) -> Starlette:
+    """The page over the runs in ``output``; only who knows the token gets anything."""
+    hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
+    guard = Middleware(Guard, hosts=hosts, token=token, cookie=f"pelnas-{port}")
+    return Starlette(
+        routes=list(_routes(output)),
+        middleware=[guard],
+        exception_handlers={InputError: complain, HTTPException: complain},
+    )
+
+
+def _routes(output: Path) -> Iterable[BaseRoute]:
+    yield Route("/", _index)
+    yield Route("/static/plotly.min.js", _plotly)
+    yield Mount("/static", _Files(directory=STATIC))
+    yield from Api(Library(output), Starts(output)).routes()
+
+
+async def _index(_: Request) -> Response:
+    return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+async def _plotly(_: Request) -> Response:
+    """The library as its own package brings it."""
+    script = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+    return FileResponse(script, headers={"Cache-Control": YEAR}, media_type="text/javascript")
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+        listening.listen()
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise ConfigError(
+            f"port {port} cannot be used ({error}): give another --port, or none for any"
+        ) from None
+    return listening

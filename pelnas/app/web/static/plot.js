@@ -1,0 +1,304 @@
+// Every candidate as a point, the front as a staircase: drawn on a canvas over Plotly's axes, so
+// that ten thousand points follow the slider without a stutter.
+
+import { Axes } from "./axes.js";
+import { ink, onLook } from "./colours.js";
+import { h, tell } from "./dom.js";
+import { windowOf } from "./ranges.js";
+
+const MARGIN = { l: 52, r: 14, t: 12, b: 44 };
+const REACH = 16; // pixels from the pointer to the point that is meant
+const FAINT = 0.5; // opacity of what is not on the front
+const SMALL = 2.6;
+const LARGE = 5.2;
+
+export class FrontPlot {
+  /** `describe(i)`: a point in words; `onPick(i)`: a person chose one. */
+  constructor({ label, describe, onPick }) {
+    this._describe = describe;
+    this._onPick = onPick;
+    this._points = { x: [], y: [], colour: [], palette: [] };
+    this._view = { shown: () => true, front: [], selected: -1 };
+    this._hover = -1;
+    this._build(label);
+    this._axes = new Axes(this._axesHost, MARGIN, (x, y) => this._moved(x, y));
+    this._watch = new ResizeObserver(() => this._resize());
+    this._watch.observe(this.element);
+    this._endLook = onLook(() => this._refresh());
+    this._listen();
+  }
+
+  end() {
+    this._watch.disconnect();
+    this._endLook();
+    this._axes.end();
+    window.removeEventListener("pointerup", this._released);
+  }
+
+  /** Columns: x (null: not shown), y, colour (a place in the palette). */
+  setPoints(points, names) {
+    this._points = points;
+    this._xName.textContent = names.x;
+    this._yName.textContent = names.y;
+    this._sprites = null;
+    this._window = windowOf(points.x, points.y);
+    if (!this._zoomed) this._fitted();
+    this._project();
+    this._draw();
+  }
+
+  /** What of the points is seen: `shown(i)`, the `front`'s places by x, the `selected` place. */
+  setView(view) {
+    this._view = { ...this._view, ...view };
+    this._draw();
+  }
+
+  /** Both axes' ranges from now on, so that two pictures can be compared. */
+  setWindow(found) {
+    this._window = found;
+    this.fit();
+  }
+
+  get window() {
+    return this._window;
+  }
+
+  fit() {
+    this._zoomed = false;
+    this._fitted();
+    this._refresh();
+  }
+
+  zoom(factor) {
+    const around = (range, middle) => range.map((end) => middle + (end - middle) * factor);
+    const { selected } = this._view;
+    const chosen = selected >= 0 && this._x[selected] !== undefined;
+    const centre = (range) => (range[0] + range[1]) / 2;
+    const x = chosen ? this._unit(this._points.x[selected]) : centre(this._range.x);
+    const y = chosen ? this._points.y[selected] : centre(this._range.y);
+    this._moved(around(this._range.x, x), around(this._range.y, y));
+    this._refresh();
+  }
+
+  drag(mode) {
+    this._axes.drag(mode);
+  }
+
+  // -- building -----------------------------------------------------------------
+
+  _build(label) {
+    this._axesHost = h("div", { class: "axes", "aria-hidden": "true" });
+    this._canvas = h("canvas", { class: "points", "aria-hidden": "true" });
+    this._tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
+    this._xName = h("p", { class: "x-name" });
+    this._yName = h("p", { class: "y-name" });
+    this._note = h("p", { class: "below" });
+    this.element = h(
+      "div",
+      { class: "plot", tabindex: 0, role: "application", "aria-label": label },
+      this._axesHost, this._canvas, this._xName, this._yName, this._note, this._tip,
+    );
+  }
+
+  _listen() {
+    let down = null;
+    this._released = (event) => {
+      const near = down && Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) < 5;
+      down = null;
+      if (!near) return;
+      const found = this._nearest(event);
+      if (found >= 0) this._onPick(found);
+    };
+    this.element.addEventListener("pointerdown", (event) => (down = event), true);
+    window.addEventListener("pointerup", this._released);
+    this.element.addEventListener("pointermove", (event) => this._hovered(this._nearest(event)));
+    this.element.addEventListener("pointerleave", () => this._hovered(-1));
+    this.element.addEventListener("dblclick", () => this.fit());
+    this.element.addEventListener("keydown", (event) => this._key(event));
+  }
+
+  _key(event) {
+    const { front, selected } = this._view;
+    const at = front.indexOf(selected);
+    const to = {
+      ArrowRight: Math.min(at + 1, front.length - 1),
+      ArrowLeft: at < 0 ? front.length - 1 : Math.max(at - 1, 0),
+      Home: 0,
+      End: front.length - 1,
+    }[event.key];
+    const zoom = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 }[event.key];
+    if (to !== undefined && front.length) {
+      tell(`${to + 1} of ${front.length} on the front: ${this._describe(front[to])}`);
+      this._onPick(front[to]);
+    } else if (zoom) this.zoom(zoom);
+    else if (event.key === "0") this.fit();
+    else return;
+    event.preventDefault();
+  }
+
+  // -- where things are -----------------------------------------------------------
+
+  _unit(x) {
+    return this._range.log ? Math.log10(x) : x;
+  }
+
+  _fitted() {
+    const { x, y, log } = this._window;
+    this._range = { x: log ? x.map(Math.log10) : [...x], y: [...y], log };
+  }
+
+  _moved(x, y) {
+    this._zoomed = true;
+    if (x) this._range.x = x.map(Number);
+    if (y) this._range.y = y.map(Number);
+    this._project();
+    this._draw();
+  }
+
+  _resize() {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (!width || !height) return;
+    const dense = window.devicePixelRatio || 1;
+    this._size = { width, height, dense };
+    this._canvas.width = width * dense;
+    this._canvas.height = height * dense;
+    this._sprites = null;
+    this._refresh();
+  }
+
+  _refresh() {
+    if (!this._size || !this._range) return;
+    this._sprites = null;
+    this._project();
+    this._draw();
+    const { x, y, log } = this._range;
+    clearTimeout(this._later);
+    this._later = setTimeout(() => this._axes.show({ x, y, log, ...this._size }), 30);
+  }
+
+  /** Places on the screen, for drawing and for finding. */
+  _project() {
+    if (!this._size || !this._range) return;
+    const { x: xs, y: ys } = this._points;
+    const { x, y, log } = this._range;
+    const left = MARGIN.l;
+    const bottom = this._size.height - MARGIN.b;
+    const wide = (this._size.width - MARGIN.r - left) / (x[1] - x[0]);
+    const high = (bottom - MARGIN.t) / (y[1] - y[0]);
+    if (this._x?.length !== xs.length) {
+      this._x = new Float32Array(xs.length);
+      this._y = new Float32Array(xs.length);
+    }
+    for (let i = 0; i < xs.length; i++) {
+      this._x[i] = xs[i] === null ? NaN : left + ((log ? Math.log10(xs[i]) : xs[i]) - x[0]) * wide;
+      this._y[i] = bottom - (ys[i] - y[0]) * high;
+    }
+  }
+
+  _nearest(event) {
+    if (!this._x) return -1;
+    const box = this.element.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    const onFront = new Set(this._view.front);
+    let [best, found] = [REACH * REACH, -1];
+    for (let i = 0; i < this._x.length; i++) {
+      const [dx, dy] = [this._x[i] - px, this._y[i] - py];
+      const far = (dx * dx + dy * dy) * (onFront.has(i) ? 0.25 : 1); // the front is meant more often
+      if (far < best && this._view.shown(i)) [best, found] = [far, i];
+    }
+    return found;
+  }
+
+  _hovered(i) {
+    if (i === this._hover) return;
+    this._hover = i;
+    this._tip.hidden = i < 0;
+    if (i >= 0) {
+      this._tip.textContent = this._describe(i);
+      const right = this._x[i] > this._size.width / 2;
+      this._tip.classList.toggle("left", right);
+      this._tip.style.left = `${this._x[i]}px`;
+      this._tip.style.top = `${this._y[i]}px`;
+    }
+    this._draw();
+  }
+
+  // -- drawing --------------------------------------------------------------------
+
+  _draw() {
+    if (!this._size || !this._x || this._x.length !== this._points.x.length) return;
+    const { width, height, dense } = this._size;
+    const pen = this._canvas.getContext("2d");
+    pen.setTransform(dense, 0, 0, dense, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.save();
+    pen.beginPath();
+    pen.rect(MARGIN.l, 0, width - MARGIN.l - MARGIN.r + 8, height - MARGIN.b);
+    pen.clip();
+    this._drawAll(pen);
+    this._drawFront(pen);
+    this._ring(pen, this._hover, 1.5);
+    this._ring(pen, this._view.selected, 2.5);
+    pen.restore();
+  }
+
+  _drawAll(pen) {
+    this._sprites ??= this._points.palette.map((colour) => dot(colour, this._size.dense));
+    const half = SMALL + 1;
+    const { colour } = this._points;
+    const floor = this._size.height - MARGIN.b + half;
+    let below = 0;
+    pen.globalAlpha = FAINT;
+    for (let i = 0; i < this._x.length; i++) {
+      if (!(this._x[i] >= 0) || !this._view.shown(i)) continue;
+      if (this._y[i] > floor) below++;
+      else pen.drawImage(this._sprites[colour[i]], this._x[i] - half, this._y[i] - half, 2 * half, 2 * half);
+    }
+    pen.globalAlpha = 1;
+    this._note.textContent = below && !this._zoomed ? `${below} more lie below` : "";
+  }
+
+  _drawFront(pen) {
+    const { front } = this._view;
+    const { colour, palette } = this._points;
+    pen.strokeStyle = ink("ink");
+    pen.lineWidth = 1.4;
+    pen.globalAlpha = 0.7;
+    pen.beginPath();
+    front.forEach((i, n) => {
+      if (n) pen.lineTo(this._x[i], this._y[front[n - 1]]);
+      pen[n ? "lineTo" : "moveTo"](this._x[i], this._y[i]);
+    });
+    if (front.length) pen.lineTo(this._size.width, this._y[front.at(-1)]);
+    pen.stroke();
+    pen.globalAlpha = 1;
+    for (const i of front) {
+      pen.fillStyle = palette[colour[i]];
+      pen.beginPath();
+      pen.arc(this._x[i], this._y[i], LARGE, 0, 7);
+      pen.fill();
+      pen.stroke();
+    }
+  }
+
+  _ring(pen, i, width) {
+    if (i < 0 || !(this._x[i] >= 0)) return;
+    pen.strokeStyle = ink("accent");
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.arc(this._x[i], this._y[i], LARGE + 4, 0, 7);
+    pen.stroke();
+  }
+}
+
+/** A point of one colour, painted once. */
+function dot(colour, dense) {
+  const size = Math.ceil(2 * (SMALL + 1) * dense);
+  const made = h("canvas", { width: size, height: size });
+  const pen = made.getContext("2d");
+  pen.fillStyle = colour;
+  pen.beginPath();
+  pen.arc(size / 2, size / 2, SMALL * dense, 0, 7);
+  pen.fill();
+  return made;
+}

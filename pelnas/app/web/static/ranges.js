@@ -1,0 +1,34 @@
+// Which part of the plane a picture shows.
+
+const WIDE = 20; // a ratio of latencies beyond which the axis is logarithmic
+const MARGIN = 0.05;
+
+/** Ranges of all finite points: all scores, unless a few far below squeeze the rest. */
+export function windowOf(xs, ys) {
+  const shown = ys.filter((_, i) => xs[i] !== null).sort((a, b) => a - b);
+  if (!shown.length) return { x: [0, 1], y: [0, 1], log: false };
+  const at = (share) => shown[Math.round(share * (shown.length - 1))];
+  const fence = at(0.25) - 1.5 * (at(0.75) - at(0.25));
+  const low = shown.find((score) => score >= fence);
+  let [left, right] = [Infinity, -Infinity];
+  xs.forEach((x, i) => {
+    if (x === null || ys[i] < low) return;
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+  });
+  const log = left > 0 && right > WIDE * left;
+  const x = log ? [left / 1.15, right * 1.15] : padded(left, right);
+  return { x, y: padded(low, shown.at(-1)), log };
+}
+
+/** The smallest window that holds both. */
+export function joined(a, b) {
+  const both = (m, n) => [Math.min(m[0], n[0]), Math.max(m[1], n[1])];
+  const x = both(a.x, b.x);
+  return { x, y: both(a.y, b.y), log: (a.log || b.log) && x[0] > 0 };
+}
+
+function padded(low, high) {
+  const more = MARGIN * (high - low) || 0.1 * Math.abs(high) || 1;
+  return [low - more, high + more];
+}

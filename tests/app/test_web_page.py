@@ -1,0 +1,350 @@
+"""The page in a real browser: a search is started, watched, steered and inspected by clicking."""
+
+import json
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from pelnas import Search, SearchConfig
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.app.web.server import Site
+from pelnas.call import Message
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+PATIENCE = 60  # seconds: a machine under load, not what a person waits
+EVIL = '<img src=x onerror="window.broken=1"><b>bold</b></script>'
+# Plotly tries to inline a style sheet of one of its kinds of map, which the page's policy refuses;
+# and a directive that cannot be obeyed is answered so on purpose.
+KNOWN = ("Applying inline style violates", "directives/check - Failed to load resource")
+TABS = ("front", "niches", "rules", "timeline", "steer", "settings")
+SPACE = get_space("tiny")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if not all(programs):
+        pytest.skip("no chromium with its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(programs[0])
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(str(programs[1]))
+    with webdriver.Chrome(options=options, service=service) as driver:
+        driver.set_window_size(1366, 900)
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("page") / "runs")
+    site.output.mkdir()
+    thread = threading.Thread(target=site.serve)
+    thread.start()
+    yield site
+    site.stop()
+    thread.join(30)
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, site: Site) -> Iterator["Page"]:
+    page = Page(browser, site)
+    page.open()
+    yield page
+    assert page.complaints() == []
+    assert page.foreign() == []
+
+
+@pytest.fixture(scope="module")
+def written(site: Site, tiny_tables: Path) -> str:
+    """A finished run whose models put markup into everything that they write."""
+    model = ScriptedModel(answer)
+    config = SearchConfig(
+        space="tiny", device="toy", dataset="toy10", data=tiny_tables, accuracy="table", rounds=3,
+        per_niche=4, output=site.output, name="written", model=model.name,
+    )  # fmt: skip
+    return Search(config, {model.name: model}).run().folder.name
+
+
+def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    """A planner, a designer and a reflection with too much to say."""
+    system = messages[0].content
+    if "planner" in system:
+        return json.dumps({"niches": [{"niche": 0, "designs": 4, "focus": EVIL}]})
+    if "knowledge base" in system:
+        rule = {"text": EVIL, "predicate": "nor_conv_3x3 >= 1", "metric": "accuracy",
+                "polarity": "helps", "effect": 0.5, "everywhere": True}  # fmt: skip
+        return json.dumps({"rules": [rule]})
+    cells = [
+        SPACE.format(SPACE.at(i))
+        for i in range(SPACE.size)
+        if len(messages[-1].content) % 7 != i % 7
+    ]
+    designs = [
+        {"architecture": cell, "operation": "sample", "parents": [], "rationale": EVIL}
+        for cell in cells
+    ]
+    return json.dumps({"designs": designs})
+
+
+class Page:
+    """What a person sees and does."""
+
+    def __init__(self, browser: webdriver.Chrome, site: Site) -> None:
+        self.browser, self.site = browser, site
+        self._wait = WebDriverWait(
+            browser, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException]
+        )
+
+    def open(self, fragment: str = "") -> None:
+        self.browser.get(self.site.address + fragment)
+
+    def go(self, fragment: str) -> None:
+        self.browser.execute_script("location.hash = arguments[0]", fragment)
+
+    def one(self, selector: str) -> WebElement:
+        """The element, once it is there."""
+        return self._wait.until(lambda b: b.find_element(By.CSS_SELECTOR, selector))
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        return str(
+            self.script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
+        )
+
+    def click(self, selector: str, text: str = "") -> None:
+        """Click the first of these elements that shows this text, once there is one."""
+
+        def found(_: webdriver.Chrome) -> WebElement | None:
+            return next(
+                (e for e in self.all(selector) if text in e.text and e.is_displayed()), None
+            )
+
+        element = self._wait.until(found)
+        self.script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        return self._wait.until(lambda _: condition())
+
+    def script(self, source: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(source, *arguments)
+
+    def command(self, text: str) -> None:
+        """Ask for something in the conversation and say yes to what is said back."""
+        field = self.one("#command")
+        field.clear()
+        field.send_keys(text, Keys.ENTER)
+        self.click(".confirm button", "Yes")
+        self.until(lambda: text in self.text(".talk"))
+
+    def complaints(self) -> list[str]:
+        """What the browser did not like."""
+        messages = [entry["message"] for entry in self.browser.get_log("browser")]
+        return [m for m in messages if not any(known in m for known in KNOWN)]
+
+    def foreign(self) -> list[str]:
+        """Addresses outside the server that anything was asked of."""
+        asked = self.script("return performance.getEntriesByType('resource').map((e) => e.name)")
+        own = f"http://127.0.0.1:{self.site.port}/"
+        return [name for name in asked if not name.startswith((own, "data:"))]
+
+
+def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tables: Path) -> None:
+    page.click(".bar a", "New search")
+    fields = {"name": "mine", "device": "toy", "data": tiny_tables, "dataset": "toy10",
+              "rounds": 40, "per_niche": 1}  # fmt: skip
+    for name, value in fields.items():
+        page.one(f"#f-{name}").send_keys(str(value))
+    Select(page.one("#f-space")).select_by_value("tiny")
+    Select(page.one("#f-accuracy")).select_by_value("table")
+    page.click("form button", "Start")
+    page.until(lambda: "mine" in page.text("h1"))
+    page.click("[role=tab]", "Steer")
+    page.command("/pause")
+    page.until(lambda: "active" in page.text(".talk"))
+    page.command("/ban nor_conv_1x1")
+    field = page.one("#command")
+    field.send_keys("/limit latency<=0", Keys.ENTER)
+    page.until(lambda: "no network" in page.text(".refused"))
+    page.command("/resume")
+    page.click("[role=tab]", "Front")
+    page.until(lambda: int(page.text(".card dd").replace(",", "")) > 0)
+    page.until(lambda: page.text(".run .state") == "finished")
+    folder = next(folder for folder in page.site.output.iterdir() if folder.name.endswith("-mine"))
+    with RunStore.read(folder) as store:
+        (ban,) = [d for d in store.directives() if "nor_conv_1x1" in d.words]
+        assert ban.effect is not None
+        later = [c for c in store.candidates() if c.round > ban.effect.round]
+        assert later
+        assert not any("nor_conv_1x1" in c.architecture for c in later)
+        front = len(json.loads((folder / "front.json").read_text()))
+    page.until(lambda: page.text(".card dd") == str(front))
+    page.until(lambda: len(page.all(".front tbody tr")) == front)
+    page.click("[role=tab]", "Steer")
+    page.until(lambda: "as asked" in page.text(".talk"))
+    page.one(".state.finished")
+
+
+def test_a_point_of_the_picture_opens_its_candidate(page: Page, written: str) -> None:
+    page.go(f"#/run/{written}")
+    page.until(lambda: page.text(".candidate h2"))
+    page.one(".axes .xtick text")
+    plot = page.one(".plot")
+    page.script("arguments[0].scrollIntoView({block: 'center'})", plot)
+    named = ""
+    for across in range(-9, 10):  # sweep until the pointer is over a point
+        for up in range(-6, 6):
+            place = (across * plot.size["width"] // 20, up * plot.size["height"] // 15)
+            ActionChains(page.browser, 0).move_to_element_with_offset(plot, *place).perform()
+            named = page.text(".tip:not([hidden])").partition(":")[0]
+            if named and named != page.text(".candidate h2"):
+                ActionChains(page.browser, 0).click().perform()
+                page.until(lambda id_=named: page.text(".candidate h2") == id_)
+                break
+        else:
+            continue
+        break
+    assert re.fullmatch(r"r\dn\dc\d", named)
+    assert page.all(".candidate svg.cell path")
+    assert named in page.script("return location.hash")
+
+
+def test_the_front_can_be_walked_by_the_keyboard_alone(page: Page, written: str) -> None:
+    page.go(f"#/run/{written}")
+    page.until(lambda: page.text(".candidate h2"))
+    best = page.text(".candidate h2")
+    page.one(".plot").send_keys(Keys.ARROW_LEFT)
+    page.until(lambda: page.text(".candidate h2") != best)
+    assert "on the front" in page.text("#told")
+    page.one(".plot").send_keys(Keys.END)
+    page.until(lambda: page.text(".candidate h2") == best)
+    page.one("#tab-front").send_keys(Keys.ARROW_RIGHT)
+    page.until(lambda: page.one("#tab-niches").get_attribute("aria-selected") == "true")
+    assert page.browser.switch_to.active_element.get_attribute("id") == "tab-niches"
+    order = []
+    page.script("document.activeElement.blur()")
+    for _ in range(8):
+        page.browser.switch_to.active_element.send_keys(Keys.TAB)
+        order.append(
+            page.script("return document.activeElement.className || document.activeElement.id")
+        )
+        outline = page.script("return getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none"
+    assert order[0] == "skip"
+    assert "tab-niches" in order
+
+
+def test_the_slider_goes_back_to_earlier_fronts(page: Page, written: str) -> None:
+    page.go(f"#/run/{written}")
+    page.until(lambda: "after round 3 of 3" in page.text("output"))
+    page.one("#round").send_keys(Keys.HOME)
+    page.until(lambda: "after round 1 of 3" in page.text("output"))
+    rows = int(page.text("output").split(": ")[1].split()[0])
+    page.until(lambda: len(page.all(".front tbody tr")) == rows)
+    Select(page.one("#colour")).select_by_value("author")
+    page.until(lambda: "builtin:evolver" in page.text(".legend"))
+    page.click(".legend .key")
+    assert page.one(".legend .key").get_attribute("aria-pressed") == "false"
+
+
+def test_what_models_wrote_is_shown_as_text_everywhere(page: Page, written: str) -> None:
+    with RunStore.read(page.site.output / written) as store:
+        born = next(e for e in store.evaluations() if e.candidate.design.call)
+    page.go(f"#/run/{written}/front/{born.id}")
+    page.until(lambda: EVIL in page.text(".candidate blockquote"))
+    page.click(".candidate button", str(born.candidate.design.call))
+    page.until(lambda: "onerror" in page.text("dialog pre:last-of-type"))
+    page.one("dialog").send_keys(Keys.ESCAPE)
+    page.until(lambda: not page.all("dialog"))
+    page.click("[role=tab]", "Rules")
+    page.until(lambda: EVIL in page.text("#panel tbody"))
+    page.click("[role=tab]", "Niches")
+    page.until(lambda: EVIL in page.text("#panel"))
+    assert page.script("return window.broken") is None
+    assert page.all("main img, main b b, main script, dialog img") == []
+
+
+def test_a_call_of_the_timeline_opens_prompt_and_answer(page: Page, written: str) -> None:
+    page.go(f"#/run/{written}/timeline/2")
+    page.until(lambda: "Round 2" in page.text(".waterfall h2"))
+    assert all(step in page.text(".spans") for step in ("plan", "design", "evaluate", "learn"))
+    page.click("button.span", "planner")
+    page.until(lambda: page.text("dialog h3") == "system")
+    assert "planner" in page.text("dialog")
+    page.click("dialog button", "Close")
+    page.one(".roundlist").send_keys(Keys.ARROW_DOWN)
+    page.until(lambda: "Round 3" in page.text(".waterfall h2"))
+
+
+def test_two_runs_stand_side_by_side(page: Page, written: str) -> None:
+    page.go(f"#/compare/{written}/{written}")
+    page.until(lambda: len(page.all(".sides .plot")) == 2)
+    assert "Best score within a latency" in page.text("main")
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_view_fits_a_phone_and_a_laptop(
+    page: Page, written: str, width: int, scheme: str
+) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    shape = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", shape)
+    views = [f"#/run/{written}/{tab}" for tab in TABS] + [
+        "#/",
+        "#/new",
+        f"#/compare/{written}/{written}",
+    ]
+    for view in views:
+        page.go(view)
+        tab = view.rpartition("/")[2]
+        if tab in TABS:
+            page.until(
+                lambda tab=tab: page.one(f"#tab-{tab}").get_attribute("aria-selected") == "true"
+            )
+        page.until(lambda: page.text("main").strip())
+        time.sleep(0.3)
+        wide = page.script("return document.documentElement.scrollWidth")
+        assert wide <= width, f"{view} is {wide} pixels wide"
+        ink, paper = page.script(
+            "const s = getComputedStyle(document.body); return [s.color, s.backgroundColor]"
+        )
+        assert contrast(ink, paper) > 7
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of WCAG 2, from 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
