@@ -32,7 +32,7 @@ class TrainingSettings:
 
     epochs: int = 20  # passes over the training images, at most
     batch: int = 32  # images a step, at most: an epoch is cut into equal batches
-    learning_rate: float = 0.1  # at the peak
+    learning_rate: float = 0.05  # at the peak
     momentum: float = 0.9
     weight_decay: float = 5e-4
     warmup: float = 0.1  # share of all steps in which the rate rises to its peak

@@ -230,6 +230,19 @@ def test_images_that_changed_are_refused_and_nothing_is_lost(
         assert len(store.trainings(digest)) == 1
 
 
+def test_a_search_tells_which_images_it_looked_at(pelnas: Pelnas, tmp_path: Path) -> None:
+    path, settings = npz(tmp_path / "x.npz"), tmp_path / "search.toml"
+    settings.write_text("[scoring]\nresolution = 8\nreference = 8\nbatch = 8\nworkers = 1\n")
+    search = ["search", "--config", settings, "--space", "tiny", "--images", path, "--rounds", "1"]
+    output = ["--output", tmp_path / "runs"]
+    assert pelnas(*search, "--per-niche", "1", *output).code == 0
+    npz(path, shade=200)
+    outcome = pelnas("train", "last", "--front", *BRIEF, *output)
+    assert (outcome.code, "expected the images that run" in outcome.err) == (2, True)
+    npz(path)
+    assert pelnas("train", "last", "--front", *BRIEF, "--epochs", "1", *output).code == 0
+
+
 def test_images_with_nan_are_refused(pelnas: Pelnas, tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     pixels = np.zeros((40, 8, 8), dtype=np.float32)
@@ -249,3 +262,19 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(pelnas: Pelnas, folder:
     with RunStore.read(folder) as store:
         assert store.trainings() == []
         assert len(store.evaluations()) == 3
+
+
+# -- evidence ------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_cell_of_median_size_reaches_97_percent_on_the_digits(
+    pelnas: Pelnas, tmp_path: Path
+) -> None:
+    median = get_space("nasbench201").at(14436)  # half of the cells have fewer FLOPs
+    text = get_space("nasbench201").format(median)
+    with RunStore.create(SearchConfig(output=tmp_path), "s") as store:
+        store.finish("done")
+    (record,) = pelnas("train", store.folder, text, "--json").json()["trainings"]
+    assert record["test_accuracy"] >= 97
