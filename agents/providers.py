@@ -13,12 +13,13 @@ from langchain.chat_models import init_chat_model
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableSequence
 from pydantic import BaseModel
 
 from pelnas import tokens
-from pelnas.agents.failures import asked_wait, clean, is_passing, kind, secrets_of, status
+from pelnas.agents.failures import asked_wait, clean, hide, is_passing, kind, secrets_of, status
 from pelnas.agents.models import LanguageModel, Patience, Reply
-from pelnas.agents.reading import schema_text
+from pelnas.agents.reading import schema_text, strict_schema
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError
 
@@ -78,6 +79,7 @@ class ProviderModel(LanguageModel):
         started = time.perf_counter()
         message = self._climb(messages, schema)
         text = _text_of(message).encode("utf-8", "replace").decode()  # no lone surrogates
+        text = hide(text, self._secrets)
         usage: Mapping[str, Any] = message.usage_metadata or {}
         answered_by = message.response_metadata.get("model_name") or self.name.partition(":")[2]
         return Reply(
@@ -85,7 +87,9 @@ class ProviderModel(LanguageModel):
             usage.get("input_tokens") or tokens.estimate(messages, self.name),
             usage.get("output_tokens") or tokens.count(text, self.name),
             time.perf_counter() - started,
-            str(answered_by),
+            clean(str(answered_by), self._secrets),
+            tokens_cached=_part(usage, "input_token_details", "cache_read"),
+            tokens_reasoning=_part(usage, "output_token_details", "reasoning"),
         )
 
     def _climb(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
@@ -100,14 +104,9 @@ class ProviderModel(LanguageModel):
         return self._persist(lambda: self._ask_in_text(messages, schema))
 
     def _ask_native(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
+        asked = self._structured(strict_schema(schema))
         try:
-            structured = self._chat.with_structured_output(
-                schema, method="json_schema", include_raw=True
-            )
-        except (NotImplementedError, TypeError, ValueError) as error:
-            raise _FormatRefusedError(str(error)) from error
-        try:
-            answer = structured.invoke(_as_langchain(messages))
+            answer = asked.invoke(_as_langchain(messages))
         except Exception as error:
             cut_off = _cut_off(error)
             if cut_off is not None:
@@ -115,7 +114,23 @@ class ProviderModel(LanguageModel):
             if status(error) in _REFUSED and not isinstance(error, ContextOverflowError):
                 raise _FormatRefusedError(str(error)) from error
             raise
-        return answer["raw"]  # type: ignore[index,no-any-return] # a dict, by include_raw
+        if not isinstance(answer, AIMessage):
+            raise _FormatRefusedError(f"it answered with {type(answer).__name__}")
+        return answer
+
+    def _structured(self, form: dict[str, Any]) -> Runnable[Any, Any]:
+        """The chat model held to a form, without LangChain's parser behind it.
+
+        Answers are validated where they can be sent back; the parser would raise on a
+        broken one, and take minutes over a long one. A form that is no class keeps the
+        client of OpenAI from validating too.
+        """
+        strict = {"strict": True} if self.name.startswith("openai:") else {}
+        try:
+            chain = self._chat.with_structured_output(form, method="json_schema", **strict)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise _FormatRefusedError(str(error)) from error
+        return chain.first if isinstance(chain, RunnableSequence) else chain
 
     def _ask_in_text(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
         form = (
@@ -223,6 +238,12 @@ def _text_of(message: AIMessage) -> str:
     if message.invalid_tool_calls:
         return message.invalid_tool_calls[0]["args"] or ""
     return str(message.additional_kwargs.get("refusal") or "")
+
+
+def _part(usage: Mapping[str, Any], side: str, name: str) -> int | None:
+    """Tokens of one sort, where the provider tells them apart."""
+    found = (usage.get(side) or {}).get(name)
+    return found if isinstance(found, int) else None
 
 
 def _cut_off(error: Exception) -> AIMessage | None:

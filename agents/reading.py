@@ -36,6 +36,24 @@ def schema_text(schema: type[BaseModel]) -> str:
     return json.dumps(schema.model_json_schema(), separators=(",", ":"), ensure_ascii=False)
 
 
+def strict_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema as providers want it for held answers: all fields asked for, no others."""
+    strict: dict[str, Any] = _strict(schema.model_json_schema())
+    return strict
+
+
+def _strict(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_strict(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    strict = {key: _strict(value) for key, value in node.items() if key != "default"}
+    if isinstance(node.get("properties"), dict):
+        fields = {name: _strict(field) for name, field in node["properties"].items()}
+        strict |= {"properties": fields, "required": list(fields), "additionalProperties": False}
+    return strict
+
+
 def _candidates(text: str) -> Iterator[str]:
     """What may be the JSON: the whole text, code fences, then objects in prose."""
     if text:

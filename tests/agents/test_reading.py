@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
-from pelnas.agents.reading import read_answer, schema_text
+from pelnas.agents.reading import read_answer, schema_text, strict_schema
 
 
 class Item(BaseModel):
@@ -92,7 +92,7 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
 )
 def test_an_answer_in_prose_is_found(prose: str, name: str) -> None:
     wanted = Items(items=[Item(name=name)])
-    answer, _ = read_answer(f"{prose} : {wanted.model_dump_json()} {prose}", Items)
+    answer, _ = read_answer(f"{prose} Answer {wanted.model_dump_json()} {prose}", Items)
     assert answer == wanted
 
 
@@ -100,3 +100,17 @@ def test_the_schema_is_one_line_of_json() -> None:
     text = schema_text(Items)
     assert "\n" not in text
     assert json.loads(text) == Items.model_json_schema()
+
+
+def test_the_strict_schema_asks_for_every_field_and_no_other() -> None:
+    class Odd(BaseModel):
+        default: int = 1
+        properties: list[Item] = []
+
+    strict = strict_schema(Odd)
+    assert strict["required"] == ["default", "properties"]
+    assert strict["properties"]["default"] == {"title": "Default", "type": "integer"}
+    item = strict["$defs"]["Item"]
+    assert item["required"] == ["name", "note"]
+    assert item["properties"]["name"]["maxLength"] == 5
+    assert strict["additionalProperties"] is item["additionalProperties"] is False
