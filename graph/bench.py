@@ -28,7 +28,7 @@ class Bench:
     partition: Partition
     evaluator: Evaluator
     dataset: str
-    images: ImageSet | None  # None where nothing looks at them
+    images: ImageSet | None = None  # None where nothing looks at them
 
     @classmethod
     def build(cls, config: SearchConfig) -> Self:

@@ -20,7 +20,6 @@ from pelnas.graph.bench import Bench, ground, sources_of
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller, rule_changes
 from pelnas.knowledge import KnowledgeBase
-from pelnas.recording import Recording
 from pelnas.rules import Observation, Rule, Scope, carry
 from pelnas.store import RunStore, find_run
 from pelnas.traces.spans import RUN
@@ -52,24 +51,14 @@ class Session:
 
     @classmethod
     def create(
-        cls,
-        config: SearchConfig,
-        models: Mapping[str, LanguageModel] | None = None,
-        recording: Recording | None = None,
+        cls, config: SearchConfig, models: Mapping[str, LanguageModel] | None = None
     ) -> Self:
-        """A new run. InputError: something the configuration names cannot be used; no run is made.
-
-        ``recording``: of an earlier run, which then stands for devices, predictors
-        and the rules it began with.
-        """
-        bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
-        connected = connect_all(config, models)
+        """A new run. InputError: something the configuration names cannot be used; no run is made."""
+        bench, connected = Bench.build(config), connect_all(config, models)
         scope = Scope(config.space, config.device, bench.dataset, None)
         earlier = [find_run(config.output, str(path)) for path in config.rules_from]
         labels = [niche.label for niche in bench.partition.niches]
         carried = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
-        if recording is not None:
-            carried = {rule.id: rule for rule in recording.store.rules(through_round=CARRIED)}
         store = RunStore.create(config)
         try:
             store.set_niches(labels)
