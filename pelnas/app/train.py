@@ -24,7 +24,7 @@ def train(
     run: options.Run,
     architectures: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ARCH...]", help="Official texts, indices, or ids of candidates."),
+        typer.Argument(metavar="ARCH", help="Official texts, indices, or ids of candidates."),
     ] = None,
     front: Annotated[bool, typer.Option("--front", help="All networks of the front.")] = False,
     epochs: Annotated[int, typer.Option(help="Passes over the images, at most.")] = DEFAULTS.epochs,
