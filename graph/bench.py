@@ -8,11 +8,13 @@ import numpy as np
 from pelnas.architecture import Architecture, Cost
 from pelnas.cache import default_cache
 from pelnas.config import SearchConfig
-from pelnas.devices import Device, get_device
+from pelnas.devices import DEVICES, Device, get_device
 from pelnas.directives import Ground
+from pelnas.errors import InputError
 from pelnas.images import ImageSet, load_images
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
 from pelnas.predictors import get_predictor
+from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import Sources
 from pelnas.tools.evaluation import Evaluator
@@ -45,6 +47,30 @@ class Bench:
         dataset = config.dataset or (images.name if images else "")
         return cls(space, partition, evaluator, dataset, images)
 
+    @classmethod
+    def recorded(cls, config: SearchConfig, recording: Recording) -> Self:
+        """The same, with every score and cost taken from a recording: nothing is computed or measured."""
+        space, sources = get_space(config.space), recording.store.sources()
+        evaluator = Evaluator(
+            space,
+            _device_again(config, recording, space),
+            RecordedPredictor(recording, space),
+            sources.classes,
+            config.scoring.resolution,
+        )
+        partition = _partition(config, space, sources.classes)
+        return cls(space, partition, evaluator, sources.dataset)
+
+
+def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace) -> Device:
+    """A table is looked up again where it is still there; what was measured comes from the recording."""
+    if config.device not in DEVICES:
+        try:
+            return get_device(config, space, recording.store.sources().classes, default_cache())
+        except InputError:
+            pass  # the table is gone: the recording holds every cost that the search recorded
+    return RecordedDevice(recording, space)
+
 
 def ground_of(config: SearchConfig) -> Ground:
     """What directives of a run are checked against, without what scores or calls models.
@@ -63,12 +89,14 @@ def ground(partition: Partition, device: Device) -> Ground:
     def cost(architecture: Architecture) -> Cost:
         return next(iter(device.costs([architecture])))
 
+    def tells_energy() -> bool:
+        size = partition.space.size
+        probes = sorted({size * k // PROBES for k in range(PROBES)})
+        return any(cost(partition.space.at(i)).energy_mj is not None for i in probes)
+
     if device.measures:
-        return Ground(partition, None, energy=False)
-    size = partition.space.size
-    probes = {size * k // PROBES for k in range(PROBES)}
-    energy = any(cost(partition.space.at(i)).energy_mj is not None for i in sorted(probes))
-    return Ground(partition, cost, energy)
+        return Ground(partition, None, lambda: False)
+    return Ground(partition, cost, tells_energy)
 
 
 def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partition:
@@ -82,7 +110,9 @@ def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partit
 def sources_of(bench: Bench) -> Sources:
     """Where the numbers of a run on this bench come from."""
     predictor, device = bench.evaluator.predictor, bench.evaluator.device
-    return Sources(bench.dataset, predictor.unit, predictor.source, device.source)
+    return Sources(
+        bench.dataset, predictor.unit, predictor.source, device.source, bench.evaluator.classes
+    )
 
 
 def _images(config: SearchConfig) -> ImageSet | None:

@@ -18,7 +18,7 @@ from pelnas.agents.reflection import Reflection
 from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
-from pelnas.graph.guidance import claims
+from pelnas.graph.guidance import claims, note_exhaustion
 from pelnas.graph.session import Session, Sessions
 from pelnas.graph.state import NicheTask, SearchState
 from pelnas.graph.telling import rule_changes
@@ -102,6 +102,7 @@ class Nodes:
             session.event("fallback", problem=str(failure))
         if intake.missing:
             EvolvingDesigner().design(brief, intake)
+            note_exhaustion(session, intake, brief.niche.index)
         with session.store.together():
             ids = session.store.replace_designs(
                 brief.round, brief.niche.index, intake.accepted, intake.refused
@@ -117,7 +118,10 @@ class Nodes:
         """Accuracy, then latency, of every candidate of the round that does not have them yet."""
         session = self._sessions.get(state["run"])
         session.step(state["round"], "evaluate")
-        done = _predict(session, state["round"]) and _cost(session, state["round"])
+        try:
+            done = _predict(session, state["round"]) and _cost(session, state["round"])
+        except BudgetExhausted as spent:
+            return {"stop": str(spent)}
         return {"stop": "" if done else session.meter.exhausted()}
 
     @_told("reflect", "reflection")

@@ -16,6 +16,7 @@ from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session, Sessions
 from pelnas.graph.telling import SearchStopped
+from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
 
@@ -42,13 +43,17 @@ class Search:
     """
 
     def __init__(
-        self, config: SearchConfig, models: Mapping[str, LanguageModel] | None = None
+        self,
+        config: SearchConfig,
+        models: Mapping[str, LanguageModel] | None = None,
+        recording: Recording | None = None,
     ) -> None:
         """``models``: language models of the caller's own, by the names that roles use.
 
+        ``recording``: takes every score and cost from an earlier run (``pelnas.graph.replay``).
         InputError: something the configuration names cannot be used; no folder is made then.
         """
-        self._begin(Session.create(config, models))
+        self._begin(Session.create(config, models, recording))
 
     def _begin(self, session: Session) -> None:
         self.session = session

@@ -12,6 +12,7 @@ from pelnas.archive import Archive
 from pelnas.budget import Meter
 from pelnas.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
+from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
 from pelnas.directives.inforce import Refused
 from pelnas.errors import PelnasError, RunError
@@ -20,6 +21,7 @@ from pelnas.graph.bench import Bench, ground, sources_of
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller, rule_changes
 from pelnas.knowledge import KnowledgeBase
+from pelnas.recording import Recording
 from pelnas.rules import Observation, Rule, Scope, carry
 from pelnas.store import RunStore, find_run
 from pelnas.traces.spans import RUN
@@ -51,14 +53,24 @@ class Session:
 
     @classmethod
     def create(
-        cls, config: SearchConfig, models: Mapping[str, LanguageModel] | None = None
+        cls,
+        config: SearchConfig,
+        models: Mapping[str, LanguageModel] | None = None,
+        recording: Recording | None = None,
     ) -> Self:
-        """A new run. InputError: something the configuration names cannot be used; no run is made."""
-        bench, connected = Bench.build(config), connect_all(config, models)
+        """A new run. InputError: something the configuration names cannot be used; no run is made.
+
+        ``recording``: of an earlier run, which then stands for devices, predictors
+        and the rules it began with.
+        """
+        bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
+        connected = connect_all(config, models)
         scope = Scope(config.space, config.device, bench.dataset, None)
         earlier = [find_run(config.output, str(path)) for path in config.rules_from]
         labels = [niche.label for niche in bench.partition.niches]
         carried = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
+        if recording is not None:
+            carried = {rule.id: rule for rule in recording.store.rules(through_round=CARRIED)}
         store = RunStore.create(config)
         try:
             store.set_niches(labels)
@@ -167,27 +179,31 @@ class Session:
         if any(config.model_of(role) != self.config.model_of(role) for role in ROLES):
             self._models = connect_all(config, self._models)
             self.cast = assemble(config, self._models, self, self.meter)
+        if config.rounds != self.config.rounds:
+            self.store.event("rounds-changed", span=RUN, rounds=config.rounds)
         self.config = config
         self.meter.change(config.budget)
 
     def gate(self, niche: int, designs: int) -> Gate:
         """What the directives in force let into a niche for a step of so many designs."""
-        allowance = MEASURED_A_DESIGN * designs if self.bench.evaluator.device.measures else None
+        # By its name: a replay, which looks every cost up, makes do with as many as its original.
+        measured = self.config.device in DEVICES
+        allowance = MEASURED_A_DESIGN * designs if measured else None
         return Gate(self.directives, self.bench.partition, niche, self._cost, allowance)
 
     def allowed(self, niche: int) -> frozenset[str]:
-        """The members of a niche that directives let in; for spaces that can be listed.
+        """The members of a niche that directives let in by operations, parameters and FLOPs.
 
-        Where costs have to be measured, by operations, parameters and FLOPs alone.
+        For spaces that can be listed. Costs do not count here, so that nothing is measured
+        that nobody wants to design.
         """
         directives, known = self._allowed
         if directives is not self.directives:
             directives, known = self._allowed = (self.directives, {})
         if niche not in known:
             gate, space = self.gate(niche, 0), self.bench.space
-            judge = gate.by_formula if self._ground.cost is None else gate.judge
             members = self.bench.partition.members[niche]
-            known[niche] = frozenset(space.format(m) for m in members if judge(m) is None)
+            known[niche] = frozenset(space.format(m) for m in members if gate.by_formula(m) is None)
         return known[niche]
 
     def costs(self, texts: Sequence[str]) -> Iterator[Cost]:
@@ -197,9 +213,7 @@ class Session:
         return (known[text] or next(fresh) for text in texts)
 
     def _cost(self, architecture: Architecture) -> Cost:
-        """Looked up; or measured once, one at a time so that nothing disturbs it."""
-        if self._ground.cost is not None:
-            return self._ground.cost(architecture)
+        """Found out once and kept; one at a time, so that nothing disturbs a measurement."""
         text = self.bench.space.format(architecture)
         with self._measuring:
             known = self.store.measured(text)

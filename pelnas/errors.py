@@ -18,7 +18,8 @@
     │   ├── PromptError         a prompt file names an unknown variable
     │   ├── DirectiveError      a directive cannot be read, or cannot be obeyed as it stands
     │   ├── RunError            no such run, a run in use, or a run that is finished
-    │   └── StoreError          the run's folder cannot be written (disk full, read-only)
+    │   ├── StoreError          the run's folder cannot be written (disk full, read-only)
+    │   └── ReplayError         a recording lacks what a replay asks, or cannot be read
     ├── AnswerError           a model can act: its answer is sent back once with this text
     ├── ModelCallError        a provider failed; the built-in designer takes over
     └── BudgetExhausted       nobody needs to act: the run ends cleanly with its report
@@ -93,6 +94,10 @@ class RunError(InputError):
 
 class StoreError(InputError):
     """The run's folder cannot be written."""
+
+
+class ReplayError(InputError):
+    """A recording that lacks what a replay asks of it, or that cannot be read."""
 
 
 class AnswerError(PelnasError):

@@ -25,7 +25,7 @@ class Evaluator:
         self.space = space
         self.device = device
         self.predictor = predictor
-        self._classes = classes
+        self.classes = classes
         self._resolution = resolution
 
     def read(self, texts: Sequence[str]) -> list[Architecture]:
@@ -44,8 +44,8 @@ class Evaluator:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
         architecture = self.space.read(text)
         return (
-            self.space.parameters(architecture, self._classes),
-            self.space.flops(architecture, self._classes, self._resolution),
+            self.space.parameters(architecture, self.classes),
+            self.space.flops(architecture, self.classes, self._resolution),
         )
 
     def close(self) -> None:

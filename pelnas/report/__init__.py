@@ -1,7 +1,7 @@
 """What a run found, as values, files and a page: read from the store, nothing is computed twice."""
 
 from pelnas.report.figure import write_figure
-from pelnas.report.front import FrontPoint, front_points, write_front
+from pelnas.report.front import FrontPoint, front_json, front_points, write_front
 from pelnas.report.niches import NicheRow, niche_rows
 from pelnas.report.page import write_report
 from pelnas.report.rates import AgentRate, agent_rates
@@ -12,6 +12,7 @@ __all__ = [
     "FrontPoint",
     "NicheRow",
     "agent_rates",
+    "front_json",
     "front_points",
     "niche_rows",
     "summary",

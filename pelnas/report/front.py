@@ -110,14 +110,20 @@ def write_front(store: RunStore) -> None:
     and one line a point; several rules are joined by blanks; texts that a
     spreadsheet would take for a formula get a leading apostrophe.
     """
+    write_atomically(store.folder / "front.json", front_json(store))
     points = [point.to_dict() for point in front_points(store)]
-    text = json.dumps(points, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_atomically(store.folder / "front.json", text + "\n")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows([_cell(point[name]) for name in COLUMNS] for point in points)
     write_atomically(store.folder / "front.csv", table.getvalue())
+
+
+def front_json(store: RunStore) -> str:
+    """The text of ``front.json``."""
+    points = [point.to_dict() for point in front_points(store)]
+    text = json.dumps(points, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text + "\n"
 
 
 def finite(value: Any) -> Any:

@@ -74,6 +74,31 @@ class Evaluations:
         found = self._database.rows(_COMPLETE + ORDER, (through_round,))
         return [_evaluation_of(row) for row in found]
 
+    def predictions(self) -> dict[str, Prediction]:
+        """Every recorded prediction by architecture, also of candidates without a cost."""
+        found = self._database.rows(
+            "SELECT architecture, score, uncertainty, proxies FROM predictions"
+            " JOIN designs ON designs.id = candidate"
+        )
+        return {
+            row["architecture"]: Prediction(
+                row["score"], row["uncertainty"], json.loads(row["proxies"])
+            )
+            for row in found
+        }
+
+    def costs(self) -> dict[str, Cost]:
+        """Every recorded cost by architecture, also those that only a directive asked for."""
+        found = self._database.rows(
+            "SELECT architecture, latency_ms, spread_ms, energy_mj FROM measured UNION ALL"
+            " SELECT architecture, latency_ms, spread_ms, energy_mj FROM costs"
+            " JOIN designs ON designs.id = candidate"
+        )
+        return {
+            row["architecture"]: Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+            for row in found
+        }
+
     def _without(self, table: str, round_: int) -> list[Candidate]:
         missing = f" WHERE round = ? AND id NOT IN (SELECT candidate FROM {table})"  # noqa: S608
         found = self._database.rows(SELECT + missing + ORDER, (round_,))

@@ -26,13 +26,14 @@ class Sources:
 
     ``dataset``: as resolved. ``unit``: of scores. ``accuracy``, ``latency``: one
     phrase each, as the predictor and the device tell; a table of benchmark
-    truth says so.
+    truth says so. ``classes``: outputs of the networks.
     """
 
     dataset: str
     unit: str
     accuracy: str
     latency: str
+    classes: int = 10  # outputs of the networks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,182 @@
+"""A recording: what a run was told by models, predictor and device, so that it can run again.
+
+It is the run's own store, or one file that holds a copy of it. Everything that
+came from outside is in there: answers by the hash of their request, scores and
+costs by architecture, the rules it began with, and the directives.
+"""
+
+import difflib
+import sqlite3
+import tempfile
+import threading
+import zipfile
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from pelnas.architecture import Architecture, Cost, Prediction
+from pelnas.call import CallRecord, Message
+from pelnas.devices.base import Device
+from pelnas.errors import BudgetExhausted, ReplayError
+from pelnas.predictors.base import AccuracyPredictor
+from pelnas.spaces import SearchSpace
+from pelnas.store import RunStore, write_atomically
+from pelnas.store.folder import CONFIG, DATABASE
+
+LARGEST = 2 * 1024**3  # bytes that a member of a recording may unpack to
+SHOWN = 160  # characters of a differing line
+
+
+class Recording:
+    """What a run was told. Answers are handed out once each; safe to use from several threads."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.predictions = store.predictions()
+        self.costs = store.costs()
+        self._calls = store.calls()
+        self._answers: dict[str, deque[CallRecord]] = defaultdict(deque)
+        for call in self._calls:
+            self._answers[call.request].append(call)
+        self._lock = threading.Lock()
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether a limit of time may have ended it in the middle of something."""
+        return self.store.config.budget.minutes is not None
+
+    def answer(self, request: str, messages: Sequence[Message]) -> CallRecord:
+        """The recorded call of this request.
+
+        ReplayError: it was never asked, with the difference from the nearest one
+        that was. BudgetExhausted: as well, where the recording ends early.
+        """
+        with self._lock:
+            waiting = self._answers.get(request)
+            if waiting:
+                return waiting.popleft()
+        raise self.missing(f"a request that nobody recorded ({_nearest(messages, self._calls)})")
+
+    def missing(self, what: str) -> ReplayError | BudgetExhausted:
+        """The exception for something that is not in the recording."""
+        if self.ends_early:
+            return BudgetExhausted("the recording ends here: its limit of time was reached")
+        return ReplayError(
+            f"the replay came to {what}: replay it with the pelnas, prompts and files it was made with"
+        )
+
+
+def _nearest(messages: Sequence[Message], calls: Sequence[CallRecord]) -> str:
+    """The recorded call that is most like a request, and the first line in which they differ."""
+    wanted = _lines(messages)
+
+    def likeness(call: CallRecord) -> tuple[bool, float]:
+        ratio = difflib.SequenceMatcher(None, wanted, _lines(call.messages)).quick_ratio()
+        return len(call.messages) == len(messages), ratio
+
+    nearest = max(calls, key=likeness, default=None)
+    if nearest is None:
+        return "it holds no calls at all"
+    difference = difflib.unified_diff(_lines(nearest.messages), wanted, lineterm="", n=0)
+    changed = [line for line in difference if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    removed = next((line[1:] for line in changed if line[0] == "-"), "")
+    added = next((line[1:] for line in changed if line[0] == "+"), "")
+    return f"the nearest is {nearest.id}: recorded {removed[:SHOWN]!r}, asked now {added[:SHOWN]!r}"
+
+
+def _lines(messages: Sequence[Message]) -> list[str]:
+    return [line for message in messages for line in message.content.splitlines()]
+
+
+class RecordedDevice(Device):
+    """The costs of a recording. ``measures`` is true: others than these cannot be looked up."""
+
+    measures = True
+
+    def __init__(self, recording: Recording, space: SearchSpace) -> None:
+        self._recording = recording
+        self._space = space
+        self.name = recording.store.config.device
+        self.source = recording.store.sources().latency
+
+    def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
+        for architecture in architectures:
+            text = self._space.format(architecture)
+            if text not in self._recording.costs:
+                raise self._recording.missing(f"{text}, whose cost nobody recorded")
+            yield self._recording.costs[text]
+
+
+class RecordedPredictor(AccuracyPredictor):
+    """The predictions of a recording."""
+
+    def __init__(self, recording: Recording, space: SearchSpace) -> None:
+        self._recording = recording
+        self._space = space
+        sources = recording.store.sources()
+        self.name = recording.store.config.accuracy
+        self.unit, self.source = sources.unit, sources.accuracy
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        for architecture in architectures:
+            text = self._space.format(architecture)
+            if text not in self._recording.predictions:
+                raise self._recording.missing(f"{text}, whose score nobody recorded")
+            yield self._recording.predictions[text]
+
+
+# -- one file ---------------------------------------------------------------------
+
+
+def export(folder: Path, file: Path) -> None:
+    """Write the recording of a run as one file, also while the run goes on.
+
+    RunError: no run there. StoreError: the file cannot be written.
+    """
+    with RunStore.read(folder) as store, tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / DATABASE
+        with (
+            closing(sqlite3.connect(f"file:{folder / DATABASE}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        packed = Path(place) / "recording.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(CONFIG, store.config.model_dump_json(indent=2) + "\n")
+            archive.write(copy, DATABASE)
+        write_atomically(file, packed.read_bytes())
+
+
+@contextmanager
+def open_recording(path: Path) -> Iterator[Recording]:
+    """The recording of a run's folder or of an exported file.
+
+    RunError: no run there. ReplayError: a file that is no recording.
+    """
+    if path.is_dir():
+        with RunStore.read(path) as store:
+            yield Recording(store)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        _unpack(path, Path(place))
+        with RunStore.read(Path(place)) as store:
+            yield Recording(store)
+
+
+def _unpack(file: Path, place: Path) -> None:
+    """Only the two members that a recording has, under their own names and of a sane size."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for name in (CONFIG, DATABASE):
+                if archive.getinfo(name).file_size > LARGEST:
+                    raise ReplayError(
+                        f"{file} unpacks to more than {LARGEST} bytes: it is no recording of a run"
+                    )
+                (place / name).write_bytes(archive.read(name))
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ReplayError(
+            f"expected a recording made by 'pelnas replay RUN --export FILE' at {file},"
+            f" found {error}: give the folder of a run or such a file"
+        ) from None

@@ -1,0 +1,121 @@
+"""Recorded searches run again: the same bytes, nobody asked, and loud where something is missing."""
+
+import json
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas import Search, SearchConfig
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.call import Message
+from pelnas.config import Budget
+from pelnas.errors import ReplayError
+from pelnas.graph.replay import replay
+from pelnas.recording import export, open_recording
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+SPACE = get_space("tiny")
+
+
+def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    """Designs of mixed quality, different for every niche and round; no plans, no rules."""
+    start = sum(map(ord, messages[-1].content)) % SPACE.size
+    cells = [SPACE.format(SPACE.at((start + 7 * k) % SPACE.size)) for k in range(4)]
+    designs = [{"architecture": cell, "operation": "sample"} for cell in cells]
+    return json.dumps({"designs": designs})
+
+
+def recorded_run(tmp_path: Path, tables: Path, **changes: Any) -> Path:
+    model = ScriptedModel(answer)
+    values: dict[str, Any] = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tables,
+        "accuracy": "table",
+        "designer_model": model.name,
+        "rounds": 3,
+        "per_niche": 4,
+        "output": tmp_path / "runs",
+    }
+    return Search(SearchConfig(**(values | changes)), {model.name: model}).run().folder
+
+
+def test_a_replay_finds_the_same_front_and_rules(tmp_path: Path, tiny_tables: Path) -> None:
+    folder = recorded_run(tmp_path, tiny_tables)
+    with open_recording(folder) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert found.same_front
+    assert found.same_rules
+    first, second = folder / "front.json", found.result.folder / "front.json"
+    assert first.read_bytes() == second.read_bytes()
+    with RunStore.read(folder) as one, RunStore.read(found.result.folder) as other:
+        answers = [{c.id: c.answer for c in store.calls()} for store in (one, other)]
+        assert answers[0] == answers[1]
+
+
+def test_an_exported_recording_needs_neither_the_run_nor_its_tables(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    tables = shutil.copytree(tiny_tables, tmp_path / "own")
+    folder = recorded_run(tmp_path, tables)
+    file = tmp_path / "shared.zip"
+    export(folder, file)
+    folder.rename(tmp_path / "elsewhere")
+    tables.rename(tmp_path / "gone")
+    with open_recording(file) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert found.same_front
+    assert found.same_rules
+
+
+def test_a_missing_request_is_told_with_its_nearest(tmp_path: Path, tiny_tables: Path) -> None:
+    folder = recorded_run(tmp_path, tiny_tables)
+    with sqlite3.connect(folder / "run.sqlite") as connection:
+        connection.execute(
+            "UPDATE calls SET request = 'other', messages = replace(messages, 'Round 2', 'Round 5')"
+            " WHERE id = 'r1.designer.n0.a0'"
+        )
+    connection.close()
+    with (
+        open_recording(folder) as recording,
+        pytest.raises(ReplayError, match=r"r1\.designer\.n0\.a0.*Round 5.*Round 2"),
+    ):
+        replay(recording, tmp_path / "again")
+
+
+def test_a_missing_score_is_told(tmp_path: Path, tiny_tables: Path) -> None:
+    folder = recorded_run(tmp_path, tiny_tables)
+    with sqlite3.connect(folder / "run.sqlite") as connection:
+        connection.execute("DELETE FROM predictions WHERE candidate = 'r1n1c0'")
+    connection.close()
+    with (
+        open_recording(folder) as recording,
+        pytest.raises(ReplayError, match="whose score nobody recorded"),
+    ):
+        replay(recording, tmp_path / "again")
+
+
+def test_a_run_that_ran_out_of_time_ends_where_it_ended(tmp_path: Path, tiny_tables: Path) -> None:
+    folder = recorded_run(tmp_path, tiny_tables, budget=Budget(minutes=0.01), rounds=50)
+    with open_recording(folder) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert found.same_front
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "recording.zip"
+    if content is None:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("../run.json", "{}")
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ReplayError, match="expected a recording"), open_recording(file):
+        pass
