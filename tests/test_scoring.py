@@ -10,8 +10,9 @@ from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet, load_images
-from pelnas.scoring import FEW, Job, ProxyScores, Scorer, workers_and_threads
+from pelnas.scoring import FEW, ProxyScores, Scorer, workers_and_threads
 from pelnas.spaces import get_space
+from pelnas.worker import Job
 
 NAMES = ("params", "nwot", "synflow")
 SPACE = get_space("tiny")

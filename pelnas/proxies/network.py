@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from pelnas.errors import ProxyError
 
@@ -178,3 +178,16 @@ def gradients(
         torch.zeros_like(value) if gradient is None else gradient
         for value, gradient in zip(inputs, found, strict=True)
     ]
+
+
+def multiply_accumulates(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
+    """Of one call of a convolution or linear layer on a batch, divided by the batch."""
+    bias = output[0].numel() if module.bias is not None else 0
+    if isinstance(module, nn.Linear):
+        return output[0].numel() * module.in_features + bias
+    if not isinstance(module, _ConvNd):
+        return 0
+    window = module.weight[0, 0].numel()
+    if isinstance(module, _ConvTransposeNd):
+        return inputs[0].numel() * module.out_channels // module.groups * window + bias
+    return output[0].numel() * module.in_channels // module.groups * window + bias

@@ -23,6 +23,7 @@ from pelnas.proxies.network import (
     Tensors,
     gradients,
     hooked,
+    multiply_accumulates,
     run,
     stand_ins,
 )
@@ -38,6 +39,7 @@ class Forward:
     images: Tensor  # asks for gradients where INPUTS is needed
     scale: Tensor | None  # 1, a factor on the layers' weights where CURVATURE is needed
     logits: Tensor
+    operations: int  # multiply-accumulates of one image
     kernel: Tensor | None  # (batch, batch) float64: equal activation bits of two images
 
 
@@ -91,7 +93,14 @@ class Passes:
                 kernel.add_(equal_bits(inputs[0].detach()))
 
         watched = [] if kernel is None else _of_type(self.network, ACTIVATIONS)
-        layers = _of_type(self.network, LAYERS) if FISHER in self.needs else []
+        layers = _of_type(self.network, LAYERS)
+        counted: list[int] = []
+
+        def watch(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            counted.append(multiply_accumulates(module, inputs[0], output))
+            if FISHER in self.needs:
+                self._watch_channels(module, output)
+
         scale = self.images.new_ones(()).requires_grad_() if CURVATURE in self.needs else None
         if scale is not None:
             tensors = scaled(self.network, tensors, scale)
@@ -99,14 +108,32 @@ class Passes:
         gradient = bool(self.needs & {FISHER, INPUTS, CURVATURE, LOSS})
         with (
             hooked(watched, count_bits, before=True),
-            hooked(layers, self._watch_channels),
+            hooked(layers, watch),
             nullcontext() if scale is None else quick_second_derivatives(self.network, scale),
             torch.set_grad_enabled(gradient),
         ):
             logits = run(self.network, tensors, images)
-        return Forward(tensors, images, scale, logits, kernel)
+        return Forward(tensors, images, scale, logits, sum(counted), kernel)
 
-    def _watch_channels(self, module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    @cached_property
+    def operations(self) -> int:
+        """Multiply-accumulates of one image; from the shared pass where there is one."""
+        if self.needs:
+            return self.forward.operations
+        counted: list[int] = []
+
+        def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            counted.append(multiply_accumulates(module, inputs[0], output))
+
+        self.network.eval()  # one image has no batch statistics
+        try:
+            with hooked(_of_type(self.network, LAYERS), count), torch.no_grad():
+                run(self.network, stand_ins(self.network), self.images[:1])
+        finally:
+            self.network.train()
+        return sum(counted)
+
+    def _watch_channels(self, module: nn.Module, output: Tensor) -> None:
         """Note the Fisher sum of a layer's channels when the loss's gradient passes by."""
         if not output.requires_grad:
             return

@@ -1,12 +1,8 @@
 """Proxies that only count: parameters, multiply-accumulates, and the norm of the weights."""
 
-from typing import Any
+from torch import Tensor
 
-import torch
-from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
-
-from pelnas.proxies.network import hooked, layers_of, run, stand_ins
+from pelnas.proxies.network import layers_of
 from pelnas.proxies.passes import Passes
 
 
@@ -25,33 +21,7 @@ def flops(passes: Passes) -> float:
     Layers that run several times count each time; norms, activations and
     pooling are not counted.
     """
-    counted: list[int] = []
-
-    def count(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        counted.append(multiply_accumulates(module, inputs[0], output))
-
-    network = passes.network
-    training = network.training
-    network.eval()  # one image has no batch statistics
-    try:
-        with hooked([m for _, m in layers_of(network)], count), torch.no_grad():
-            run(network, stand_ins(network), passes.images[:1])
-    finally:
-        network.train(training)
-    return float(sum(counted))
-
-
-def multiply_accumulates(module: nn.Module, inputs: Tensor, output: Tensor) -> int:
-    """Of one call of a convolution or linear layer on a batch, divided by the batch."""
-    bias = output[0].numel() if module.bias is not None else 0
-    if isinstance(module, nn.Linear):
-        return output[0].numel() * module.in_features + bias
-    if not isinstance(module, _ConvNd):
-        return 0
-    window = module.weight[0, 0].numel()
-    if isinstance(module, _ConvTransposeNd):
-        return inputs[0].numel() * module.out_channels // module.groups * window + bias
-    return output[0].numel() * module.in_channels // module.groups * window + bias
+    return float(passes.operations)
 
 
 def l2_norm(passes: Passes) -> float:
