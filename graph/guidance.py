@@ -63,9 +63,19 @@ def left(session: Session, niche: int) -> int | None:
     """How many members of a niche may still be designed; ``None`` where they cannot be counted."""
     partition = session.bench.partition
     designed = {c.architecture for c in session.store.candidates(niche=niche)}
-    if not session.directives.constrain or partition.space.size > ENUMERABLE:
+    directives = session.directives
+    if not directives.constrain or partition.space.size > ENUMERABLE:
         return partition.left(niche, len(designed))
+    if session.store.is_exhausted(niche, directives.constraints):
+        return 0
     return len(session.allowed(niche) - designed)
+
+
+def note_exhaustion(session: Session, intake: Intake, niche: int) -> None:
+    """Remember that nothing more of a niche is let in, where a designer's step has shown it."""
+    listed = session.bench.partition.space.size <= ENUMERABLE
+    if intake.missing and listed and session.directives.constrain and not intake.short:
+        session.store.record_exhausted(niche, session.directives.constraints)
 
 
 def waiting_seeds(session: Session, before: int | None = None) -> Iterator[tuple[int, str, str]]:

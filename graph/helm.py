@@ -63,7 +63,7 @@ class Helm:
             given = self.directives()
             checked = self._check(wanted, given)
             newest = given[-1].number if given else 0
-            said = (words or text).strip()[:WORDS_LIMIT]
+            said = _line(words or text)[:WORDS_LIMIT]
             directive = self.store.append_directive(checked, _name(author), said, after=newest)
             if directive is not None:  # else somebody else was faster: check beside theirs
                 return directive
@@ -93,9 +93,14 @@ class Helm:
         self.close()
 
 
+def _line(text: str) -> str:
+    """One line without what a terminal or a reader could not see."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def _name(author: str) -> str:
     """An author as one short visible line."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in author).split())
+    line = _line(author)
     if not line:
         raise DirectiveError("expected who gives the directive, found nobody: give an author")
     return line[:AUTHOR_LIMIT]

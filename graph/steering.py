@@ -28,6 +28,7 @@ from pelnas.directives import (
 from pelnas.directives.orders import Status
 from pelnas.errors import InputError
 from pelnas.store import RunStore
+from pelnas.traces.spans import RUN
 
 POLL_SECONDS = 0.1  # between two looks for the end of a pause
 NODES = ("plan", "design", "evaluate", "reflect", "learn")  # in the order of a round
@@ -37,9 +38,6 @@ BEGINNING = Boundary(0, "plan")
 
 class Host(Protocol):
     """What steering asks of the session that it steers."""
-
-    def event(self, kind: str, **data: Any) -> None:
-        """Append to the run's event stream."""
 
     def obey(self, directives: Directives) -> None:
         """Take these as in force. ModelError: a model among them cannot be reached; nothing changed."""
@@ -112,14 +110,14 @@ class Steering:
         held = self.in_force.paused
         if held is None:
             return
-        self._host.event("paused", directive=held.id, author=held.author)
+        self._tell("paused", directive=held.id, author=held.author)
         while self.in_force.paused is not None and not self._stopping.wait(POLL_SECONDS):
             self._host.forget_time()
             self._look()
             self._admit(boundary, everything=open_)
         self._host.forget_time()
         if self.in_force.paused is None:
-            self._host.event("unpaused")
+            self._tell("unpaused")
 
     def _admit(self, boundary: Boundary, *, everything: bool) -> None:
         """Decide on what is pending; about the clock alone while designers work side by side."""
@@ -138,17 +136,12 @@ class Steering:
 
     def _decide(self, directive: Directive, boundary: Boundary) -> None:
         earlier = [d for d in self._known if d.number < directive.number]
-        try:
-            check(
-                directive.order,
-                earlier,
-                lambda: self._ground,
-                designed={c.architecture for c in self._store.candidates()},
-                rules={rule.id for rule in self._store.rules()},
-            )
-        except InputError as problem:
-            self._mark(directive, "refused", boundary, str(problem))
-            return
+        if directive.scheduled is None:  # in a replay it was checked before
+            try:
+                self._check(directive, earlier)
+            except InputError as problem:
+                self._mark(directive, "refused", boundary, str(problem))
+                return
         changes = [replace(directive, status="active", effect=boundary)]
         if isinstance(directive.order, Undo):
             target = next(d for d in earlier if d.id == directive.order.directive)
@@ -162,10 +155,20 @@ class Steering:
         for change in changes:
             self._mark(change, change.status, boundary, change.reason)
 
+    def _check(self, directive: Directive, earlier: list[Directive]) -> None:
+        """Once more: what was asked without a helm was not checked at all."""
+        check(
+            directive.order,
+            earlier,
+            lambda: self._ground,
+            designed={candidate.architecture for candidate in self._store.candidates()},
+            rules={rule.id for rule in self._store.rules()},
+        )
+
     def _mark(self, directive: Directive, status: Status, boundary: Boundary, why: str) -> None:
         with self._store.together():
             self._store.mark_directive(directive, status, boundary, why)
-            self._host.event(
+            self._tell(
                 "directive",
                 directive=directive.id,
                 author=directive.author,
@@ -178,6 +181,10 @@ class Steering:
         marked = replace(directive, status=status, reason=why, effect=directive.effect or boundary)
         self._known = _changed(self._known, [marked])
         self.in_force = Directives(self._known)
+
+    def _tell(self, kind: str, **data: Any) -> None:
+        """An event of the run as a whole: a step that runs again is paused again, and says so."""
+        self._store.event(kind, span=RUN, **data)
 
     def _last_effect(self) -> Boundary:
         effects = [d.effect for d in self._known if d.effect is not None]

@@ -15,7 +15,8 @@ class Gate:
     ``cost``: looks up or measures, and remembers. ``allowance``: how many
     architectures may be asked for their cost in this step; ``None``: any
     number, where a table tells at once. Beyond it, costs count as unknown,
-    so that a limit that hardly anything keeps cannot hold up a round.
+    so that a limit that hardly anything keeps cannot hold up a round;
+    ``short`` says that this has happened.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Gate:
         self._by_formula: dict[Architecture, Refused | None] = {}
         self._by_cost: dict[Architecture, Refused | None] = {}
         self._open = not directives.constrain
+        self.short = False
         self._needs_cost = directives.need_cost(niche)
 
     def by_formula(self, architecture: Architecture) -> Refused | None:
@@ -57,6 +59,7 @@ class Gate:
             cost = Cost(None) if spent else self._cost(architecture)
             found = self._directives.refuses_cost(cost, self._niche)
             if spent and found:
+                self.short = True
                 return found[0], "its cost is unknown, and enough was measured for this round"
             self._by_cost[architecture] = found
         return self._by_cost[architecture]

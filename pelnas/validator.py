@@ -74,6 +74,11 @@ class Intake:
         """How many children were passed over in place of being proposed, by directive."""
         return dict(self._gate.passed_over(self._passed_over)) if self._gate else {}
 
+    @property
+    def short(self) -> bool:
+        """Whether children were turned away only because no more costs could be found out."""
+        return self._gate is not None and self._gate.short
+
     def submit(
         self, proposal: Proposal, author: str, rules: tuple[str, ...], call: str | None
     ) -> str:

@@ -57,7 +57,7 @@ def cost(architecture: Architecture) -> Cost:
     return Cost(1 + 3 * features["nor_conv_3x3"] + features["nor_conv_1x1"])
 
 
-GROUND = Ground(PARTITION, cost, energy=False)
+GROUND = Ground(PARTITION, cost, tells_energy=lambda: False)
 
 
 def directives(*commands: str) -> list[Directive]:
@@ -439,7 +439,7 @@ def test_in_a_large_space_the_answer_says_that_it_is_of_a_sample() -> None:
     import numpy as np
 
     partition = partition_by_flops(Large(), 2, np.random.default_rng(0), 10, 32)
-    ground = Ground(partition, None, energy=False)
+    ground = Ground(partition, None, tells_energy=lambda: False)
     admit("/require skip_connect", "/ban none", ground=ground)
     admit("/limit latency<=0.001", ground=ground)  # measured: nobody knows before
     smallest = "/limit parameters<=10"

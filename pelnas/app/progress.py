@@ -41,12 +41,14 @@ class Progress:
         self._seconds_then = 0.0  # when the last round was done
         self._scores: dict[str, float] = {}
         self._points: dict[str, Point] = {}
+        self._paused_at: float | None = None
         self._lock = Lock()
 
     @property
     def seconds(self) -> float:
-        """Running time."""
-        return self._clock() - self._start
+        """Running time; none passes while paused."""
+        now = self._clock() if self._paused_at is None else self._paused_at
+        return now - self._start
 
     @property
     def seconds_left(self) -> float | None:
@@ -100,6 +102,19 @@ class Progress:
         self.calls += 1
         self.tokens += event.data["tokens"]
         self.niche = event.niche
+
+    def _on_paused(self, event: Event) -> None:
+        self.stage, self.niche = "paused", None
+        self._paused_at = self._clock()
+
+    def _on_unpaused(self, event: Event) -> None:
+        self.stage = "going on"
+        if self._paused_at is not None:  # time paused is not running time
+            self._start += self._clock() - self._paused_at
+        self._paused_at = None
+
+    def _on_rounds_changed(self, event: Event) -> None:
+        self.rounds = event.data["rounds"]
 
     def _on_learned(self, event: Event) -> None:
         self.stage, self.niche = "learning", None

@@ -102,7 +102,21 @@ def _note(event: Event) -> str:
             return str(event.data["message"])
         case "fallback":
             return f"the built-in {event.agent} stands in: {event.data['problem']}"
+        case "directive":
+            return _directive_note(event)
+        case "paused":
+            name, who = event.data["directive"], event.data["author"]
+            return f"paused by {name} ({who}); go on with: pelnas steer RUN /resume"
+        case "unpaused":
+            return "going on"
     return ""
+
+
+def _directive_note(event: Event) -> str:
+    status, why = event.data["status"], event.data["reason"]
+    told = {"active": "in force", "undone": f"undone {why}", "refused": f"refused: {why}"}
+    name, who, asks = event.data["directive"], event.data["author"], event.data["asks"]
+    return f"{name} ({who}): {asks}: {told[status]}"
 
 
 def counts(progress: Progress) -> str:

@@ -39,12 +39,12 @@ class Ground:
     """What a run searches: the ground on which orders are checked.
 
     ``cost``: what an architecture costs, where a table tells at once; ``None``
-    where it would have to be measured. ``energy``: whether the device tells it.
+    where it would have to be measured. ``tells_energy``: whether the device does.
     """
 
     partition: Partition
     cost: Callable[[Architecture], Cost] | None
-    energy: bool
+    tells_energy: Callable[[], bool]
 
     def sizes(self, architecture: Architecture) -> Sizes:
         """By the formulae of the space, for this run's classes and resolution."""
@@ -97,8 +97,8 @@ def resolve(order: Order, ground: Ground) -> Order:
         )
     if isinstance(order, Ban | Require):
         _check_feature(order.feature, ground.partition.space)
-    if isinstance(order, Limit) and not ground.energy:
-        _refuse_energy(order)
+    if isinstance(order, Limit):
+        _check_energy(order, ground)
     if isinstance(order, AddRule | EditRule):
         _check_predicate(order, ground.partition)
     if isinstance(order, Seed | Pin):
@@ -157,8 +157,9 @@ def _check_feature(feature: str, space: SearchSpace) -> None:
         raise DirectiveError(f"{position} takes no {operation}: use one of {', '.join(options)}")
 
 
-def _refuse_energy(order: Limit) -> None:
-    if any(bound.quantity == "energy" for bound in order.bounds):
+def _check_energy(order: Limit, ground: Ground) -> None:
+    asked = any(bound.quantity == "energy" for bound in order.bounds)
+    if asked and not ground.tells_energy():
         raise DirectiveError(
             "this run's device does not tell energy: limit latency, parameters or flops instead"
         )

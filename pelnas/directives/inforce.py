@@ -6,6 +6,7 @@ from math import inf
 from typing import TypeVar
 
 from pelnas.architecture import Cost, Evaluation
+from pelnas.directives.grammar import command
 from pelnas.directives.orders import (
     Ban,
     Bound,
@@ -71,6 +72,12 @@ class Directives:
     def constrain(self) -> bool:
         """Whether anything is limited, banned or required at all."""
         return any(isinstance(directive.order, Limit | Ban | Require) for directive in self.all)
+
+    @property
+    def constraints(self) -> str:
+        """The limits, bans and requirements as commands: equal where the same is let in."""
+        orders = (d.order for d in self.all)
+        return "; ".join(command(o) for o in orders if isinstance(o, Limit | Ban | Require))
 
     def refuses(self, features: Features, sizes: Sizes, niche: int) -> Refused | None:
         """The first directive that an architecture breaks by its features or sizes, and why."""

@@ -112,6 +112,21 @@ class DirectiveLog:
                 [(round_, niche, directive, count) for directive, count in sorted(counts.items())],
             )
 
+    def record_exhausted(self, niche: int, constraints: str) -> None:
+        """Remember that nothing new of a niche keeps these constraints."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO exhausted VALUES (?, ?)", (niche, constraints)
+            )
+
+    def is_exhausted(self, niche: int, constraints: str) -> bool:
+        """Whether nothing new of a niche keeps these constraints."""
+        place = (niche, constraints)
+        found = self._database.rows(
+            "SELECT 1 FROM exhausted WHERE niche = ? AND constraints = ?", place
+        )
+        return bool(found)
+
     # -- costs that were needed before a design counted -----------------------------
 
     def record_measured(self, architecture: str, cost: Cost) -> None:

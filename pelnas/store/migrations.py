@@ -198,4 +198,12 @@ CREATE TABLE measured (
 ALTER TABLE refusals ADD COLUMN directive TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES)
+_EXHAUSTED = """
+CREATE TABLE exhausted (
+    niche INTEGER NOT NULL,
+    constraints TEXT NOT NULL,
+    PRIMARY KEY (niche, constraints)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES, _EXHAUSTED)

@@ -83,3 +83,17 @@ def test_what_is_drawn_says_round_best_points_and_counts() -> None:
     assert "3.250" in text
     assert "0.625" in text
     assert "1 evaluated, 0 refused, 0 model calls" in text
+
+
+def test_time_paused_is_not_running_time_and_rounds_may_change() -> None:
+    clock = Clock()
+    progress = Progress(load_config(None, {"rounds": 4}), clock=clock)
+    clock.now += 10
+    tell(progress, "paused", directive="d1", author="ann")
+    clock.now += 100
+    assert (progress.seconds, progress.stage) == (10, "paused")
+    tell(progress, "unpaused")
+    clock.now += 5
+    assert progress.seconds == 15
+    tell(progress, "rounds-changed", rounds=9)
+    assert progress.rounds == 9
