@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.exceptions import ContextOverflowError, ModelInvalidRequestError
+from langchain_core.exceptions import ModelError as ProviderError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import convert_to_openai_messages
@@ -31,6 +32,13 @@ class Engine:
     def __init__(self, path: Path) -> None:
         self._server = _load(path)
         self._lock = threading.Lock()
+        # llama.cpp's loop is still starting; ended before it runs, it would never end.
+        try:
+            self.complete({"messages": [{"role": "user", "content": ""}], "max_tokens": 1})
+        except ProviderError as error:
+            raise ModelError(
+                f"{path} does not chat ({error}): give an instruction-tuned model in GGUF form"
+            ) from None
 
     def complete(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to an OpenAI chat request.

@@ -1,0 +1,101 @@
+"""A GGUF file in this process, with a real and very small model."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from pelnas.agents.models import connect
+from pelnas.agents.reading import read_answer
+from pelnas.call import Message
+from pelnas.errors import ModelCallError, ModelError
+
+pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+
+
+class Choice(BaseModel):
+    operation: Literal["skip", "pool"]
+    count: int = Field(ge=1, le=3)
+
+
+ASKED = [Message("system", "You choose an operation."), Message("user", "Which one?")]
+
+
+def test_the_answer_is_held_to_the_schema_and_counted(smollm2: Path) -> None:
+    model = connect(f"local:{smollm2}", temperature=0.0)
+    reply = model.ask(ASKED, Choice)
+    choice, problem = read_answer(reply.text, Choice)
+    assert choice is not None, problem
+    assert model.name == f"local:{smollm2}"
+    assert reply.model == smollm2.name
+    assert 0 < reply.tokens_out <= 60
+    assert reply.tokens_in > 10
+    assert model.ask(ASKED, Choice).text == reply.text
+    model.close()
+
+
+def test_threads_take_turns_and_a_file_is_loaded_once(smollm2: Path) -> None:
+    from pelnas.agents import local
+
+    first, second = connect(f"local:{smollm2}"), connect(f"local:{smollm2}")
+    assert list(local._ENGINES) == [smollm2.resolve()]
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda model: model.ask(ASKED, Choice), (first, second)))
+    assert all(read_answer(reply.text, Choice)[0] for reply in replies)
+    first.close()
+    assert second.ask(ASKED, Choice).text
+    second.close()
+    second.close()
+    assert list(local._ENGINES) == []
+
+
+def test_a_prompt_beyond_the_context_is_one_clear_sentence(smollm2: Path) -> None:
+    model = connect(f"local:{smollm2}")
+    with pytest.raises(ModelCallError, match=r"longer than its context \(90\d\d tokens.*8192\)"):
+        model.ask([Message("user", "word " * 9000)], Choice)
+    model.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "found No such file"),
+        (b"PK\x03\x04 a zip", "a file that begins with b'PK"),
+        (b"", "a file that begins with b''"),
+        (b"GGUF", "llama.cpp cannot load"),
+        (b"GGUF\x03\0\0\0" + b"\0" * 100, "llama.cpp cannot load"),
+    ],
+)
+def test_a_file_that_is_no_model_is_refused_at_once(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "model.gguf"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ModelError, match=said):
+        connect(f"local:{file}")
+
+
+def test_a_missing_runtime_is_named_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(ModelError, match=r"pip install 'pelnas\[local\]'"):
+        connect(f"local:{tmp_path / 'model.gguf'}")
+
+
+def test_the_terminal_stays_quiet_and_the_process_ends(smollm2: Path) -> None:
+    code = (
+        "import sys; from pelnas.agents.models import connect;"
+        "from pelnas.call import Message; from pydantic import create_model;"
+        "model = connect('local:' + sys.argv[1]);"
+        "print(len(model.ask([Message('user', 'x')], create_model('A', n=(bool, ...))).text) > 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(smollm2)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

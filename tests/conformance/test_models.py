@@ -1,0 +1,76 @@
+"""What every LanguageModel keeps, whoever answers."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from pelnas.agents.loopback import LoopbackServer
+from pelnas.agents.models import LanguageModel, Reply, connect
+from pelnas.agents.reading import read_answer
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.call import Message
+
+
+class Answer(BaseModel):
+    good: bool
+
+
+ASKED = [Message("system", "Be brief."), Message("user", "Is it good?")]
+
+
+def affirm(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    return json.dumps(dict.fromkeys(schema.get("properties", {}), True))
+
+
+@pytest.fixture(params=["scripted", "openai", "local"])
+def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
+    if request.param == "scripted":
+        yield ScriptedModel(affirm)
+    elif request.param == "openai":
+        pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+        with LoopbackServer(affirm) as server:
+            yield connect("openai:toy", base_url=server.url)
+    else:
+        pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+        file: Path = request.getfixturevalue("smollm2")
+        local = connect(f"local:{file}")
+        yield local
+        local.close()
+
+
+def test_a_name_is_provider_and_model(model: LanguageModel) -> None:
+    provider, _, rest = model.name.partition(":")
+    assert provider
+    assert rest
+
+
+def test_an_answer_fits_its_schema_and_is_counted(model: LanguageModel) -> None:
+    reply = model.ask(ASKED, Answer)
+    assert isinstance(reply, Reply)
+    answer, problem = read_answer(reply.text, Answer)
+    assert answer is not None, problem
+    assert reply.tokens_in > 0
+    assert reply.tokens_out > 0
+    assert reply.seconds >= 0
+    assert reply.model
+
+
+def test_a_conversation_may_hold_answers(model: LanguageModel) -> None:
+    told = [*ASKED, Message("assistant", "perhaps"), Message("user", "Answer in JSON.")]
+    assert read_answer(model.ask(told, Answer).text, Answer)[0] is not None
+
+
+def test_threads_may_ask_at_once(model: LanguageModel) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        replies = list(pool.map(lambda _: model.ask(ASKED, Answer), range(3)))
+    assert all(read_answer(reply.text, Answer)[0] for reply in replies)
+
+
+def test_closing_twice_does_nothing(model: LanguageModel) -> None:
+    model.close()
+    model.close()
