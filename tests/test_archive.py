@@ -49,3 +49,17 @@ def test_widest_gap() -> None:
     archive = Archive([evaluation(i, t, t) for i, t in enumerate((1.0, 2.0, 5.0, 6.0))], 1)
     assert archive.largest_gap(0) == Gap(2.0, 5.0)
     assert Archive([evaluation(0, 1.0, 1.0)], 1).largest_gap(0) is None
+
+
+def test_what_stands_aside_is_kept_and_neither_on_the_front_nor_a_parent() -> None:
+    points = [evaluation(i, t, t) for i, t in enumerate((1.0, 2.0, 5.0, 6.0))]
+    whole = Archive(points, 1)
+    archive = Archive(points, 1, aside={points[2].id})
+    assert archive.niche(0) == tuple(points)
+    kept = (points[0], points[1], points[3])
+    assert archive.union() == archive.front(0) == kept
+    assert sorted(ids(archive.parents(0, 9))) == ids(kept)
+    assert archive.largest_gap(0) == Gap(2.0, 6.0)
+    assert archive.hypervolume() < whole.hypervolume()
+    assert whole.without([points[2].id]).union() == kept
+    assert archive.without([points[0].id]).union() == kept[1:]

@@ -149,3 +149,23 @@ def test_concurrent_designers_pass_a_limit_of_tokens_by_one_call_at_most() -> No
     made, most = run_designers(Meter(Budget(tokens=1005), Account()), tokens=10)
     assert made == 101  # 100 calls leave 5 tokens: one more is let through, and passes the limit
     assert most > 1  # and they did run side by side
+
+
+def test_time_paused_is_not_booked_and_another_budget_holds_at_once() -> None:
+    clock, account = Clock(), Account()
+    meter = Meter(Budget(minutes=1), account, clock)
+    clock.seconds += 30
+    meter.tick()
+    clock.seconds += 1000
+    meter.forget()
+    assert meter.minutes_left() == 0.5
+    meter.tick()
+    assert account.now.seconds == 30
+    meter.change(Budget(minutes=0.25, calls=1))
+    assert "minutes" in meter.exhausted()
+    meter.change(Budget(calls=1))
+    meter.before_call()
+    with pytest.raises(BudgetExhausted, match="calls"):
+        meter.before_call()
+    meter.change(Budget())
+    meter.before_call()

@@ -73,3 +73,27 @@ def test_preference_chooses_among_children() -> None:
     assert plain[0] is not None
     assert steered[0] is not None
     assert pools(steered[0]) > pools(plain[0])
+
+
+def test_only_children_that_are_let_in_are_returned_and_the_chosen_one_is_asked_about() -> None:
+    space = PARTITION.space
+    parent = PARTITION.members[1][0]
+    allowed = set(PARTITION.members[1][::7])
+    asked: list[Architecture] = []
+
+    def lets_in(architecture: Architecture) -> bool:
+        asked.append(architecture)
+        return architecture in allowed
+
+    evolution, rng, taken = Evolution(PARTITION), np.random.default_rng(3), set[Architecture]()
+    for _ in range(len(allowed)):
+        child = evolution.child(
+            1, Task("mutation", (0,)), [parent], rng, taken.__contains__, space.index, lets_in
+        )
+        assert child in allowed
+        assert child is not None
+        taken.add(child)
+    assert taken == allowed
+    assert len(asked) < len(allowed) * len(PARTITION.members[1])
+    task = Task("mutation", (0,))
+    assert evolution.child(1, task, [parent], rng, taken.__contains__, space.index, lets_in) is None

@@ -1,5 +1,8 @@
 import pytest
 
+from pelnas.architecture import Architecture, Cost
+from pelnas.directives import Directive, Directives, parse
+from pelnas.gate import Gate
 from pelnas.partition import partition_by_operations
 from pelnas.spaces import Tiny
 from pelnas.validator import Intake, Proposal
@@ -72,3 +75,65 @@ def test_refused_texts_are_cut() -> None:
     submit(into, "x" * 10_000)
     assert len(into.refused[0].architecture) <= 200
     assert len(into.refused[0].reason) < 1000
+
+
+def gated(*commands: str, allowance: int | None = None) -> Intake:
+    """An intake of niche 0 under directives, on a device that needs 2 ms for each pooling."""
+    given = [
+        Directive(n, parse(text), "ann", text, 0.0, "active")
+        for n, text in enumerate(commands, start=1)
+    ]
+
+    def cost(architecture: Architecture) -> Cost:
+        return Cost(1 + 2 * PARTITION.features(architecture)["avg_pool_3x3"])
+
+    gate = Gate(Directives(given), PARTITION, 0, cost, allowance)
+    return Intake(PARTITION, PARTITION.niches[0], (), 9, gate)
+
+
+POOLED = "|avg_pool_3x3~0|+|skip_connect~0|none~1|"
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "directive"),
+    [
+        ("/ban skip_connect", PLAIN, "d1"),
+        ("/require skip_connect@0->1", PLAIN, "d1"),
+        ("/limit parameters<=1", PLAIN, "d1"),
+        ("/limit latency<=2", POOLED, "d1"),
+        ("/limit latency<=2", PLAIN, None),
+        ("/ban skip_connect in niche 1", PLAIN, None),
+    ],
+)
+def test_directives_refuse_with_their_id_and_reason(
+    command: str, text: str, directive: str | None
+) -> None:
+    into = gated(command)
+    reason = submit(into, text)
+    assert [r.directive for r in into.refused] == ([directive] if directive else [])
+    assert bool(into.accepted) == (directive is None)
+    if directive:
+        assert directive in reason
+        assert into.refused[0].kind == "directive"
+
+
+def test_children_that_are_passed_over_are_counted_once_each() -> None:
+    into = gated("/ban none@1->2", "/limit latency<=2")
+    plain, pooled = PARTITION.space.parse(PLAIN), PARTITION.space.parse(POOLED)
+    free = PARTITION.space.parse("|avg_pool_3x3~0|+|skip_connect~0|skip_connect~1|")
+    assert into.closed(plain)
+    assert into.closed(plain)
+    assert into.closed(pooled)
+    assert not into.closed(free)
+    assert not into.lets_in(free)
+    assert into.avoided == {"d1": 2, "d2": 1}
+    assert not into.short
+
+
+def test_costs_beyond_the_allowance_count_as_unknown() -> None:
+    into = gated("/limit latency<=2", allowance=1)
+    submit(into, PLAIN)
+    assert into.accepted
+    other = "|none~0|+|none~0|skip_connect~1|"
+    assert "enough was measured" in submit(into, other)
+    assert into.short

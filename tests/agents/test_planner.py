@@ -49,3 +49,37 @@ def test_the_builtin_planner_favours_the_niches_that_hold_and_gain_the_front() -
     counts = [entry.designs for entry in settle(BuiltinPlanner().plan(asked), asked)]
     assert counts[0] < counts[1] < counts[2]
     assert counts[0] >= 60 / 3 / 4
+
+
+@given(
+    ANSWERS,
+    st.integers(0, 80),
+    st.lists(st.integers(0, 30), min_size=1, max_size=6),
+    st.frozensets(st.integers(0, 5)),
+)
+def test_what_is_in_focus_gets_its_share_whatever_is_answered(
+    answer: list[NichePlan], total: int, left: list[int], focus: frozenset[int]
+) -> None:
+    asked = replace(brief(total, list(left)), in_focus=focus)
+    plan = settle(PlanAnswer(niches=answer), asked)
+    inside = [i for i in range(len(left)) if i in focus]
+    given_ = sum(plan[i].designs for i in inside)
+    everything = sum(entry.designs for entry in plan)
+    assert everything == min(total, sum(left))
+    assert all(entry.designs <= room for entry, room in zip(plan, left, strict=True))
+    assert given_ >= min(0.7 * everything, sum(left[i] for i in inside))
+
+
+@given(
+    st.integers(1, 40),
+    st.dictionaries(st.integers(0, 3), st.integers(1, 5)),
+    st.frozensets(st.integers(0, 3)),
+)
+def test_seeds_have_their_place_in_the_plan(
+    total: int, seeds: dict[int, int], focus: frozenset[int]
+) -> None:
+    asked = replace(brief(total, [30, 30, 30, 30]), seeds=seeds, in_focus=focus)
+    plan = settle(PlanAnswer(niches=[]), asked)
+    assert sum(entry.designs for entry in plan) == total
+    if total >= sum(seeds.values()):
+        assert all(plan[niche].designs >= count for niche, count in seeds.items())

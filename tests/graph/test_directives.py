@@ -21,6 +21,8 @@ from pelnas.call import Message
 from pelnas.directives import Boundary, Directive, parse
 from pelnas.errors import DirectiveError, RunError
 from pelnas.graph.helm import Helm
+from pelnas.graph.replay import replay
+from pelnas.recording import open_recording
 from pelnas.report import front_points, summary
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.front import archive_of
@@ -49,10 +51,12 @@ def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
 
 def steered(search: Search, *asked: tuple[str, int, str]) -> RunStore:
     """Run a search; each (kind, round, command) is asked at the first such event of the round."""
-    waiting = list(asked)
+    waiting, rounds = list(asked), {0}
 
     def watch(event: Event) -> None:
-        due = [ask for ask in waiting if ask[0] == event.kind and ask[1] == event.round]
+        here = event.round if event.kind != "paused" else max(rounds)
+        rounds.add(here or 0)
+        due = [ask for ask in waiting if ask[0] == event.kind and ask[1] == here]
         for ask in due:
             waiting.remove(ask)
             with Helm.open(search.folder) as helm:
@@ -501,6 +505,8 @@ import sys
 from pathlib import Path
 from pelnas.errors import DirectiveError
 from pelnas.graph.helm import Helm
+from pelnas.graph.replay import replay
+from pelnas.recording import open_recording
 with Helm.open(Path(sys.argv[1])) as helm:
     for number in range(15):
         order = f"/limit latency<={9 + number / 100} in niche {sys.argv[2]}"
@@ -580,6 +586,21 @@ def test_directives_at_the_same_boundaries_give_the_same_front(
         assert [c.architecture for c in one.candidates()] == [
             c.architecture for c in other.candidates()
         ]
+
+
+def test_a_steered_run_replays_from_its_recording_alone(tmp_path: Path, tiny_tables: Path) -> None:
+    search = Search(config(tmp_path, tiny_tables, rounds=6, per_niche=8))
+    steered(
+        search,
+        ("round-planned", 1, "/limit latency<=4"),
+        ("designed", 2, "/pause"),
+        ("paused", 2, "/resume"),
+        ("learned", 3, f"/seed {PLAIN}"),
+    ).close()
+    with open_recording(search.folder) as recording:
+        again = replay(recording, tmp_path / "again")
+    assert again.same_front
+    assert again.same_rules
 
 
 def test_a_pause_is_not_waited_for_in_a_replay(tmp_path: Path, tiny_tables: Path) -> None:
