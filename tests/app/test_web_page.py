@@ -95,11 +95,8 @@ def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
         rule = {"text": EVIL, "predicate": "nor_conv_3x3 >= 1", "metric": "accuracy",
                 "polarity": "helps", "effect": 0.5, "everywhere": True}  # fmt: skip
         return json.dumps({"rules": [rule]})
-    cells = [
-        SPACE.format(SPACE.at(i))
-        for i in range(SPACE.size)
-        if len(messages[-1].content) % 7 != i % 7
-    ]
+    start = len(messages[-1].content)
+    cells = [SPACE.format(SPACE.at((start + 7 * i) % SPACE.size)) for i in range(20)]
     designs = [
         {"architecture": cell, "operation": "sample", "parents": [], "rationale": EVIL}
         for cell in cells
@@ -244,15 +241,14 @@ def test_the_front_can_be_walked_by_the_keyboard_alone(page: Page, written: str)
     page.one("#tab-front").send_keys(Keys.ARROW_RIGHT)
     page.until(lambda: page.one("#tab-niches").get_attribute("aria-selected") == "true")
     assert page.browser.switch_to.active_element.get_attribute("id") == "tab-niches"
+    page.open(f"#/run/{written}/niches")
+    page.until(lambda: page.text("#panel"))
     order = []
-    page.script("document.activeElement.blur()")
     for _ in range(8):
-        page.browser.switch_to.active_element.send_keys(Keys.TAB)
-        order.append(
-            page.script("return document.activeElement.className || document.activeElement.id")
-        )
-        outline = page.script("return getComputedStyle(document.activeElement).outlineStyle")
-        assert outline != "none"
+        ActionChains(page.browser, 0).send_keys(Keys.TAB).perform()
+        focused = page.browser.switch_to.active_element
+        order.append(focused.get_attribute("class") or focused.get_attribute("id") or focused.text)
+        assert focused.value_of_css_property("outline-style") != "none", order
     assert order[0] == "skip"
     assert "tab-niches" in order
 
@@ -276,7 +272,7 @@ def test_what_models_wrote_is_shown_as_text_everywhere(page: Page, written: str)
     page.go(f"#/run/{written}/front/{born.id}")
     page.until(lambda: EVIL in page.text(".candidate blockquote"))
     page.click(".candidate button", str(born.candidate.design.call))
-    page.until(lambda: "onerror" in page.text("dialog pre:last-of-type"))
+    page.until(lambda: "onerror" in page.text("dialog"))
     page.one("dialog").send_keys(Keys.ESCAPE)
     page.until(lambda: not page.all("dialog"))
     page.click("[role=tab]", "Rules")

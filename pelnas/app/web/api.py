@@ -111,8 +111,9 @@ class Api:
     def candidate(self, request: Request) -> Any:
         """Everything about one candidate."""
         evaluations = self._evaluations(request)
+        family = self._answer(request, "family", lambda _: candidates.Family(evaluations))
         with self._read(request) as store:
-            return candidates.detail(store, evaluations, request.path_params["candidate"])
+            return candidates.detail(store, family, request.path_params["candidate"])
 
     def growth(self, request: Request) -> Any:
         """How the front grew."""
@@ -121,7 +122,8 @@ class Api:
 
     def niches(self, request: Request) -> Any:
         """What became of each niche."""
-        return self._answer(request, "niches", overview.niches)
+        events = self._library.events
+        return self._answer(request, "niches", lambda store: overview.niches(store, events(store)))
 
     def rules(self, request: Request) -> Any:
         """Rules with evidence and history."""
@@ -181,7 +183,8 @@ class Api:
         return found
 
     def _tree(self, request: Request) -> Span:
-        found: Span = self._answer(request, "tree", lambda store: tree(store.events()))
+        events = self._library.events
+        found: Span = self._answer(request, "tree", lambda store: tree(events(store)))
         return found
 
 

@@ -1,7 +1,7 @@
 """Candidates as the page draws them: columns for the picture, everything about one of them."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,26 +65,65 @@ def fronts(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> lis
     return found
 
 
-def detail(store: RunStore, evaluations: Sequence[Evaluation], id_: str) -> dict[str, Any]:
+class Family:
+    """The evaluated candidates of a run by id, with their children and what is better than them."""
+
+    def __init__(self, evaluations: Sequence[Evaluation]) -> None:
+        self.evaluations = evaluations
+        self.known = {e.id: e for e in evaluations}
+        self.children: dict[str, list[Evaluation]] = {}
+        for evaluation in evaluations:
+            for parent in evaluation.candidate.design.parents:
+                self.children.setdefault(parent, []).append(evaluation)
+        self._latency = np.array([e.latency_ms for e in evaluations])
+        self._score = np.array([e.score for e in evaluations])
+
+    def ancestors(self, id_: str) -> list[tuple[str, int]]:
+        """(id, generation) from the grandparents on, each at its nearest, nearest first."""
+        found: dict[str, int] = {}
+        level, generation = [id_], 0
+        while level and len(found) < RELATIVES:
+            generation += 1
+            parents = [p for one in level for p in self.known[one].candidate.design.parents]
+            fresh = dict.fromkeys(p for p in parents if p in self.known and p not in found)
+            level = list(fresh)
+            found |= dict.fromkeys(level, generation)
+        return [(a, g) for a, g in found.items() if g > 1][:RELATIVES]
+
+    def dominators(self, evaluation: Evaluation) -> list[Evaluation]:
+        """Who is at least as fast and as good and better in one, the best of them first."""
+        latency, score = evaluation.latency_ms, evaluation.score
+        as_good = (self._latency <= latency) & (self._score >= score) & np.isfinite(self._latency)
+        better = as_good & ((self._latency < latency) | (self._score > score))
+        places = np.flatnonzero(better)
+        return [self.evaluations[i] for i in places[np.argsort(-self._score[places])]]
+
+
+def detail(store: RunStore, family: Family, id_: str) -> dict[str, Any]:
     """One candidate: figures, drawing, reasons, relatives. RunError: it is not in this run."""
-    known = {e.id: e for e in evaluations}
-    if id_ not in known:
+    if id_ not in family.known:
         raise RunError(
             f"there is no evaluated candidate {id_[:40]!r} in {store.name}: see its front"
         )
-    evaluation = known[id_]
-    candidate, design = evaluation.candidate, evaluation.candidate.design
-    space, sources = get_space(store.config.space), store.sources()
-    architecture = space.parse(design.architecture)
-    better = _dominators(evaluation, evaluations)
-    children = [e for e in evaluations if id_ in e.candidate.design.parents]
-    rules = {rule.id: rule for rule in store.rules()}
+    evaluation = family.known[id_]
     return {
-        "id": id_,
+        **_figures(store, evaluation),
+        **_origin(store, evaluation),
+        **_relatives(family, evaluation),
+        "aside": aside(store, [evaluation]).get(id_, ("", ""))[1],
+    }
+
+
+def _figures(store: RunStore, evaluation: Evaluation) -> dict[str, Any]:
+    candidate, cost, sources = evaluation.candidate, evaluation.cost, store.sources()
+    space = get_space(store.config.space)
+    architecture = space.parse(candidate.architecture)
+    return {
+        "id": evaluation.id,
         "round": candidate.round,
         "niche": candidate.niche,
         "niche_label": label_of(store.niches(), candidate.niche),
-        "architecture": design.architecture,
+        "architecture": candidate.architecture,
         "explained": space.explain(architecture),
         "drawing": draw(space, architecture),
         "score": finite(evaluation.score),
@@ -92,55 +131,49 @@ def detail(store: RunStore, evaluations: Sequence[Evaluation], id_: str) -> dict
         "unit": sources.unit,
         "score_source": sources.accuracy,
         "latency_ms": finite(evaluation.latency_ms),
-        "spread_ms": finite(evaluation.cost.spread_ms),
+        "spread_ms": finite(cost.spread_ms),
         "latency_source": sources.latency,
-        "energy_mj": finite(evaluation.cost.energy_mj),
+        "energy_mj": finite(cost.energy_mj),
         "parameters": evaluation.parameters,
         "flops": finite(evaluation.flops),
         "proxies": {k: finite(float(v)) for k, v in evaluation.prediction.proxies.items()},
+    }
+
+
+def _origin(store: RunStore, evaluation: Evaluation) -> dict[str, Any]:
+    design = evaluation.candidate.design
+    rules = {rule.id: rule for rule in store.rules()} if design.rules else {}
+    return {
         "author": design.author,
         "method": design.method,
         "rationale": design.rationale,
         "call": design.call,
         "rules": [
-            {"id": rule, "text": rules[rule].text if rule in rules else "",
-             "status": rules[rule].status if rule in rules else "unknown"}
+            {
+                "id": rule,
+                "text": rules[rule].text if rule in rules else "",
+                "status": rules[rule].status if rule in rules else "unknown",
+            }
             for rule in design.rules
         ],
-        "parents": [_brief(known[parent]) for parent in design.parents if parent in known],
-        "ancestors": [_brief(known[a]) | {"generation": g} for a, g in _ancestors(id_, known)],
+    }
+
+
+def _relatives(family: Family, evaluation: Evaluation) -> dict[str, Any]:
+    known, id_ = family.known, evaluation.id
+    children, better = family.children.get(id_, []), family.dominators(evaluation)
+    parents = [known[p] for p in evaluation.candidate.design.parents if p in known]
+    return {
+        "parents": [_brief(parent) for parent in parents],
+        "ancestors": [
+            _brief(known[ancestor]) | {"generation": generation}
+            for ancestor, generation in family.ancestors(id_)
+        ],
         "children": [_brief(child) for child in children[:RELATIVES]],
         "children_in_all": len(children),
-        "aside": aside(store, [evaluation]).get(id_, ("", ""))[1],
         "dominated_by": [_brief(e) for e in better[:5]],
         "dominators": len(better),
-    }  # fmt: skip
-
-
-def _ancestors(id_: str, known: Mapping[str, Evaluation]) -> list[tuple[str, int]]:
-    """(id, generation) from the grandparents on, each at its nearest, nearest first."""
-    found: dict[str, int] = {}
-    level, generation = [id_], 0
-    while level and len(found) < RELATIVES:
-        generation += 1
-        parents = [p for one in level for p in known[one].candidate.design.parents if p in known]
-        level = [parent for parent in dict.fromkeys(parents) if parent not in found]
-        found |= dict.fromkeys(level, generation)
-    return [(a, g) for a, g in found.items() if g > 1][:RELATIVES]
-
-
-def _dominators(evaluation: Evaluation, all_: Sequence[Evaluation]) -> list[Evaluation]:
-    """Who is at least as fast and as good and better in one, the best of them first."""
-    own = (evaluation.latency_ms, -evaluation.score)
-    better = [
-        e
-        for e in all_
-        if e.cost.feasible
-        and e.latency_ms <= own[0]
-        and -e.score <= own[1]
-        and (e.latency_ms, -e.score) != own
-    ]
-    return sorted(better, key=lambda e: -e.score)
+    }
 
 
 def _brief(evaluation: Evaluation) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from pelnas.errors import RunError
-from pelnas.store import RunStore
+from pelnas.store import Event, RunStore
 from pelnas.store.folder import DATABASE, is_run
 
 KEPT = 64  # answers: some of each of the runs that a person looks at in turn
@@ -21,6 +21,7 @@ class Library:
     def __init__(self, output: Path) -> None:
         self.output = output
         self._kept: OrderedDict[Hashable, tuple[Stamp, Any]] = OrderedDict()
+        self._events: dict[str, list[Event]] = {}
         self._lock = Lock()
 
     def folder(self, name: str) -> Path:
@@ -51,6 +52,17 @@ class Library:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return value
+
+    def events(self, store: RunStore) -> list[Event]:
+        """All events of a run; only those are read that were not known yet."""
+        with self._lock:
+            known = self._events.get(store.name, [])
+        new = store.events(known[-1].seq if known else 0)
+        if new:
+            known = known + new
+            with self._lock:
+                self._events[store.name] = known
+        return known
 
 
 def _stamp(folder: Path) -> Stamp:

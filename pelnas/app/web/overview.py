@@ -1,7 +1,7 @@
 """A run at a glance: its state, its budgets, its niches, its rules."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -11,7 +11,7 @@ from pelnas.config import ROLES
 from pelnas.report import agent_rates, niche_rows
 from pelnas.report.front import archive_of
 from pelnas.report.growth import growth
-from pelnas.store import RunStore
+from pelnas.store import Event, RunStore
 
 HIDDEN = {"output", "base_url"}  # the address of a server may hold a key
 
@@ -41,12 +41,12 @@ def overview(store: RunStore) -> dict[str, Any]:
     }
 
 
-def niches(store: RunStore) -> dict[str, Any]:
+def niches(store: RunStore, events: Iterable[Event]) -> dict[str, Any]:
     """Each niche's counts, best figures, widest gap and spend; and the agents' rates."""
     rows = [row.to_dict() for row in niche_rows(store)]
     archive = archive_of(store)
     calls: dict[int, Counter[str]] = defaultdict(Counter)
-    for event in store.events():
+    for event in events:
         if event.kind == "call" and event.niche is not None:
             calls[event.niche].update(calls=1, tokens=event.data["tokens"])
     refused = Counter(niche for _, niche, _ in store.refusals())

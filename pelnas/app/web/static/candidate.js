@@ -52,19 +52,16 @@ export class CandidatePanel {
     const spread = c.spread_ms ? ` ± ${figures(c.spread_ms / 2, 2)}` : "";
     const error = c.uncertainty ? ` ± ${figures(c.uncertainty, 2)}` : "";
     const rows = [
-      ["latency", `${latency(c.latency_ms)}${spread}`, c.latency_source],
-      [c.unit, `${figures(c.score)}${error}`, c.score_source],
-      ["energy", c.energy_mj === null ? null : `${figures(c.energy_mj)} mJ`, ""],
-      ["parameters", count(c.parameters), ""],
-      ["FLOPs", count(c.flops), ""],
+      ["latency", `${latency(c.latency_ms)}${spread}`],
+      [c.unit, `${figures(c.score)}${error}`],
+      ["energy", c.energy_mj === null ? null : `${figures(c.energy_mj)} mJ`],
+      ["parameters", count(c.parameters)],
+      ["FLOPs", count(c.flops)],
+    ].filter(([, value]) => value !== null);
+    return [
+      h("dl", { class: "figures" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+      h("p", {}, h("small", {}, `Score: ${c.score_source}. Latency: ${c.latency_source}.`)),
     ];
-    return h(
-      "dl",
-      { class: "figures" },
-      ...rows.filter(([, value]) => value !== null).map(([name, value, source]) =>
-        h("div", {}, h("dt", {}, name), h("dd", {}, value, source ? h("small", {}, ` ${source}`) : null)),
-      ),
-    );
   }
 
   _rules(rules) {

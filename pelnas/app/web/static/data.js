@@ -34,6 +34,13 @@ export class RunData extends EventTarget {
     if (this.state !== "finished") this._follow();
   }
 
+  /** Ask for what the other tabs show, so that it is known when somebody looks. */
+  async ahead() {
+    for (const what of ["/timeline", "/niches", "/rules", "/growth"]) {
+      await get(of(this.name, what)).catch(() => null); // the tab itself will say what is wrong
+    }
+  }
+
   close() {
     this._end?.();
     for (const timer of Object.values(this._timers)) clearTimeout(timer);

@@ -29,6 +29,8 @@ export class FrontPlot {
   }
 
   end() {
+    cancelAnimationFrame(this._frame);
+    clearTimeout(this._later);
     this._watch.disconnect();
     this._endLook();
     this._axes.end();
@@ -41,8 +43,11 @@ export class FrontPlot {
     this._xName.textContent = names.x;
     this._yName.textContent = names.y;
     this._sprites = null;
-    this._window = windowOf(points.x, points.y);
-    if (!this._zoomed) this._fitted();
+    if (this._measured !== points.x || this._many !== points.x.length) {
+      [this._measured, this._many] = [points.x, points.x.length];
+      this._window = windowOf(points.x, points.y);
+      if (!this._zoomed) this._fitted();
+    }
     this._project();
     this._draw();
   }
@@ -202,8 +207,11 @@ export class FrontPlot {
     const onFront = new Set(this._view.front);
     let [best, found] = [REACH * REACH, -1];
     for (let i = 0; i < this._x.length; i++) {
-      const [dx, dy] = [this._x[i] - px, this._y[i] - py];
-      const far = (dx * dx + dy * dy) * (onFront.has(i) ? 0.25 : 1); // the front is meant more often
+      const dx = this._x[i] - px;
+      const dy = this._y[i] - py;
+      let far = dx * dx + dy * dy;
+      if (!(far < 4 * best)) continue;
+      if (onFront.has(i)) far /= 4; // the front is meant more often
       if (far < best && this._view.shown(i)) [best, found] = [far, i];
     }
     return found;
@@ -225,7 +233,15 @@ export class FrontPlot {
 
   // -- drawing --------------------------------------------------------------------
 
+  /** Once a frame, however much has changed. */
   _draw() {
+    this._frame ??= requestAnimationFrame(() => {
+      this._frame = null;
+      this._paint();
+    });
+  }
+
+  _paint() {
     if (!this._size || !this._x || this._x.length !== this._points.x.length) return;
     const { width, height, dense } = this._size;
     const pen = this._canvas.getContext("2d");
@@ -243,18 +259,20 @@ export class FrontPlot {
   }
 
   _drawAll(pen) {
-    this._sprites ??= this._points.palette.map((colour) => dot(colour, this._size.dense));
-    const half = SMALL + 1;
+    const { dense, width, height } = this._size;
+    this._sprites ??= this._points.palette.map((colour) => dot(colour, dense));
     const { colour } = this._points;
-    const floor = this._size.height - MARGIN.b + half;
+    const floor = height - MARGIN.b + SMALL;
+    const half = (this._sprites[0]?.width ?? 0) / 2;
     let below = 0;
-    pen.globalAlpha = FAINT;
+    pen.setTransform(1, 0, 0, 1, 0, 0); // whole pixels of the screen: copied, not scaled
     for (let i = 0; i < this._x.length; i++) {
-      if (!(this._x[i] >= 0) || !this._view.shown(i)) continue;
-      if (this._y[i] > floor) below++;
-      else pen.drawImage(this._sprites[colour[i]], this._x[i] - half, this._y[i] - half, 2 * half, 2 * half);
+      const [x, y] = [this._x[i], this._y[i]];
+      if (!(x >= 0) || x > width || y < 0 || !this._view.shown(i)) continue;
+      if (y > floor) below++;
+      else pen.drawImage(this._sprites[colour[i]], Math.round(x * dense - half), Math.round(y * dense - half));
     }
-    pen.globalAlpha = 1;
+    pen.setTransform(dense, 0, 0, dense, 0, 0);
     this._note.textContent = below && !this._zoomed ? `${below} more lie below` : "";
   }
 
@@ -296,6 +314,7 @@ function dot(colour, dense) {
   const size = Math.ceil(2 * (SMALL + 1) * dense);
   const made = h("canvas", { width: size, height: size });
   const pen = made.getContext("2d");
+  pen.globalAlpha = FAINT;
   pen.fillStyle = colour;
   pen.beginPath();
   pen.arc(size / 2, size / 2, SMALL * dense, 0, 7);

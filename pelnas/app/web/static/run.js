@@ -5,6 +5,7 @@ import { RunData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { count, device, duration, plural, whole } from "./words.js";
 
+const LATER = 1200; // ms: the first view goes first
 const TABS = {
   front: ["Front", async (data, go) => new FrontTab(data, go)],
   niches: ["Niches", async (...a) => new (await import("./niches.js")).NichesTab(...a)],
@@ -17,6 +18,7 @@ const TABS = {
 export async function runPage(name) {
   const data = new RunData(name);
   await data.load();
+  setTimeout(() => data.ahead(), LATER);
   return new RunPage(data);
 }
 
@@ -26,7 +28,7 @@ class RunPage {
     this._data = data;
     this._tabs = {};
     this._state = h("span", { class: "state", role: "status" });
-    this._about = h("p", { class: "soft" });
+    this._about = h("p", { class: "soft about" });
     this._cards = h("dl", { class: "cards" });
     this._panel = h("div", { id: "panel", role: "tabpanel", tabindex: -1 });
     this._list = h(
@@ -113,9 +115,9 @@ class RunPage {
     this._state.className = `state ${state}`;
     const where = device(info.device);
     const ended = state === "finished" ? `; ended: ${info.reason}` : "";
-    this._about.textContent =
-      `${info.space} for ${where}${info.sources.dataset ? `, ${info.sources.dataset}` : ""};` +
-      ` accuracy: ${info.sources.accuracy}; latency: ${info.sources.latency}${ended}`;
+    const on = info.sources.dataset ? `, ${info.sources.dataset}` : "";
+    this._about.textContent = `${info.space} for ${where}${on}${ended}; accuracy: ${info.sources.accuracy}; latency: ${info.sources.latency}`;
+    this._about.title = this._about.textContent;
     fill(this._cards, ...this._figures().map(card));
   }
 

@@ -7,9 +7,12 @@ export class SettingsTab {
     const { info } = data;
     const rows = Object.entries(info.settings).map(([name, value]) => [name, h("code", {}, JSON.stringify(value))]);
     const models = Object.entries(info.models).map(([role, model]) => [role, h("code", {}, model)]);
+    const sources = Object.entries(info.sources);
     this.element = h(
       "div",
       {},
+      h("h2", {}, "Where the numbers come from"),
+      table([["figure"], ["source"]], sources, "Sources"),
       h("h2", {}, "Models"),
       table([["role"], ["model"]], models, "Models"),
       h("h2", {}, "Settings"),
