@@ -242,11 +242,10 @@ def _send(node: str, state: SearchState) -> list[Send]:
 def _predict(session: Session, round_: int) -> bool:
     """Record the accuracy part as it arrives; False where the time budget ended it early."""
     waiting = session.store.without_prediction(round_)
-    if not waiting:
-        return True
     evaluator = session.bench.evaluator
     with session.teller.tool("score", "score_architecture", len(waiting)):
-        predictions = evaluator.predict([candidate.architecture for candidate in waiting])
+        texts = [candidate.architecture for candidate in waiting]
+        predictions = evaluator.predict(texts) if texts else ()  # none: a kill came at the end
         for candidate, prediction in zip(waiting, predictions, strict=True):
             parameters, flops = evaluator.sizes(candidate.architecture)
             with session.store.together():  # so that each is told once, as it is scored once
@@ -266,8 +265,6 @@ def _predict(session: Session, round_: int) -> bool:
 def _cost(session: Session, round_: int) -> bool:
     """Record the latency part as it arrives; False where the time budget ended it early."""
     waiting = session.store.without_cost(round_)
-    if not waiting:
-        return True
     with session.teller.tool("latency", "lookup_latency", len(waiting)):
         costs = session.costs([candidate.architecture for candidate in waiting])
         for candidate, cost in zip(waiting, costs, strict=True):

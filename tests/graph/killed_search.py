@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 import random
+import signal
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from pelnas import Search, SearchConfig
@@ -51,17 +54,28 @@ def _rule(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def work(settings: str) -> None:
-    """Go on with the run that the settings' folder holds, or begin it."""
+def work(settings: str, commits: int) -> None:
+    """Go on with the run that the settings' folder holds, or begin it.
+
+    The process kills itself as it is about to commit the run's store for the
+    time ``commits``, counted from 1; 0: never.
+    """
     config = SearchConfig.model_validate_json(settings)
     model = ScriptedModel(answer)
     models = {model.name: model}
     runs = list_runs(config.output)
-    if not runs:
-        Search(config, models).run()
-    elif runs[0].status != "finished":
-        Search.resume(runs[0].folder, models).run()
+    if runs and runs[0].status == "finished":
+        return
+    search = Search.resume(runs[0].folder, models) if runs else Search(config, models)
+    left = count(commits, -1)
+
+    def on_statement(sql: str) -> None:
+        if sql == "COMMIT" and next(left) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    search.session.store._database._connection.set_trace_callback(on_statement)
+    search.run()
 
 
-if __name__ == "<run_path>":
-    work(globals()["settings"])
+if __name__ == "killed":
+    work(globals()["settings"], globals()["commits"])

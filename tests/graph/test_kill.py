@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import random
 import runpy
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,9 +22,10 @@ from pelnas.traces.spans import CLOSING, OPENING
 KILLS = 50
 CHILD = Path(__file__).with_name("killed_search.py")
 EARLY = ["pelnas.graph.run", "pelnas.agents.scripted", "matplotlib.pyplot", "pyarrow.parquet"]
+COMMITS = 120  # a run makes more than four hundred
 LONGEST = 300.0  # seconds that a run without a kill may take on a busy machine
 
-Start = Callable[[SearchConfig], BaseProcess]
+Start = Callable[..., BaseProcess]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,9 @@ def start() -> Start:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(EARLY)
 
-    def started(config: SearchConfig) -> BaseProcess:
-        values = {"settings": config.model_dump_json()}
-        process = context.Process(target=runpy.run_path, args=(str(CHILD), values))
+    def started(config: SearchConfig, commits: int = 0) -> BaseProcess:
+        values = {"settings": config.model_dump_json(), "commits": commits}
+        process = context.Process(target=runpy.run_path, args=(str(CHILD), values, "killed"))
         process.start()
         return process
 
@@ -61,16 +63,21 @@ def settings(output: Path, tables: Path, model: str) -> SearchConfig:
 
 
 def killed(start: Start, config: SearchConfig, moments: random.Random, longest: float) -> int:
-    """Kill and resume until the run has ended by itself; how often it was killed."""
+    """Kill and resume until the run has ended by itself; how often it was killed.
+
+    Every other time at a moment on the clock, else right before one of the
+    first commits, where what is stored and what is told could come apart.
+    """
     kills = 0
     while True:
-        process = start(config)
-        process.join(moments.uniform(0, longest))
-        if process.exitcode is not None:
-            assert process.exitcode == 0
-            return kills
+        by_clock = moments.random() < 0.5
+        process = start(config, 0 if by_clock else moments.randint(1, COMMITS))
+        process.join(moments.uniform(0, longest) if by_clock else LONGEST)
         process.kill()
         process.join()
+        if process.exitcode == 0:
+            return kills
+        assert process.exitcode == -signal.SIGKILL
         kills += 1
 
 
