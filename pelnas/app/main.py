@@ -21,9 +21,8 @@ from pelnas.app import (
     train,
     ui,
 )
+from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
-
-INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
 
 app = typer.Typer(
     help="The best networks for a device at every latency, found by agents, without training.",

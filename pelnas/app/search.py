@@ -1,11 +1,16 @@
 """``pelnas search`` and ``pelnas resume``: the main job, watched until its end."""
 
-from typing import TYPE_CHECKING, Annotated
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from pelnas.app import options
 from pelnas.app.options import setting
+from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
@@ -97,12 +102,24 @@ def _follow(search: "Search", as_json: bool) -> None:
     progress = Progress(store.config, store.spent().seconds)
     for event in store.events():
         progress.update(event)
-    with view_of(progress) as view, stopped_by_signals(search.stop, STOPPING) as received:
-        result = search.run(on_event=view)
+    try:
+        with view_of(progress) as view, stopped_by_signals(search.stop, STOPPING) as received:
+            # In a thread of its own, so that signals are heard while a step keeps its thread busy.
+            result = ThreadPoolExecutor(1).submit(search.run, view).result()
+    except KeyboardInterrupt:
+        _leave(search.folder)
     _conclude(result, as_json)
     if result.stopped:
         view.note(f"stopped; go on with: pelnas resume {result.folder}")
         raise typer.Exit(128 + received[0] if received else 1)
+
+
+def _leave(folder: Path) -> NoReturn:
+    """End the process with the step under way unfinished, as a kill would: a run is made for that."""
+    print(
+        f"pelnas: stopped at once; go on with: pelnas resume {folder}", file=sys.stderr, flush=True
+    )
+    os._exit(INTERRUPTED)
 
 
 def _conclude(result: "Result", as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,6 +51,27 @@ def test_a_signal_stops_cleanly_and_resume_finishes(
         texts = [evaluation.candidate.architecture for evaluation in store.evaluations()]
         assert len(texts) == len(set(texts)) == summary["spent"]["evaluations"]
         assert store.ignored() == 0
+
+
+def test_a_second_signal_ends_a_search_that_waits_for_a_model(
+    table_options: list[str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        command = [COMMAND, "search", *table_options, "--output", str(tmp_path)]
+        command += ["--model", "openai:silent", "--base-url", address]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            connection, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            wait_for("once more stops at once", process.stderr)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        connection.close()
+    assert process.returncode == 130
+    assert (
+        err == f"pelnas: stopped at once; go on with: pelnas resume {find_run(tmp_path, 'last')}\n"
+    )
 
 
 def test_a_terminal_sees_a_search_alive(table_options: list[str], tmp_path: Path) -> None:
