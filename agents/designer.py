@@ -4,11 +4,12 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
-from pelnas.agents.answers import Identifier, Sentence, ShortText
+from pelnas.agents.answers import Identifier, Sentence, ShortText, cut
 from pelnas.agents.dialogue import OpenDialogue
 from pelnas.evidence import Metric
 from pelnas.evolution import Task
@@ -68,7 +69,18 @@ class ProposedDesign(BaseModel):
 class DesignAnswer(BaseModel):
     """A designer's answer."""
 
-    designs: Annotated[list[ProposedDesign], Field(min_length=1, max_length=64)]
+    designs: list[ProposedDesign]
+
+
+@cache
+def design_answer(wanted: int) -> type[DesignAnswer]:
+    """The schema of an answer with at most so many designs; more than that are cut off.
+
+    The bound matters to small models: held to the schema alone, they list
+    designs until their tokens end.
+    """
+    designs = Annotated[list[ProposedDesign], cut(wanted), Field(min_length=1, max_length=wanted)]
+    return create_model("DesignAnswer", __base__=DesignAnswer, designs=(designs, ...))
 
 
 class Designer(ABC):
@@ -100,7 +112,7 @@ class ModelDesigner(Designer):
             return self._submit(answer, call, brief, intake)
 
         dialogue = self._dialogue("designer", brief.round, brief.niche.index)
-        dialogue.ask(system, user, DesignAnswer, check)
+        dialogue.ask(system, user, design_answer(len(brief.tasks)), check)
 
     def _submit(self, answer: DesignAnswer, call: str, brief: DesignBrief, intake: Intake) -> str:
         known = {parent.id for parent in brief.parents}
