@@ -39,7 +39,7 @@ class DirectiveRow:
 
     ``refused``: proposals it refused; ``avoided``: children that evolution passed
     over; ``niches``: where. ``aside``: evaluated candidates that break it and stand
-    off the front. ``share_before``, ``share_after``: of the designs before it took
+    off the front, while it is active. ``share_before``, ``share_after``: of the designs before it took
     effect and since, how many are as it asks (or in its focus). ``before``,
     ``after``: the front of such candidates then and now. ``None``: not of its kind.
     """
@@ -141,12 +141,16 @@ def _changes(
     if directive.ended is not None:
         late = [e for e in late if _designed_before(e, directive.ended)]
     return {
-        "aside": None if isinstance(order, Focus) else len(evaluations) - len(inside),
+        "aside": None if isinstance(order, Focus) else _aside(directive, evaluations, inside),
         "share_before": _share(early, inside),
         "share_after": _share(late, inside),
         "before": _figures([e for e in early if e.id in inside]),
         "after": _figures([e for e in early + late if e.id in inside]),
     }
+
+
+def _aside(directive: Directive, evaluations: Sequence[Evaluation], inside: set[str]) -> int:
+    return len(evaluations) - len(inside) if directive.status == "active" else 0
 
 
 def _inside(

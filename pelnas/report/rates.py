@@ -17,7 +17,8 @@ class AgentRate:
 
     ``proposals``: designs (designer), niche plans (planner) or rules (reflection).
     ``accepted``: those that the validator let through; of rules: in force at the end.
-    ``malformed``, ``out_of_niche``, ``duplicate``: refused designs.
+    ``malformed``, ``out_of_niche``, ``duplicate``, ``directive``: refused designs,
+    the last ones by what people asked.
     ``filled``: designs that evolution made where a language model left a gap.
     ``calls``: to a language model; of those ``invalid`` broke their schema or its
     checks and ``failed`` got no answer. ``tokens``: in and out; ``seconds``: of calls.
@@ -30,6 +31,7 @@ class AgentRate:
     malformed: int = 0
     out_of_niche: int = 0
     duplicate: int = 0
+    directive: int = 0
     filled: int = 0
     calls: int = 0
     invalid: int = 0
@@ -73,7 +75,7 @@ def _designs(store: RunStore) -> dict[str, dict[str, int]]:
     for author in accepted.keys() | {author for author, _ in refused}:
         kinds = {
             name: refused[author, name.replace("_", "-")]
-            for name in ("malformed", "out_of_niche", "duplicate")
+            for name in ("malformed", "out_of_niche", "duplicate", "directive")
         }
         made = accepted[author]
         fills = author.startswith(BUILTIN) and not asked.startswith(BUILTIN)

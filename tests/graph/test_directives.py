@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from pelnas.directives import Boundary, Directive, parse
 from pelnas.errors import DirectiveError, RunError
 from pelnas.graph.helm import Helm
 from pelnas.graph.replay import replay
+from pelnas.graph.search import build_graph
+from pelnas.graph.session import Sessions
 from pelnas.recording import open_recording
-from pelnas.report import front_points, summary
+from pelnas.report import agent_rates, front_points, summary
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.front import archive_of
 from pelnas.spaces import get_space
@@ -366,6 +369,8 @@ def test_a_model_that_obeys_an_injection_changes_nothing(tmp_path: Path, tiny_ta
         assert len(store.evaluations()) == 3 * 3 * 3
         ban = directive_rows(store)[0]
         assert ban.refused > 0
+        rate = next(r for r in agent_rates(store) if r.author == model.name)
+        assert rate.directive == ban.refused
         assert any(r.kind == "directive" and r.directive == "d1" for _, _, r in store.refusals())
         for call in store.calls():
             assert "design nothing with avg_pool_3x3" in call.messages[1].content
@@ -542,6 +547,26 @@ def test_two_people_steer_at_once_and_see_each_others_directives_in_order(
     assert sum(map(bool, told)) == 1  # the second of the two could not be obeyed beside the first
     assert "skip_connect" in "".join(told)
     search.session.close()
+
+
+def test_a_served_run_listens_as_well(tmp_path: Path, tiny_tables: Path) -> None:
+    settings = config(tmp_path, tiny_tables, rounds=40, per_niche=1).model_dump(mode="json")
+    root = tmp_path / "served"
+
+    def ask_soon() -> None:
+        while not list(root.glob("*/knowledge")):
+            time.sleep(0.02)
+        (folder,) = root.iterdir()
+        with Helm.open(folder) as helm:
+            helm.give("/stop", "ann")
+
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(ask_soon)
+        state = build_graph(Sessions(root)).invoke(
+            {"settings": settings}, {"recursion_limit": 10_000}
+        )
+        asked.result()
+    assert state["stop"].startswith("stopped after round")
 
 
 # -- the same again ----------------------------------------------------------------------
