@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -36,6 +36,7 @@ EVIL = '<img src=x onerror="window.broken=1"><b>bold</b></script>'
 # and a directive that cannot be obeyed is answered so on purpose.
 KNOWN = ("Applying inline style violates", "directives/check - Failed to load resource")
 TABS = ("front", "niches", "rules", "timeline", "steer", "settings")
+TICKS = "return [...document.querySelectorAll('.axes .xtick text')].map((t) => t.textContent)"
 SPACE = get_space("tiny")
 
 
@@ -139,12 +140,18 @@ class Page:
                 (e for e in self.all(selector) if text in e.text and e.is_displayed()), None
             )
 
-        element = self._wait.until(found)
+        element = self.until(lambda: found(self.browser))
         self.script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        return self._wait.until(lambda _: condition())
+        """Wait for it; where it does not come, say what the page showed."""
+        try:
+            return self._wait.until(lambda _: condition())
+        except TimeoutException as late:
+            raise AssertionError(
+                f"not in {PATIENCE} s; the page shows {self.text('main')}"
+            ) from late
 
     def script(self, source: str, *arguments: Any) -> Any:
         return self.browser.execute_script(source, *arguments)
@@ -200,6 +207,10 @@ def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tab
         front = len(json.loads((folder / "front.json").read_text()))
     page.until(lambda: page.text(".card dd") == str(front))
     page.until(lambda: len(page.all(".front tbody tr")) == front)
+    marks = [float(tick) for tick in page.script(TICKS)]
+    with RunStore.read(folder) as store:  # the axes have followed the points
+        assert max(marks) <= 1.2 * max(e.latency_ms for e in store.evaluations())
+        assert max(marks) > 2
     page.click("[role=tab]", "Steer")
     page.until(lambda: "as asked" in page.text(".talk"))
     page.one(".state.finished")

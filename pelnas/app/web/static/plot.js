@@ -45,8 +45,10 @@ export class FrontPlot {
     this._sprites = null;
     if (this._measured !== points.x || this._many !== points.x.length) {
       [this._measured, this._many] = [points.x, points.x.length];
+      const before = JSON.stringify(this._window);
       this._window = windowOf(points.x, points.y);
       if (!this._zoomed) this._fitted();
+      if (JSON.stringify(this._window) !== before) this._mark();
     }
     this._project();
     this._draw();
@@ -176,9 +178,15 @@ export class FrontPlot {
     this._sprites = null;
     this._project();
     this._draw();
-    const { x, y, log } = this._range;
+    this._mark();
+  }
+
+  /** Let the axes follow, a moment later than the points. */
+  _mark() {
     clearTimeout(this._later);
-    this._later = setTimeout(() => this._axes.show({ x, y, log, ...this._size }), 30);
+    this._later = setTimeout(() => {
+      if (this._size) this._axes.show({ ...this._range, ...this._size });
+    }, 30);
   }
 
   /** Places on the screen, for drawing and for finding. */
