@@ -1,0 +1,96 @@
+"""What a run has evaluated, read once, and the architectures that people name in it."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pelnas.architecture import Architecture, Candidate, Evaluation
+from pelnas.directives import Directives
+from pelnas.errors import RunError
+from pelnas.report.front import archive_of
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+Answer = dict[str, Any]
+CANDIDATE = re.compile(r"r[0-9]{1,6}n[0-9]{1,6}c[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An architecture that somebody asks about, and what the run knows of it."""
+
+    architecture: Architecture
+    text: str  # the space's official text
+    candidate: Candidate | None
+    evaluation: Evaluation | None
+
+
+class Findings:
+    """Everything that a run has evaluated, read once."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.space = get_space(store.config.space)
+        self.candidates = {candidate.id: candidate for candidate in store.candidates()}
+        archive = archive_of(store)
+        self.evaluations, self.front = archive.evaluations, archive.union()
+        self.by_id = {evaluation.id: evaluation for evaluation in self.evaluations}
+        self.on_front = frozenset(evaluation.id for evaluation in self.front)
+
+    @cached_property
+    def aside(self) -> dict[str, tuple[str, str]]:
+        """Evaluations that break a directive in force: (its id, what it asks)."""
+        directives = Directives(self.store.directives())
+        return directives.set_aside(self.evaluations, self.space)
+
+    @cached_property
+    def _by_text(self) -> dict[str, Candidate]:
+        newest_last = reversed(self.candidates.values())
+        return {candidate.architecture: candidate for candidate in newest_last}
+
+    def find(self, named: str) -> Subject:
+        """The architecture of a candidate's id, an official text or an index.
+
+        RunError: no such candidate. ArchitectureError: no architecture of the space.
+        """
+        named = named.strip()
+        if CANDIDATE.fullmatch(named) and named not in self.candidates:
+            raise RunError(
+                f"run {self.store.name} has no candidate {named}: give an id of its front,"
+                " or an architecture by its text or index"
+            )
+        candidate = self.candidates.get(named)
+        architecture = self.space.read(candidate.architecture if candidate else named)
+        text = self.space.format(architecture)
+        candidate = candidate or self._by_text.get(text)
+        evaluation = self.by_id.get(candidate.id) if candidate else None
+        return Subject(architecture, text, candidate, evaluation)
+
+    def brief(self, evaluation: Evaluation) -> Answer:
+        """One evaluation in short."""
+        return {
+            "id": evaluation.id,
+            "architecture": evaluation.candidate.architecture,
+            "score": evaluation.score,
+            "uncertainty": evaluation.prediction.uncertainty,
+            "latency_ms": evaluation.cost.latency_ms,
+            "spread_ms": evaluation.cost.spread_ms,
+            "parameters": evaluation.parameters,
+            "niche": evaluation.candidate.niche,
+            "round": evaluation.candidate.round,
+            "on_front": evaluation.id in self.on_front,
+        }
+
+    def changed(self, before: Architecture, after: Architecture) -> list[Answer]:
+        """The positions at which two architectures differ."""
+        chosen = zip(
+            self.space.positions, self.space.chosen(before), self.space.chosen(after), strict=True
+        )
+        return [{"position": p, "from": a, "to": b} for p, a, b in chosen if a != b]
+
+
+def dominates(a: Evaluation, b: Evaluation) -> bool:
+    """Whether ``a`` is at least as fast and as good as ``b``, and better in one of them."""
+    no_worse = a.latency_ms <= b.latency_ms and a.score >= b.score
+    return no_worse and (a.latency_ms < b.latency_ms or a.score > b.score)
