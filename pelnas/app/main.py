@@ -10,6 +10,7 @@ import typer
 from pelnas.app import (
     bench,
     doctor,
+    explain,
     listing,
     proxies,
     replay,
@@ -35,6 +36,7 @@ for command in (
     runs.runs,
     runs.front,
     runs.rules,
+    explain.explain,
     steer.steer,
     steer.directives,
     trace.trace,

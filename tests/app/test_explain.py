@@ -1,0 +1,56 @@
+"""``pelnas explain``, through the real front door."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pelnas.report import front_points
+from pelnas.store import RunStore, find_run
+
+Pelnas = Callable[..., Any]
+
+
+def test_a_point_of_the_front_is_explained(pelnas: Pelnas, finished: Path) -> None:
+    with RunStore.read(find_run(finished, "done")) as store:
+        best = front_points(store)[-1]
+    by_id = pelnas("explain", "done", best.id, "--output", finished, "--json").json()
+    assert (by_id["id"], by_id["rank"], by_id["on_front"]) == (best.id, 1, True)
+    assert by_id["dominators"] == []
+    assert by_id["evaluation"]["score"] == best.score
+    by_text = pelnas("explain", "done", best.architecture, "--output", finished, "--json").json()
+    assert by_text == by_id
+    told = pelnas("explain", "done", best.id, "--output", finished)
+    assert told.code == 0
+    assert f"{best.id} is on the front" in told.out
+    assert "one changed operation:" in told.out
+    assert "(predicted)" in told.out
+
+
+def test_what_was_never_tried_is_predicted(pelnas: Pelnas, finished: Path) -> None:
+    with RunStore.read(find_run(finished, "done")) as store:
+        tried = {candidate.architecture for candidate in store.candidates()}
+    found = (
+        pelnas("explain", "done", i, "--output", finished, "--json").json() for i in range(125)
+    )
+    answer = next(document for document in found if document["architecture"] not in tried)
+    assert answer["evaluation"] is None
+    assert answer["here"]["score_is"] == "predicted"
+    assert "nobody has proposed it" in answer["why"]
+
+
+def test_what_models_wrote_cannot_act_in_a_terminal(pelnas: Pelnas, talkative_run: Path) -> None:
+    with RunStore.read(talkative_run) as store:
+        newest = [c for c in store.candidates() if c.design.call and c.design.rationale][-1]
+    told = pelnas("explain", talkative_run, newest.id)
+    assert told.code == 0, told.err
+    assert newest.design.call in told.out
+    assert "guess" in told.out
+    assert "\x1b" not in told.out
+
+
+def test_an_architecture_that_is_none_ends_with_one_sentence(
+    pelnas: Pelnas, finished: Path
+) -> None:
+    for named in ("r8n8c8", "../../etc/passwd", "9999", "$(id)"):
+        outcome = pelnas("explain", "done", named, "--output", finished)
+        assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
