@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ def data_folder() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that leaves this machine."""
     connect = socket.socket.connect
 
@@ -33,7 +32,6 @@ def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         connect(self, address)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    yield
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,9 @@ class Device(ABC):
     """A target whose latency is looked up or measured. All costs: lower is better."""
 
     name: str
-    measures: bool = False  # whether a cost takes time to find out, so that it is asked for sparingly
+    measures: bool = (
+        False  # whether a cost takes time to find out, so that it is asked for sparingly
+    )
     source: str  # one phrase for reports: "measured on this machine", "HW-NAS-Bench table"
 
     @abstractmethod
