@@ -1,6 +1,6 @@
 """Who plays which role: the configuration's models turned into planner, designer and reflection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pelnas.agents.designer import Designer, ModelDesigner
@@ -54,7 +54,19 @@ def connect_all(
     for name in names:
         if not name.startswith(BUILTIN) and name not in ready:
             ready[name] = connect(name, base_url=config.base_url, temperature=config.temperature)
+    if config.budget.dollars is not None:
+        _refuse_unpriced(ready[name] for name in names if name in ready)
     return ready
+
+
+def _refuse_unpriced(models: Iterable[LanguageModel]) -> None:
+    """A limit of dollars can be kept only where prices are known."""
+    for model in models:
+        if not model.priced:
+            raise ModelError(
+                f"nobody knows the price of {model.name}, which a budget of dollars needs:"
+                " limit calls or tokens instead, or name a model that `pelnas models` has a price for"
+            )
 
 
 def assemble(

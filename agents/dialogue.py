@@ -36,8 +36,8 @@ class Meter(Protocol):
     def before_call(self) -> None:
         """Called before each request. BudgetExhausted: nothing may be sent any more."""
 
-    def after_call(self, tokens: int) -> None:
-        """Called after each request that was sent; a failed one has cost 0 tokens."""
+    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
+        """Called after each request that was sent; a failed one has cost nothing."""
 
 
 class OpenDialogue(Protocol):
@@ -122,7 +122,7 @@ class Dialogue:
             self._ledger.record_call(replace(blank, problem=str(error)))
             raise
         finally:
-            self._meter.after_call(call.tokens)
+            self._meter.after_call(call.tokens, call.dollars or 0.0)
         return call, None if problem else answer
 
     def _send(
@@ -139,6 +139,7 @@ class Dialogue:
             seconds=reply.seconds,
             tokens_cached=reply.tokens_cached,
             tokens_reasoning=reply.tokens_reasoning,
+            dollars=reply.dollars,
         )
 
     def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:
@@ -160,6 +161,7 @@ class Dialogue:
             tokens_out=0,
             seconds=0.0,
             outcome="failed",
+            dollars=0.0,
         )
 
 

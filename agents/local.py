@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from pelnas.agents.models import Patience
 from pelnas.agents.providers import ProviderModel
 from pelnas.errors import ModelError
+from pelnas.prices import Tariff
 
 CONTEXT = 8192  # tokens of prompt and answer together; more costs memory
 ANSWER = 2048  # tokens of an answer: a small model may never come to an end
@@ -127,7 +128,7 @@ class LocalModel(ProviderModel):
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
         file = Path(path).expanduser()
         chat = LocalChat(engine=_engine(file), model=file.name, temperature=temperature)
-        super().__init__(f"local:{path}", chat, Patience(attempts=1))
+        super().__init__(f"local:{path}", chat, Patience(attempts=1), Tariff())
 
     def close(self) -> None:
         self.__dict__.pop("_chat", None)  # the last one to let go frees the memory

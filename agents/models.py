@@ -20,6 +20,7 @@ class Reply:
     ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
     retries included. ``model``: the name under which the provider answered.
     ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where it tells.
+    ``dollars``: what the call cost; ``None``: unknown.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Reply:
     model: str
     tokens_cached: int | None = None
     tokens_reasoning: int | None = None
+    dollars: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class LanguageModel(ABC):
     """A model that answers structured questions. May be asked from several threads."""
 
     name: str  # ``provider:model``, as asked for
+    priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
 
     @abstractmethod
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:

@@ -22,6 +22,7 @@ from pelnas.agents.models import LanguageModel, Patience, Reply
 from pelnas.agents.reading import schema_text, strict_schema
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError
+from pelnas.prices import Tariff, tariff
 
 EXTRAS = {
     "openai": "openai",
@@ -57,7 +58,7 @@ def connect_provider(
         raise ModelError(_missing_package(name, provider, error)) from None
     except Exception as error:  # noqa: BLE001 - each provider's client refuses in its own way
         raise ModelError(_unusable(name, provider, error)) from None
-    return ProviderModel(name, chat, patience)
+    return ProviderModel(name, chat, patience, tariff(name, base_url))
 
 
 class ProviderModel(LanguageModel):
@@ -68,8 +69,13 @@ class ProviderModel(LanguageModel):
     first rung again once that has worked.
     """
 
-    def __init__(self, name: str, chat: BaseChatModel, patience: Patience) -> None:
+    def __init__(
+        self, name: str, chat: BaseChatModel, patience: Patience, bill: Tariff | None = None
+    ) -> None:
+        """``bill``: what calls cost; ``None``: unknown."""
         self.name = name
+        self.priced = bill is not None
+        self._bill = bill
         self._chat = chat
         self._patience = patience
         self._native = True
@@ -82,14 +88,20 @@ class ProviderModel(LanguageModel):
         text = hide(text, self._secrets)
         usage: Mapping[str, Any] = message.usage_metadata or {}
         answered_by = message.response_metadata.get("model_name") or self.name.partition(":")[2]
+        tokens_in = usage.get("input_tokens") or tokens.estimate(messages, self.name)
+        tokens_out = usage.get("output_tokens") or tokens.count(text, self.name)
+        cached = _part(usage, "input_token_details", "cache_read")
         return Reply(
             text,
-            usage.get("input_tokens") or tokens.estimate(messages, self.name),
-            usage.get("output_tokens") or tokens.count(text, self.name),
+            tokens_in,
+            tokens_out,
             time.perf_counter() - started,
             clean(str(answered_by), self._secrets),
-            tokens_cached=_part(usage, "input_token_details", "cache_read"),
+            tokens_cached=cached,
             tokens_reasoning=_part(usage, "output_token_details", "reasoning"),
+            dollars=None
+            if self._bill is None
+            else self._bill.dollars(tokens_in, tokens_out, cached),
         )
 
     def _climb(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:

@@ -15,6 +15,7 @@ class RecordedModel(LanguageModel):
 
     def __init__(self, name: str, recording: Recording) -> None:
         self.name = name
+        self.priced = True  # as far as the recording was
         self._recording = recording
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
@@ -23,4 +24,13 @@ class RecordedModel(LanguageModel):
         call = self._recording.answer(request, messages)
         if call.outcome == "failed":
             raise ModelCallError(call.problem)
-        return Reply(call.answer, call.tokens_in, call.tokens_out, call.seconds, call.answered_by)
+        return Reply(
+            call.answer,
+            call.tokens_in,
+            call.tokens_out,
+            call.seconds,
+            call.answered_by,
+            call.tokens_cached,
+            call.tokens_reasoning,
+            call.dollars,
+        )

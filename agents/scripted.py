@@ -28,6 +28,7 @@ class ScriptedModel(LanguageModel):
         name: str = "scripted:answers",
     ) -> None:
         self.name = name
+        self.priced = True
         self.requests: list[tuple[Message, ...]] = []
         self._answer = answers if callable(answers) else _from_list(answers)
         self._lock = threading.Lock()
@@ -36,7 +37,9 @@ class ScriptedModel(LanguageModel):
         with self._lock:
             self.requests.append(tuple(messages))
             text = self._answer(messages, schema.model_json_schema())
-        return Reply(text, tokens.estimate(messages), tokens.count(text), 0.0, self.name)
+        return Reply(
+            text, tokens.estimate(messages), tokens.count(text), 0.0, self.name, dollars=0.0
+        )
 
 
 def _from_list(answers: Iterable[str | BaseModel | Exception]) -> Answerer:

@@ -165,7 +165,7 @@ class Session:
         return self.steering.in_force
 
     def obey(self, directives: Directives) -> None:
-        """Take over rounds, budgets and models. ModelError: one cannot be reached; nothing changed."""
+        """Take over rounds, budgets and models. ModelError: one cannot be used; nothing changed."""
         base = self.store.config
         models = {f"{role}_model": name for role, name in directives.models.items()}
         budget = base.budget.model_dump() | directives.budgets
@@ -176,7 +176,8 @@ class Session:
                 **models,
             }
         )
-        if any(config.model_of(role) != self.config.model_of(role) for role in ROLES):
+        changed = any(config.model_of(role) != self.config.model_of(role) for role in ROLES)
+        if changed or config.budget.dollars != self.config.budget.dollars:
             self._models = connect_all(config, self._models)
             self.cast = assemble(config, self._models, self, self.meter)
         if config.rounds != self.config.rounds:

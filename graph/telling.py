@@ -120,6 +120,7 @@ class Teller:
             call=call.id,
             model=call.model,
             tokens=call.tokens,
+            dollars=call.dollars,
             seconds=call.seconds,
             outcome=call.outcome,
         )

@@ -1,4 +1,4 @@
-"""What a run may spend and has spent: calls, tokens, minutes, evaluations.
+"""What a run may spend and has spent: calls, tokens, dollars, minutes, evaluations.
 
 The meter decides before something is spent, not after: a call is reserved
 before it is made, so that designers who ask at the same moment share what is left.
@@ -22,12 +22,15 @@ class Spent:
 
     ``calls`` and ``tokens``: of language models only; the built-in designer is free.
     ``seconds``: wall time while running. ``evaluations``: candidates scored.
+    ``dollars``: of calls whose price is known; ``unpriced``: how many have another.
     """
 
     calls: int = 0
     tokens: int = 0
     seconds: float = 0.0
     evaluations: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
 
 
 class Ledger(Protocol):
@@ -55,8 +58,8 @@ class _Line:
 class Meter:
     """Holds a run to its budget; safe to use from several threads.
 
-    ``ledger`` is read once for what earlier processes spent; calls and tokens
-    of this process are counted here, between ``before_call`` and ``after_call``.
+    ``ledger`` is read once for what earlier processes spent; calls, tokens and
+    dollars of this process are counted here, between ``before_call`` and ``after_call``.
     ``clock``: seconds that never go back.
     """
 
@@ -71,16 +74,18 @@ class Meter:
         before = ledger.spent()
         self._calls = before.calls
         self._tokens = before.tokens
+        self._dollars = before.dollars
         self._in_flight = 0
         self._largest = 0  # tokens of the largest call so far: what the next one may take
+        self._dearest = 0.0  # dollars of the dearest one
 
     def before_call(self) -> None:
         """Reserve one call; every reservation ends with ``after_call``, also when the call fails.
 
-        Never lets more calls through than the limit. Under a limit of tokens a
-        call waits while those in flight might, at the size of the largest call
-        so far, use up what is left: the limit is passed by one call at most.
-        BudgetExhausted: calls, tokens or minutes are spent.
+        Never lets more calls through than the limit. Under a limit of tokens or
+        dollars a call waits while those in flight might, at the size of the largest
+        call so far, use up what is left: the limit is passed by one call at most.
+        BudgetExhausted: calls, tokens, dollars or minutes are spent.
         """
         with self._turn:
             while True:
@@ -90,13 +95,15 @@ class Meter:
                     return
                 self._turn.wait()
 
-    def after_call(self, tokens: int) -> None:
+    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
         """Settle a reserved call. ``tokens``: in and out together, 0 where none was answered."""
         with self._turn:
             self._in_flight -= 1
             self._calls += 1
             self._tokens += tokens
+            self._dollars += dollars
             self._largest = max(self._largest, tokens)
+            self._dearest = max(self._dearest, dollars)
             self._turn.notify_all()
 
     def allow_evaluations(self, wanted: int) -> int:
@@ -154,6 +161,7 @@ class Meter:
         used: dict[str, Callable[[], float]] = {
             "calls": lambda: self._calls + self._in_flight,
             "tokens": lambda: self._tokens,
+            "dollars": lambda: self._dollars,
             "minutes": self._minutes,
             "evaluations": lambda: self._ledger.spent().evaluations,
         }
@@ -170,11 +178,15 @@ class Meter:
             raise BudgetExhausted(_sentence(spent))
 
     def _fits(self) -> bool:
-        limit = self._budget.tokens
-        if limit is None or self._in_flight == 0:
+        if self._in_flight == 0:
             return True
-        expected = (self._in_flight + 1) * self._largest
-        return self._largest > 0 and self._tokens + expected <= limit
+        return all(
+            limit is None or (largest > 0 and used + (self._in_flight + 1) * largest <= limit)
+            for limit, used, largest in (
+                (self._budget.tokens, self._tokens, self._largest),
+                (self._budget.dollars, self._dollars, self._dearest),
+            )
+        )
 
     def _minutes(self) -> float:
         return (self._ledger.spent().seconds + self._clock() - self._ticked) / 60

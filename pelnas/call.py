@@ -27,6 +27,7 @@ class CallRecord:
     ``request``: hash of messages, schema and model, see ``request_hash``.
     ``tokens_cached``: of ``tokens_in``, read from the provider's cache;
     ``tokens_reasoning``: of ``tokens_out``, not shown; ``None``: it does not tell.
+    ``dollars``: by the prices of the day of the call; ``None``: unknown.
     """
 
     id: str
@@ -47,6 +48,7 @@ class CallRecord:
     problem: str = ""
     tokens_cached: int | None = None
     tokens_reasoning: int | None = None
+    dollars: float | None = None
 
     @property
     def tokens(self) -> int:

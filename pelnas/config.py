@@ -30,6 +30,7 @@ class Budget(_Frozen):
 
     calls: Positive | None = None  # language-model calls
     tokens: Positive | None = None  # in and out together
+    dollars: Annotated[float, Field(gt=0)] | None = None  # by the catalogue of prices
     minutes: Annotated[float, Field(gt=0)] | None = None  # wall time while running
     evaluations: Positive | None = None  # candidates scored
 

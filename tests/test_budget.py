@@ -169,3 +169,32 @@ def test_time_paused_is_not_booked_and_another_budget_holds_at_once() -> None:
         meter.before_call()
     meter.change(Budget())
     meter.before_call()
+
+
+def test_dollars_are_held_like_tokens() -> None:
+    meter = Meter(Budget(dollars=1), Account(Spent(dollars=0.5)))
+    meter.before_call()
+    meter.after_call(10, 0.375)
+    assert meter.warnings() == ["0.875 of 1 dollars used (88%)"]
+    meter.before_call()
+    meter.after_call(10, 0.25)
+    with pytest.raises(BudgetExhausted, match=r"dollars is spent \(1\.125 of 1 dollars\)"):
+        meter.before_call()
+
+
+def test_dollars_are_passed_by_one_call_at_most_under_many_designers() -> None:
+    meter, paid = Meter(Budget(dollars=10.5), Account()), []
+
+    def designer() -> None:
+        for _ in range(20):
+            try:
+                meter.before_call()
+            except BudgetExhausted:
+                return
+            paid.append(1.0)
+            meter.after_call(7, 1.0)
+
+    with ThreadPoolExecutor(8) as pool:
+        for work in [pool.submit(designer) for _ in range(8)]:
+            work.result()
+    assert sum(paid) == 11

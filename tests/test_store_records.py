@@ -191,11 +191,13 @@ def test_calls_are_filtered_and_kept_in_order(store: RunStore) -> None:
 def test_what_was_paid_counts_once_and_stays_counted(store: RunStore) -> None:
     store.record_call(CALL)
     store.record_call(CALL)
-    assert store.spent() == Spent(calls=1, tokens=120)
-    store.record_call(replace(CALL, request="another prompt", tokens_in=1))
-    assert store.spent() == Spent(calls=2, tokens=141)
+    assert store.spent() == Spent(calls=1, tokens=120, unpriced=1)
+    store.record_call(replace(CALL, request="another prompt", tokens_in=1, dollars=0.5))
+    assert store.spent() == Spent(calls=2, tokens=141, dollars=0.5, unpriced=1)
+    store.record_call(replace(CALL, request="a third one", tokens_in=1, dollars=0.25))
+    assert store.spent() == Spent(calls=3, tokens=162, dollars=0.75, unpriced=1)
     store.record_call(replace(CALL, id="r0.planner.a0", model="builtin:evolver"))
-    assert store.spent() == Spent(calls=2, tokens=141)
+    assert store.spent() == Spent(calls=3, tokens=162, dollars=0.75, unpriced=1)
 
 
 def test_plans_are_replaced_by_round(store: RunStore) -> None:

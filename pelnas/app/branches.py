@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from rich.tree import Tree
 
+from pelnas.prices import in_words
 from pelnas.traces.text import one_line
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ class Labels:
 
     def _run(self, span: "Span") -> tuple[str, ...]:
         tokens = sum(call.data.get("tokens", 0) for call in self._calls)
-        counts = f"{self._evaluated[span.id]} evaluated, {len(self._calls)} model calls, {tokens:,} tokens"
+        spent = self._store.spent()
+        counts = (
+            f"{self._evaluated[span.id]} evaluated, {len(self._calls)} model calls, {tokens:,} tokens,"
+            f" {in_words(spent.dollars, spent.unpriced)}"
+        )
         return self._store.name, counts, self._store.reason
 
     def _round(self, span: "Span") -> tuple[str, ...]:
@@ -78,7 +83,8 @@ class Labels:
 
     def _call(self, span: "Span") -> tuple[str, ...]:
         tokens = f"{span.data['tokens']:,} tokens" if "tokens" in span.data else ""
-        return span.id, str(span.data.get("model", "")), tokens
+        price = in_words(span.data["dollars"]) if span.data.get("dollars") else ""
+        return span.id, str(span.data.get("model", "")), tokens, price
 
     def _tool(self, span: "Span") -> tuple[str, ...]:
         return str(span.data.get("tool")), f"{span.data.get('candidates')} candidates"

@@ -14,6 +14,7 @@ from pelnas.config import SearchConfig
 NESTED = {
     "max_calls": ("budget", "calls"),
     "max_tokens": ("budget", "tokens"),
+    "max_dollars": ("budget", "dollars"),
     "max_minutes": ("budget", "minutes"),
     "max_evaluations": ("budget", "evaluations"),
     "reference": ("scoring", "reference"),

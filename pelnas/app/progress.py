@@ -34,6 +34,8 @@ class Progress:
         self.refused = 0
         self.calls = 0
         self.tokens = 0
+        self.dollars = 0.0
+        self.unpriced = 0  # calls whose price is unknown
         self._minutes = config.budget.minutes
         self._clock = clock
         self._start = clock() - before
@@ -101,6 +103,9 @@ class Progress:
     def _on_call(self, event: Event) -> None:
         self.calls += 1
         self.tokens += event.data["tokens"]
+        dollars = event.data.get("dollars")
+        self.dollars += dollars or 0.0
+        self.unpriced += dollars is None
         self.niche = event.niche
 
     def _on_paused(self, event: Event) -> None:

@@ -66,6 +66,9 @@ def search(
     ] = None,
     max_calls: Annotated[int | None, setting("max_calls", "Language-model calls at most.")] = None,
     max_tokens: Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")] = None,
+    max_dollars: Annotated[
+        float | None, setting("max_dollars", "Dollars at most; every price must be known.")
+    ] = None,
     max_minutes: Annotated[float | None, setting("max_minutes", "Minutes at most.")] = None,
     max_evaluations: Annotated[
         int | None, setting("max_evaluations", "Networks scored at most.")

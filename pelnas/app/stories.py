@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pelnas.app.output import milliseconds, print_json, print_table, say
 from pelnas.errors import RunError
+from pelnas.prices import in_words
 from pelnas.traces.text import one_line, visible
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def tell_call(store: "RunStore", call_id: str, as_json: bool) -> None:
         parts.append(f"{call.tokens_cached:,} of those in were cached")
     if call.tokens_reasoning is not None:
         parts.append(f"{call.tokens_reasoning:,} of those out were reasoning")
+    parts.append(in_words(call.dollars))
     _facts(
         ("call", call.id),
         ("model", f"{call.model}, answered by {call.answered_by or 'nobody'}"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pelnas.app.output import console, duration
 from pelnas.app.progress import Progress
 from pelnas.pareto import spread
+from pelnas.prices import in_words
 from pelnas.store import Event
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ def counts(progress: Progress) -> str:
         f"{progress.refused} refused",
         f"{progress.calls} model calls",
         f"{progress.tokens} tokens",
+        in_words(progress.dollars, progress.unpriced),
         f"{duration(progress.seconds)} spent",
     ]
     return ", ".join(parts + ([f"about {duration(left)} left"] if left is not None else []))

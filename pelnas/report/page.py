@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pelnas.budget import Spent
 from pelnas.config import ROLES
+from pelnas.prices import in_words
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours, render
@@ -64,6 +65,7 @@ def _content(store: RunStore) -> dict[str, Any]:
         "settings": store.config.model_dump(mode="json", exclude={"output", "data", "images"}),
         "sources": store.sources(),
         "spent": store.spent(),
+        "in_words": in_words,
         "headline": _headline(points, store.spent()),
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),

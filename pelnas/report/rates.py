@@ -22,6 +22,7 @@ class AgentRate:
     ``filled``: designs that evolution made where a language model left a gap.
     ``calls``: to a language model; of those ``invalid`` broke their schema or its
     checks and ``failed`` got no answer. ``tokens``: in and out; ``seconds``: of calls.
+    ``dollars``: of calls of known price; ``unpriced``: how many have another.
     """
 
     agent: str
@@ -38,6 +39,8 @@ class AgentRate:
     failed: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    dollars: float = 0.0
+    unpriced: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -104,4 +107,6 @@ def _calls(calls: Iterable[CallRecord], author: str) -> dict[str, Any]:
         "failed": sum(call.outcome == "failed" for call in own),
         "tokens": sum(call.tokens for call in own),
         "seconds": sum(call.seconds for call in own),
+        "dollars": sum(call.dollars or 0.0 for call in own),
+        "unpriced": sum(call.dollars is None for call in own),
     }

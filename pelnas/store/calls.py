@@ -14,7 +14,9 @@ _UPSERT = (
     " ON CONFLICT (id) DO UPDATE SET"
     " earlier_calls = earlier_calls + (request != excluded.request),"
     " earlier_tokens = earlier_tokens"
-    " + (request != excluded.request) * (tokens_in + tokens_out), "
+    " + (request != excluded.request) * (tokens_in + tokens_out),"
+    " earlier_dollars = earlier_dollars + (request != excluded.request) * coalesce(dollars, 0),"
+    " earlier_unpriced = earlier_unpriced + (request != excluded.request) * (dollars IS NULL), "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
 )
 

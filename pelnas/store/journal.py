@@ -16,7 +16,11 @@ SELECT
     (SELECT coalesce(sum(tokens_in + tokens_out + earlier_tokens), 0) FROM calls
      WHERE model NOT LIKE 'builtin:%'),
     (SELECT seconds FROM run),
-    (SELECT count(*) FROM predictions JOIN costs USING (candidate))
+    (SELECT count(*) FROM predictions JOIN costs USING (candidate)),
+    (SELECT coalesce(sum(coalesce(dollars, 0) + earlier_dollars), 0.0) FROM calls
+     WHERE model NOT LIKE 'builtin:%'),
+    (SELECT coalesce(sum((dollars IS NULL) + earlier_unpriced), 0) FROM calls
+     WHERE model NOT LIKE 'builtin:%')
 """
 
 
@@ -61,8 +65,7 @@ class Journal(Events):
 
     def spent(self) -> Spent:
         """What the run has used over all its resumes; calls of the built-in designer are free."""
-        calls, tokens, seconds, evaluations = self._database.rows(_SPENT)[0]
-        return Spent(calls, tokens, seconds, evaluations)
+        return Spent(*self._database.rows(_SPENT)[0])
 
     def finish(self, reason: str) -> None:
         """Mark the run as finished; the last reason stays."""

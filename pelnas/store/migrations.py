@@ -206,4 +206,13 @@ CREATE TABLE exhausted (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES, _EXHAUSTED)
+# Prices of calls made before are unknown, but for models that cost nothing.
+_PRICES = """
+ALTER TABLE calls ADD COLUMN dollars REAL;
+ALTER TABLE calls ADD COLUMN earlier_dollars REAL NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN earlier_unpriced INTEGER NOT NULL DEFAULT 0;
+UPDATE calls SET dollars = 0 WHERE outcome = 'failed'
+    OR model LIKE 'builtin:%' OR model LIKE 'local:%' OR model LIKE 'ollama:%';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES, _EXHAUSTED, _PRICES)

@@ -48,7 +48,7 @@ class Purse:
         self.left -= 1
         self.open += 1
 
-    def after_call(self, tokens: int) -> None:
+    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
         self.open -= 1
         self.tokens += tokens
 

@@ -18,8 +18,8 @@ from pelnas.errors import ConfigError, RunError
 FIELDS = (
     "name", "space", "device", "dataset", "images", "data", "accuracy", "model", "planner_model",
     "designer_model", "reflection_model", "base_url", "temperature", "partition", "rounds",
-    "per_niche", "seed", "max_calls", "max_tokens", "max_minutes", "max_evaluations", "reference",
-    "batch",
+    "per_niche", "seed", "max_calls", "max_tokens", "max_dollars", "max_minutes", "max_evaluations",
+    "reference", "batch",
 )  # fmt: skip
 LONGEST = 65_536  # bytes of what a search says that are looked through
 PROGRAM = "from pelnas.app.main import main; main()"
