@@ -125,6 +125,8 @@ class LocalModel(ProviderModel):
     ``ask`` raises ModelCallError also when prompt and answer exceed the context.
     """
 
+    first_rung = "constrained decoding"
+
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
         file = Path(path).expanduser()
         chat = LocalChat(engine=_engine(file), model=file.name, temperature=temperature)

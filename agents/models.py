@@ -20,7 +20,8 @@ class Reply:
     ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
     retries included. ``model``: the name under which the provider answered.
     ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where it tells.
-    ``dollars``: what the call cost; ``None``: unknown.
+    ``dollars``: what the call cost; ``None``: unknown. ``rung``: how the answer was
+    held to its form, '' where nobody knows.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Reply:
     tokens_cached: int | None = None
     tokens_reasoning: int | None = None
     dollars: float | None = None
+    rung: str = ""
 
 
 @dataclass(frozen=True, slots=True)

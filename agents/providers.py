@@ -35,6 +35,7 @@ KEYS = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
 }
+IN_TEXT = "JSON in text"  # the rung below the provider's own
 _LONGEST_WAIT = 30.0  # seconds of backoff where the provider asks for nothing
 _REFUSED = (400, 415, 422, 501)  # what servers say to a response format that they lack
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # worth asking again
@@ -69,6 +70,8 @@ class ProviderModel(LanguageModel):
     first rung again once that has worked.
     """
 
+    first_rung = "the provider's own schema"
+
     def __init__(
         self, name: str, chat: BaseChatModel, patience: Patience, bill: Tariff | None = None
     ) -> None:
@@ -83,7 +86,7 @@ class ProviderModel(LanguageModel):
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         started = time.perf_counter()
-        message = self._climb(messages, schema)
+        message, rung = self._climb(messages, schema)
         text = _text_of(message).encode("utf-8", "replace").decode()  # no lone surrogates
         text = hide(text, self._secrets)
         usage: Mapping[str, Any] = message.usage_metadata or {}
@@ -102,18 +105,20 @@ class ProviderModel(LanguageModel):
             dollars=None
             if self._bill is None
             else self._bill.dollars(tokens_in, tokens_out, cached),
+            rung=rung,
         )
 
-    def _climb(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
-        """The answer of the highest rung that the server accepts."""
+    def _climb(self, messages: Sequence[Message], schema: type[BaseModel]) -> tuple[AIMessage, str]:
+        """The answer of the highest rung that the server accepts, and which one that was."""
         if self._native:
             try:
-                return self._persist(lambda: self._ask_native(messages, schema))
+                message = self._persist(lambda: self._ask_native(messages, schema))
+                return message, self.first_rung if message.text else "a tool call"
             except _FormatRefusedError:
                 message = self._persist(lambda: self._ask_in_text(messages, schema))
                 self._native = False
-                return message
-        return self._persist(lambda: self._ask_in_text(messages, schema))
+                return message, IN_TEXT
+        return self._persist(lambda: self._ask_in_text(messages, schema)), IN_TEXT
 
     def _ask_native(self, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
         asked = self._structured(strict_schema(schema))

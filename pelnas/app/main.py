@@ -12,6 +12,7 @@ from pelnas.app import (
     doctor,
     explain,
     listing,
+    models,
     proxies,
     replay,
     runs,
@@ -51,6 +52,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(bench.bench, name="bench")
+app.add_typer(models.models, name="models")
 app.add_typer(proxies.proxies, name="proxies")
 
 
