@@ -2,15 +2,13 @@
 // that ten thousand points follow the slider without a stutter.
 
 import { Axes } from "./axes.js";
-import { ink, onLook } from "./colours.js";
+import { onLook } from "./colours.js";
 import { h, tell } from "./dom.js";
+import { dot, paint } from "./paint.js";
 import { windowOf } from "./ranges.js";
 
 const MARGIN = { l: 52, r: 14, t: 12, b: 44 };
 const REACH = 16; // pixels from the pointer to the point that is meant
-const FAINT = 0.5; // opacity of what is not on the front
-const SMALL = 2.6;
-const LARGE = 5.2;
 
 export class FrontPlot {
   /** `describe(i)`: a point in words; `onPick(i)`: a person chose one. */
@@ -251,81 +249,12 @@ export class FrontPlot {
 
   _paint() {
     if (!this._size || !this._x || this._x.length !== this._points.x.length) return;
-    const { width, height, dense } = this._size;
-    const pen = this._canvas.getContext("2d");
-    pen.setTransform(dense, 0, 0, dense, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    pen.save();
-    pen.beginPath();
-    pen.rect(MARGIN.l, 0, width - MARGIN.l - MARGIN.r + 8, height - MARGIN.b);
-    pen.clip();
-    this._drawAll(pen);
-    this._drawFront(pen);
-    this._ring(pen, this._hover, 1.5);
-    this._ring(pen, this._view.selected, 2.5);
-    pen.restore();
-  }
-
-  _drawAll(pen) {
-    const { dense, width, height } = this._size;
-    this._sprites ??= this._points.palette.map((colour) => dot(colour, dense));
-    const { colour } = this._points;
-    const floor = height - MARGIN.b + SMALL;
-    const half = (this._sprites[0]?.width ?? 0) / 2;
-    let below = 0;
-    pen.setTransform(1, 0, 0, 1, 0, 0); // whole pixels of the screen: copied, not scaled
-    for (let i = 0; i < this._x.length; i++) {
-      const [x, y] = [this._x[i], this._y[i]];
-      if (!(x >= 0) || x > width || y < 0 || !this._view.shown(i)) continue;
-      if (y > floor) below++;
-      else pen.drawImage(this._sprites[colour[i]], Math.round(x * dense - half), Math.round(y * dense - half));
-    }
-    pen.setTransform(dense, 0, 0, dense, 0, 0);
+    this._sprites ??= this._points.palette.map((colour) => dot(colour, this._size.dense));
+    const { colour, palette } = this._points;
+    const below = paint(this._canvas, {
+      ...this._view, ...this._size, colour, palette,
+      x: this._x, y: this._y, sprites: this._sprites, hover: this._hover, margin: MARGIN,
+    });
     this._note.textContent = below && !this._zoomed ? `${below} more lie below` : "";
   }
-
-  _drawFront(pen) {
-    const { front } = this._view;
-    const { colour, palette } = this._points;
-    pen.strokeStyle = ink("ink");
-    pen.lineWidth = 1.4;
-    pen.globalAlpha = 0.7;
-    pen.beginPath();
-    front.forEach((i, n) => {
-      if (n) pen.lineTo(this._x[i], this._y[front[n - 1]]);
-      pen[n ? "lineTo" : "moveTo"](this._x[i], this._y[i]);
-    });
-    if (front.length) pen.lineTo(this._size.width, this._y[front.at(-1)]);
-    pen.stroke();
-    pen.globalAlpha = 1;
-    for (const i of front) {
-      pen.fillStyle = palette[colour[i]];
-      pen.beginPath();
-      pen.arc(this._x[i], this._y[i], LARGE, 0, 7);
-      pen.fill();
-      pen.stroke();
-    }
-  }
-
-  _ring(pen, i, width) {
-    if (i < 0 || !(this._x[i] >= 0)) return;
-    pen.strokeStyle = ink("accent");
-    pen.lineWidth = width;
-    pen.beginPath();
-    pen.arc(this._x[i], this._y[i], LARGE + 4, 0, 7);
-    pen.stroke();
-  }
-}
-
-/** A point of one colour, painted once. */
-function dot(colour, dense) {
-  const size = Math.ceil(2 * (SMALL + 1) * dense);
-  const made = h("canvas", { width: size, height: size });
-  const pen = made.getContext("2d");
-  pen.globalAlpha = FAINT;
-  pen.fillStyle = colour;
-  pen.beginPath();
-  pen.arc(size / 2, size / 2, SMALL * dense, 0, 7);
-  pen.fill();
-  return made;
 }

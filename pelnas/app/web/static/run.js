@@ -127,21 +127,26 @@ class RunPage {
     const { spent } = info;
     const limit = Object.fromEntries(info.budgets.map((budget) => [budget.name, budget.limit]));
     const front = this._data.front(this._data.rounds - 1).length;
-    const models = Object.values(info.models).filter((model) => !model.startsWith("builtin:"));
-    const price = spent.dollars === undefined || spent.dollars === null;
-    const dollars = price ? [] : [[`$${spent.dollars.toFixed(2)}`, "dollars", spent.dollars, limit.dollars]];
-    const unknown = price && models.length ? [["unknown", "dollars: no price is known"]] : [];
     return [
       [front, "on the front"],
       [whole(spent.evaluations), "evaluations", spent.evaluations, limit.evaluations],
       [`${Math.min(this._data.rounds, info.rounds)} of ${info.rounds}`, "rounds", this._data.rounds, info.rounds],
       [whole(spent.calls), plural(spent.calls, "model call").replace(/^\d+ /, ""), spent.calls, limit.calls],
       [count(spent.tokens), "tokens", spent.tokens, limit.tokens],
-      ...dollars,
-      ...unknown,
+      ...dollars(info, limit.dollars),
       [duration(spent.seconds), "running time", spent.seconds / 60, limit.minutes],
     ];
   }
+}
+
+/** What the calls cost: unknown where no price is known, and not zero. */
+function dollars({ spent, models }, limit) {
+  const free = Object.values(models).every((model) => model.startsWith("builtin:"));
+  if (free && !spent.calls) return [];
+  const unpriced = spent.unpriced ?? spent.calls;
+  if (unpriced && !spent.dollars) return [["unknown", "dollars: no price is known"]];
+  const more = unpriced ? `dollars, and ${plural(unpriced, "call")} without a known price` : "dollars";
+  return [[`$${(spent.dollars ?? 0).toFixed(spent.dollars < 1 ? 4 : 2)}`, more, spent.dollars, limit]];
 }
 
 function card([figure, what, used, limit]) {

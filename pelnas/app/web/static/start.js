@@ -38,6 +38,7 @@ class StartPage {
           this._number("max_minutes", "minutes at most", "any"),
           this._number("max_calls", "model calls at most"),
           this._number("max_tokens", "tokens at most"),
+          "dollars" in this._defaults.budget ? this._number("max_dollars", "dollars at most", "any") : null,
         ]),
         this._group("Who designs", [
           this._field("model", "model, provider:model"),
