@@ -73,12 +73,7 @@ def tell_rules(rules: list[Answer]) -> list[str]:
 
 def tell_niche(answer: Answer) -> list[str]:
     """What was tried in a niche."""
-    row = answer["niche"]
-    lines = [
-        f"niche {row['niche']} ({row['label']}): {row['designs']} designs,"
-        f" {row['evaluations']} evaluated, {row['on_front']} on the front"
-        + (f" ({', '.join(row['front'])})" if row["front"] else "")
-    ]
+    lines = [_niche(answer["niche"])]
     lines += [
         f'round {plan["round"] + 1}: {plan["author"]} asked for {plan["count"]}: "{plan["focus"]}"'
         for plan in answer["plans"][-SHOWN:]
@@ -90,6 +85,11 @@ def tell_niche(answer: Answer) -> list[str]:
     if refused:
         lines.append(f"{len(refused)} proposals refused: {', '.join(kinds)}")
     return [one_line(line, 400) for line in lines]
+
+
+def tell_niches(rows: list[Answer]) -> list[str]:
+    """What became of every niche."""
+    return [_niche(row) for row in rows]
 
 
 def tell_afford(answer: Answer) -> list[str]:
@@ -180,6 +180,14 @@ def _birth(answer: Answer) -> list[str]:
         f' "{one_line(rule["text"])}" ({rule["predicate"]} {rule["claims"]})'
         for rule in answer["rules"]
     ]
+
+
+def _niche(row: Answer) -> str:
+    return (
+        f"niche {row['niche']} ({row['label']}): {row['designs']} designs,"
+        f" {row['evaluations']} evaluated, {row['on_front']} on the front"
+        + (f" ({', '.join(row['front'])})" if row["front"] else "")
+    )
 
 
 def _rule(rule: Answer) -> str:

@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from pelnas.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,7 +51,9 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("the server did not answer within a minute")
 
 
-def test_a_posted_run_completes(server: str, tiny_tables: Path) -> None:
+def test_a_posted_run_completes_and_is_talked_about(
+    server: str, tiny_tables: Path, tmp_path: Path
+) -> None:
     from langgraph_sdk import get_sync_client
 
     settings = {
@@ -60,9 +65,51 @@ def test_a_posted_run_completes(server: str, tiny_tables: Path) -> None:
         "rounds": 2,
         "per_niche": 3,
     }
-    client = get_sync_client(url=server)
-    thread = client.threads.create()
-    state = client.runs.wait(thread["thread_id"], "search", input={"settings": settings})
-    assert state["stop"] == "all rounds done"
-    assert state["front"]
-    assert {"architecture", "latency_ms", "score", "niche"} <= set(state["front"][0])
+    with get_sync_client(url=server) as client:
+        thread = client.threads.create()
+        state = client.runs.wait(thread["thread_id"], "search", input={"settings": settings})
+        assert state["stop"] == "all rounds done"
+        assert state["front"]
+        assert {"architecture", "latency_ms", "score", "niche"} <= set(state["front"][0])
+        talk_about(client, state["run"], state["front"][0]["id"])
+        begun = begin(tmp_path / "runs", settings)
+        steer_by_talking(client, begun)
+
+
+def talk_about(client: Any, run: str, point: str) -> None:
+    """Questions to the second graph."""
+    thread = client.threads.create()["thread_id"]
+    asked = {"messages": [{"role": "user", "content": f"/why {point}"}], "run": run}
+    state = client.runs.wait(thread, "chat", input=asked)
+    assert f"{point} is on the front" in state["messages"][-1]["content"]
+    asked = {"messages": [{"role": "user", "content": "make it nicer"}]}
+    state = client.runs.wait(thread, "chat", input=asked)
+    assert "is no command" in state["messages"][-1]["content"]
+
+
+def begin(output: Path, settings: dict[str, Any]) -> Path:
+    """A run that nobody works on, where the server keeps its runs."""
+    from pelnas import Search, load_config
+
+    search = Search(load_config(None, settings | {"output": output, "name": "steered"}))
+    search.session.close()
+    return search.session.store.folder
+
+
+def steer_by_talking(client: Any, folder: Path) -> None:
+    """An order to the second graph: an interrupt, then a yes."""
+    thread = client.threads.create()["thread_id"]
+    asked = {"messages": [{"role": "user", "content": "/ban none"}]}
+    config = {"configurable": {"run": folder.name, "author": "ann"}}
+    client.runs.wait(thread, "chat", input=asked, config=config)
+    assert directives(folder) == []
+    (waiting,) = client.threads.get_state(thread)["tasks"]
+    assert waiting["interrupts"][0]["value"]["command"] == "/ban none"
+    state = client.runs.wait(thread, "chat", command={"resume": "yes"}, config=config)
+    assert state["messages"][-1]["content"].startswith("d1: design nothing with none")
+    assert directives(folder) == ["ann"]
+
+
+def directives(folder: Path) -> list[str]:
+    with RunStore.read(folder) as store:
+        return [directive.author for directive in store.directives()]

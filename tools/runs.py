@@ -1,0 +1,23 @@
+"""Runs as other programs may name them: by a name below one folder, never by a path."""
+
+from pathlib import Path
+
+from pelnas.errors import RunError
+from pelnas.store import list_runs
+from pelnas.store.folder import is_run
+
+OFFERED = 5  # names told where one was not found
+
+
+def run_below(output: Path, name: str) -> Path:
+    """The folder of a run directly below ``output``: by its full name, or ``last``.
+
+    RunError: nothing of this name lies there, with the newest names that do.
+    """
+    known = [run.name for run in list_runs(output)]
+    wanted = known[0] if name == "last" and known else name
+    folder = output / wanted if wanted in known else None
+    if folder is None or not is_run(folder) or folder.resolve().parent != output.resolve():
+        offered = f"use one of {', '.join(known[:OFFERED])}" if known else "start a search first"
+        raise RunError(f"there is no run {name[:80]!r} among the runs here: {offered}")
+    return folder
