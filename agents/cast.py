@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 
 from pelnas.agents.designer import Designer, ModelDesigner
 from pelnas.agents.dialogue import Dialogue, Ledger, Meter, OpenDialogue
@@ -13,10 +14,10 @@ from pelnas.agents.evolver import (
     RandomDesigner,
     ScreeningReflector,
 )
-from pelnas.agents.models import LanguageModel, connect
+from pelnas.agents.models import LanguageModel, Limited, connect
 from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector
-from pelnas.config import SearchConfig
+from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import ModelError
 from pelnas.prompts import Prompt, load_prompt
 
@@ -26,11 +27,14 @@ DESIGNERS: dict[str, Callable[[], Designer]] = {EVOLVER: EvolvingDesigner, RANDO
 
 @dataclass(frozen=True)
 class Cast:
-    """The three agents of a search and the models behind them."""
+    """The agents of a search and the models behind them.
 
-    planner: Planner
-    designer: Designer
-    reflection: Reflector
+    Each role is a chain: where one agent fails, the next is asked; the last is built in.
+    """
+
+    planners: tuple[Planner, ...]
+    designers: tuple[Designer, ...]
+    reflectors: tuple[Reflector, ...]
     models: tuple[LanguageModel, ...] = field(default=(), repr=False)
 
     def close(self) -> None:
@@ -47,7 +51,7 @@ def connect_all(
     ``given``: models that the caller has connected, by the names the roles use.
     """
     ready = dict(given or {})
-    names = [config.model_of(role) for role in ("planner", "designer", "reflection")]
+    names = list(dict.fromkeys(name for role in ROLES for name in config.chain_of(role)))
     for name in names:
         if name.startswith(BUILTIN) and name not in DESIGNERS:
             raise ModelError(f"unknown model {name!r}: built in are {', '.join(DESIGNERS)}")
@@ -74,26 +78,41 @@ def assemble(
 ) -> Cast:
     """The agents of a search. PromptError: a prompt of the run's own cannot be used."""
 
-    def role(name: str) -> tuple[str, Prompt, OpenDialogue]:
-        model = models[config.model_of(name)]
+    limited = _limited(models, config.concurrency)
 
-        def dialogue(agent: str, round_: int, niche: int | None) -> Dialogue:
-            return Dialogue(model, ledger, meter, agent=agent, round=round_, niche=niche)
+    def chain(role: str) -> list[tuple[str, Prompt, OpenDialogue]]:
+        """What the language models of a role are made of."""
+        names = [name for name in config.chain_of(role) if not name.startswith(BUILTIN)]
+        prompt = load_prompt(role, config.prompts) if names else None
+        return [
+            (limited[name].name, prompt, _opening(limited[name], ledger, meter, rank))
+            for rank, name in enumerate(names)
+            if prompt is not None
+        ]
 
-        return model.name, load_prompt(name, config.prompts), dialogue
-
-    def builtin(name: str) -> bool:
-        return config.model_of(name).startswith(BUILTIN)
-
+    last = DESIGNERS.get(config.model_of("designer"), EvolvingDesigner)
     return Cast(
-        planner=BuiltinPlanner() if builtin("planner") else ModelPlanner(*role("planner")),
-        designer=(
-            DESIGNERS[config.model_of("designer")]()
-            if builtin("designer")
-            else ModelDesigner(*role("designer"))
-        ),
-        reflection=(
-            ScreeningReflector() if builtin("reflection") else ModelReflector(*role("reflection"))
+        planners=(*(ModelPlanner(*parts) for parts in chain("planner")), BuiltinPlanner()),
+        designers=(*(ModelDesigner(*parts) for parts in chain("designer")), last()),
+        reflectors=(
+            *(ModelReflector(*parts) for parts in chain("reflection")),
+            ScreeningReflector(),
         ),
         models=tuple(models.values()),
     )
+
+
+def _opening(model: LanguageModel, ledger: Ledger, meter: Meter, rank: int) -> OpenDialogue:
+    def dialogue(agent: str, round_: int, niche: int | None) -> Dialogue:
+        return Dialogue(model, ledger, meter, agent=agent, round=round_, niche=niche, rank=rank)
+
+    return dialogue
+
+
+def _limited(models: Mapping[str, LanguageModel], limit: int | None) -> dict[str, LanguageModel]:
+    """The models, those of one provider taking turns where there is a limit."""
+    if limit is None:
+        return dict(models)
+    providers = {name.partition(":")[0] for name in models}
+    turns = {provider: BoundedSemaphore(limit) for provider in providers}
+    return {name: Limited(model, turns[name.partition(":")[0]]) for name, model in models.items()}

@@ -11,6 +11,7 @@ from pelnas.agents.reading import read_answer, schema_text
 from pelnas.call import CallRecord, Message, call_id, request_hash
 from pelnas.errors import AnswerError, ModelCallError
 
+ATTEMPTS = 2  # requests of one question: the second sends a broken answer back
 ANSWER_LIMIT = 100_000  # characters of an answer that are read and recorded
 SHOWN_BACK = 4_000  # characters of a broken answer that the model sees again
 
@@ -64,14 +65,16 @@ class Dialogue:
         agent: str,
         round: int,  # noqa: A002 - the word of the method, as in CallRecord
         niche: int | None,
+        rank: int = 0,
     ) -> None:
+        """``rank``: the place of the model in the chain of its role, so that ids differ."""
         self._model = model
         self._ledger = ledger
         self._meter = meter
         self._agent = agent
         self._round = round
         self._niche = niche
-        self._attempt = 0
+        self._attempt = rank * ATTEMPTS
 
     def ask(
         self,

@@ -5,7 +5,9 @@ Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect`
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -66,6 +68,24 @@ class LanguageModel(ABC):
 
     def close(self) -> None:
         """Release what the model holds; a second call does nothing."""
+
+
+class Limited(LanguageModel):
+    """A model that waits for its turn: only so many calls reach its provider at the same time."""
+
+    def __init__(self, model: LanguageModel, turns: AbstractContextManager[Any]) -> None:
+        """``turns``: held while a call is under way, such as a semaphore of the provider."""
+        self.name = model.name
+        self.priced = model.priced
+        self._model = model
+        self._turns = turns
+
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        with self._turns:
+            return self._model.ask(messages, schema)
+
+    def close(self) -> None:
+        self._model.close()
 
 
 def connect(

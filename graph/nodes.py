@@ -6,15 +6,16 @@ their ids, and scores no candidate twice.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 from langgraph.types import Send
 
-from pelnas.agents.evolver import BuiltinPlanner, EvolvingDesigner, ScreeningReflector
-from pelnas.agents.planner import settle
-from pelnas.agents.reflection import Reflection
+from pelnas.agents.designer import Designer
+from pelnas.agents.evolver import EvolvingDesigner
+from pelnas.agents.planner import Planner, settle
+from pelnas.agents.reflection import Reflection, Reflector
 from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
@@ -28,6 +29,8 @@ from pelnas.store import PlanEntry
 
 Change = dict[str, Any]
 Node = TypeVar("Node", bound=Callable[..., Change])
+Agent = TypeVar("Agent", bound=Planner | Designer | Reflector)
+Answer = TypeVar("Answer")
 
 
 def _told(step: str, agent: str = "") -> Callable[[Node], Node]:
@@ -65,15 +68,10 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "plan")
         brief = plan_brief(session, state["round"])
-        planner = session.cast.planner
         try:
-            answer = planner.plan(brief)
+            planner, answer = _first(session, session.cast.planners, lambda p: p.plan(brief))
         except BudgetExhausted as spent:
             return {"plan": [], "stop": str(spent)}
-        except (AnswerError, ModelCallError) as failure:
-            session.event("fallback", problem=str(failure))
-            planner = BuiltinPlanner()
-            answer = planner.plan(brief)
         entries = [
             PlanEntry(plan.niche, plan.designs, plan.focus, planner.name)
             for plan in settle(answer, brief)
@@ -91,15 +89,15 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "design")
         brief, intake = design_brief(session, state)
-        designer = session.cast.designer
         try:
-            if intake.missing:
-                designer.design(brief, intake)
+            _first(
+                session,
+                session.cast.designers,
+                lambda d: d.design(brief, intake) if intake.missing else None,
+            )
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
             intake.wanted = len(intake.accepted)
-        except (AnswerError, ModelCallError) as failure:
-            session.event("fallback", problem=str(failure))
         if intake.missing:
             EvolvingDesigner().design(brief, intake)
             note_exhaustion(session, intake, brief.niche.index)
@@ -130,22 +128,18 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "reflect")
         brief = reflect_brief(session, state)
-        reflection = session.cast.reflection
+        reflectors = session.cast.reflectors
         try:
-            found = reflection.reflect(brief)
+            reflector, found = _first(session, reflectors, lambda r: r.reflect(brief))
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
-            found = Reflection(())
-        except (AnswerError, ModelCallError) as failure:
-            session.event("fallback", problem=str(failure))
-            reflection = ScreeningReflector()
-            found = reflection.reflect(brief)
+            reflector, found = reflectors[0], Reflection(())
         with session.store.together():
             session.store.replace_proposals(
-                brief.round, brief.niche.index, reflection.name, found.rules, found.call
+                brief.round, brief.niche.index, reflector.name, found.rules, found.call
             )
             ids = [rule.id for rule in found.rules]
-            session.event("reflected", author=reflection.name, call=found.call, rules=ids)
+            session.event("reflected", author=reflector.name, call=found.call, rules=ids)
         return {}
 
     @_told("learn")
@@ -221,6 +215,19 @@ class Nodes:
     def to_next_round(state: SearchState) -> str:
         """The next round, or the report."""
         return "report" if state["stop"] else "plan"
+
+
+def _first(
+    session: Session, chain: Sequence[Agent], ask: Callable[[Agent], Answer]
+) -> tuple[Agent, Answer]:
+    """The first agent of a chain that does not fail, and what it answered; each failure is told."""
+    *hopeful, last = chain
+    for place, agent in enumerate(hopeful, start=1):
+        try:
+            return agent, ask(agent)
+        except (AnswerError, ModelCallError) as failure:
+            session.event("fallback", problem=str(failure), to=chain[place].name)
+    return last, ask(last)
 
 
 def _send(node: str, state: SearchState) -> list[Send]:

@@ -40,7 +40,7 @@ def replay(
             "budget": recorded.budget.model_copy(update={"minutes": None}),
         }
     )
-    names = {recorded.model_of(role) for role in ROLES}
+    names = {name for role in ROLES for name in recorded.chain_of(role)}
     directives = recording.store.directives()
     names |= {d.order.model for d in directives if isinstance(d.order, SetModel)}
     models = {

@@ -21,6 +21,7 @@ from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
 
 CHECKPOINTS = "checkpoints.sqlite"
+AT_ONCE = 64  # niches whose agents may work side by side: as many as there can be
 STEPS_A_ROUND = 5  # supersteps of the graph: plan, design, evaluate, reflect, learn
 
 
@@ -116,6 +117,7 @@ class Search:
         graph = build_graph(sessions, checkpointer)
         config: RunnableConfig = {
             "configurable": {"thread_id": self.folder.name},
+            "max_concurrency": AT_ONCE,  # else as few as there are processors, which all only wait
             "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
         }
         begun = bool(graph.get_state(config).values)

@@ -176,7 +176,7 @@ class Session:
                 **models,
             }
         )
-        changed = any(config.model_of(role) != self.config.model_of(role) for role in ROLES)
+        changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
         if changed or config.budget.dollars != self.config.budget.dollars:
             self._models = connect_all(config, self._models)
             self.cast = assemble(config, self._models, self, self.meter)

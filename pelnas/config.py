@@ -67,6 +67,8 @@ class SearchConfig(_Frozen):
     planner_model: str | None = None
     designer_model: str | None = None
     reflection_model: str | None = None
+    fallbacks: tuple[str, ...] = ()  # models asked in turn where a role's own one fails
+    concurrency: Positive | None = None  # calls to one provider at the same time; None: no limit
     base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None  # None: not sent at all
     partition: Literal["operations", "flops"] = "operations"
@@ -102,6 +104,15 @@ class SearchConfig(_Frozen):
             "reflection": self.reflection_model,
         }
         return own.get(role) or self.model
+
+    def chain_of(self, role: str) -> tuple[str, ...]:
+        """The models of a role in the order in which they are asked, each once.
+
+        After the last one the built-in agent stands in; a role that is built in has no others.
+        """
+        first = self.model_of(role)
+        others = () if first.startswith("builtin:") else self.fallbacks
+        return tuple(dict.fromkeys((first, *others)))
 
 
 def load_config(

@@ -56,7 +56,9 @@ class Labels:
         if span.sort == "call" and span.outcome != "ok":
             return f"{span.outcome}: {self._problems.get(span.id, '')}"
         if span.outcome == "fallback":
-            return "the built-in agent stood in"
+            to = [note.data.get("to") for note in span.notes if note.kind == "fallback"][-1]
+            other = str(to or "builtin:")
+            return f"{'the built-in agent' if other.startswith('builtin:') else other} stood in"
         return "" if span.outcome == "ok" else span.outcome
 
     def _run(self, span: "Span") -> tuple[str, ...]:

@@ -43,6 +43,13 @@ def search(
     reflection_model: Annotated[
         str | None, setting("reflection_model", "Another model for reflection.")
     ] = None,
+    fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--fallback", help="Model to ask where a role's own one fails; repeatable."),
+    ] = None,
+    concurrency: Annotated[
+        int | None, setting("concurrency", "Calls to one provider at the same time, at most.")
+    ] = None,
     base_url: Annotated[
         str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
     ] = None,

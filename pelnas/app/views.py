@@ -102,7 +102,9 @@ def _note(event: Event) -> str:
         case "budget" | "notice":
             return str(event.data["message"])
         case "fallback":
-            return f"the built-in {event.agent} stands in: {event.data['problem']}"
+            other = str(event.data.get("to") or "builtin:")
+            other = f"the built-in {event.agent}" if other.startswith("builtin:") else other
+            return f"{other} stands in: {event.data['problem']}"
         case "directive":
             return _directive_note(event)
         case "paused":

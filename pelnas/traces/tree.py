@@ -18,7 +18,7 @@ class Span:
     ``sort``: ``run``, ``round``, ``step``, ``call`` or ``tool``. ``began``,
     ``ended``: seconds since 1970, of the last time that it was done; ``times``:
     how often it was begun, more than once after a kill. ``outcome``: ``ok``,
-    ``fallback`` (the built-in agent stood in), ``error``, ``stopped`` or ``open``;
+    ``fallback`` (another agent stood in), ``error``, ``stopped`` or ``open``;
     of calls ``ok``, ``invalid`` or ``failed``; of rounds also ``cut``. ``data``:
     what its ends told; ``notes``: what happened in it, oldest first.
     """

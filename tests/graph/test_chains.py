@@ -1,0 +1,165 @@
+"""Who is asked when a model fails, and how many are asked at the same time."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas import Search, SearchConfig
+from pelnas.agents.loopback import LoopbackServer
+from pelnas.agents.scripted import ScriptedModel
+from pelnas.call import Message
+from pelnas.config import Budget
+from pelnas.errors import ModelCallError, ModelError
+from pelnas.graph.replay import replay
+from pelnas.recording import open_recording
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+SPACE = get_space("tiny")
+
+
+def settings(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
+    values: dict[str, Any] = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tables,
+        "accuracy": "table",
+        "rounds": 1,
+        "per_niche": 2,
+        "output": tmp_path / "runs",
+    }
+    return SearchConfig(**(values | changes))
+
+
+def answer(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    asked = set(schema["properties"])
+    if "niches" in asked:
+        shares = [{"niche": niche, "designs": 2, "focus": "be fast"} for niche in range(3)]
+        return json.dumps({"niches": shares})
+    if "rules" in asked:
+        return json.dumps({"rules": []})
+    cells = [SPACE.format(SPACE.at(index)) for index in range(2)]
+    return json.dumps({"designs": [{"architecture": c, "operation": "sample"} for c in cells]})
+
+
+def broken(_messages: Sequence[Message], _schema: dict[str, Any]) -> str:
+    raise ModelCallError("the first one is out of order")
+
+
+def test_the_next_model_of_the_chain_is_asked_where_one_fails(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    first, second = ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")
+    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("b:second",))
+    folder = Search(config, {m.name: m for m in (first, second)}).run().folder
+    with RunStore.read(folder) as store:
+        calls = {call.id: call for call in store.calls()}
+        planned = [entry.author for _, entry in store.plans()]
+        told = [event.data["to"] for event in store.events() if event.kind == "fallback"]
+        authors = {candidate.design.author for candidate in store.candidates()}
+    assert (calls["r0.planner.a0"].model, calls["r0.planner.a0"].outcome) == ("a:first", "failed")
+    assert (calls["r0.planner.a2"].model, calls["r0.planner.a2"].outcome) == ("b:second", "ok")
+    assert "b:second" in set(planned)
+    assert "b:second" in authors
+    assert "b:second" in told
+    with open_recording(folder) as recording:
+        again = replay(recording, tmp_path / "again")
+    assert again.same_front
+    assert again.same_rules
+
+
+def test_the_chain_ends_with_what_is_built_in(tmp_path: Path, tiny_tables: Path) -> None:
+    models = [ScriptedModel(broken, name) for name in ("a:first", "b:second")]
+    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("b:second", "a:first"))
+    result = Search(config, {m.name: m for m in models}).run()
+    with RunStore.read(result.folder) as store:
+        authors = {candidate.design.author for candidate in store.candidates()}
+        told = [event.data["to"] for event in store.events() if event.kind == "fallback"]
+    assert result.reason == "all rounds done"
+    assert authors == {"builtin:evolver"}
+    assert told[:2] == ["b:second", "builtin:evolver"]
+
+
+def test_a_fallback_that_cannot_be_used_is_refused_at_the_start(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    model = ScriptedModel(answer, "a:first")
+    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("local:no.gguf",))
+    with pytest.raises(ModelError):
+        Search(config, {model.name: model})
+    unpriced = ScriptedModel(answer, "b:second")
+    unpriced.priced = False
+    config = settings(
+        tmp_path,
+        tiny_tables,
+        model="a:first",
+        fallbacks=("b:second",),
+        budget=Budget(dollars=1),
+    )
+    with pytest.raises(ModelError, match="price of b:second"):
+        Search(config, {m.name: m for m in (model, unpriced)})
+
+
+class Spans:
+    """When each request for designs was being answered."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.spans: list[tuple[float, float]] = []
+        self._lock = threading.Lock()
+
+    def answer(self, messages: Sequence[Message], schema: dict[str, Any]) -> str:
+        if "designs" not in schema["properties"] or len(messages) > 2:  # one sent back is another
+            return answer(messages, schema)
+        began = time.monotonic()
+        time.sleep(self.seconds)
+        with self._lock:
+            self.spans.append((began, time.monotonic()))
+        return answer(messages, schema)
+
+    def most_at_once(self) -> int:
+        starts = [began for began, _ in self.spans]
+        return max(sum(b <= start < e for b, e in self.spans) for start in starts)
+
+
+Searched = Callable[..., Spans]
+
+
+@pytest.fixture
+def searched(tmp_path: Path, tiny_tables: Path) -> Searched:
+    """One round of six niches against a slow server."""
+    pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+
+    def run(seconds: float, **changes: Any) -> Spans:
+        spans = Spans(seconds)
+        with LoopbackServer(spans.answer) as server:
+            six = {
+                "partition": "flops",
+                "niches": 8,
+                "per_niche": 1,
+                "base_url": server.url,
+            }  # of eight, six differ
+            designer = {"designer_model": "openai:slow"}
+            Search(settings(tmp_path, tiny_tables, **six, **designer, **changes)).run()
+        return spans
+
+    return run
+
+
+def test_designers_of_six_niches_ask_at_the_same_time(searched: Searched) -> None:
+    """Each call takes two seconds; all six are under way before the first has ended."""
+    spans = searched(2.0).spans
+    assert len(spans) == 6
+    assert max(began for began, _ in spans) < min(ended for _, ended in spans)
+
+
+def test_a_limit_lets_so_many_through_at_a_time(searched: Searched) -> None:
+    spans = searched(0.1, concurrency=2)
+    assert len(spans.spans) == 6
+    assert spans.most_at_once() <= 2
