@@ -9,6 +9,7 @@ import typer
 
 from pelnas.app import (
     bench,
+    chat,
     doctor,
     explain,
     listing,
@@ -40,6 +41,7 @@ for command in (
     explain.explain,
     steer.steer,
     steer.directives,
+    chat.chat,
     trace.trace,
     replay.replay,
     ui.ui,

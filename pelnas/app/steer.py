@@ -42,7 +42,7 @@ def steer(
 
     order = parse(command)
     with Helm.open(find_run(options.runs_folder(output), run)) as helm:
-        given = helm.give(order, author or _user(), command)
+        given = helm.give(order, author or user(), command)
         _tell(helm, _awaited(helm, given, wait), as_json)
 
 
@@ -110,7 +110,8 @@ def _tell(helm: "Helm", directive: "Directive", as_json: bool) -> None:
     say(f"{directive.id}: {asks} ({'in force' if directive.effect else when})")
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of whoever runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an account without a name

@@ -1,0 +1,171 @@
+"""``pelnas chat`` through the real front door, also against a search in another process."""
+
+import io
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pelnas import Search, load_config
+from pelnas.report.directives import directive_rows
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+
+Pelnas = Callable[..., Any]
+COMMAND = str(Path(sys.executable).with_name("pelnas"))
+LIMIT = 7.5
+
+
+@pytest.fixture
+def begun(tiny_tables: Path, tmp_path: Path) -> Path:
+    """The folder of a run of twelve rounds that nobody works on yet."""
+    settings = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tiny_tables,
+        "accuracy": "table",
+        "rounds": 12,
+        "per_niche": 2,
+        "name": "begun",
+        "output": tmp_path / "runs",
+    }
+    search = Search(load_config(None, settings))
+    search.session.close()
+    return search.session.store.folder
+
+
+class Terminal:
+    """``pelnas chat`` in a process of its own, line by line."""
+
+    def __init__(self, child: "subprocess.Popen[str]") -> None:
+        self._child = child
+
+    def say(self, line: str, until: str) -> str:
+        """Everything it answers until a line that holds a text."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(line + "\n")
+        self._child.stdin.flush()
+        told = ""
+        while until not in told:
+            answer = self._child.stdout.readline()
+            assert answer, f"the conversation ended after {told!r}"
+            told += answer
+        return told
+
+
+@contextmanager
+def terminal(folder: Path) -> Iterator[Terminal]:
+    command = [COMMAND, "chat", folder.name, "--output", str(folder.parent), "--author", "ann"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
+        try:
+            yield Terminal(child)
+            child.stdin.close()
+            assert child.wait(timeout=60) == 0
+        finally:
+            child.kill()
+
+
+def wait_until(folder: Path, held: Callable[[RunStore], bool]) -> None:
+    for _ in range(1200):
+        with RunStore.read(folder) as store:
+            if held(store):
+                return
+        time.sleep(0.1)
+    raise AssertionError("the search did not get there within two minutes")
+
+
+def in_force(number: int) -> Callable[[RunStore], bool]:
+    return lambda store: store.directives()[number - 1].status == "active"
+
+
+def test_a_conversation_steers_a_search_in_another_process(pelnas: Pelnas, begun: Path) -> None:
+    stopped_at = ("steer", begun.name, "/pause", "--output", begun.parent)
+    search = [COMMAND, "resume", begun.name, "--output", str(begun.parent)]
+    with terminal(begun) as talk:
+        child = subprocess.Popen(search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            talk.say("/pause", "Yes or no?")
+            wait_until(begun, lambda store: bool(store.evaluations()))
+            assert "d1: pause" in talk.say("yes", "d1: ")
+            wait_until(begun, in_force(1))
+            assert ": paused by d1" in talk.say("/status", "spent:")
+            talk.say("/ban avg_pool_3x3", "Yes or no?")
+            talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
+            talk.say(f"/limit latency<={LIMIT}", "Yes or no?")
+            talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
+            with RunStore.read(begun) as store:
+                known = {candidate.id for candidate in store.candidates()}
+                some = store.evaluations()[0].id
+            assert "(rank" in talk.say(f"/why {some}", "one changed operation")
+            talk.say("/resume", "Yes or no?")
+            talk.say("yes", "d4: go on")
+            assert child.wait(timeout=180) == 0
+        finally:
+            child.kill()
+            child.wait()
+        assert "finished" in talk.say("/status", "finished")
+    obeyed(begun, known)
+    assert pelnas(*stopped_at).code == 2
+
+
+def obeyed(folder: Path, before: set[str]) -> None:
+    """Nothing banned or beyond the limit was designed after the two directives."""
+    space = get_space("tiny")
+    with RunStore.read(folder) as store:
+        after = [e for e in store.evaluations() if e.id not in before]
+        assert len(after) > 5
+        assert not [e.id for e in after if "avg_pool_3x3" in e.candidate.architecture]
+        assert not [e.id for e in after if e.latency_ms > LIMIT]
+        rows = {row.id: row for row in directive_rows(store)}
+        assert [rows[f"d{n}"].author for n in (1, 2, 3, 4)] == ["ann"] * 4
+        assert rows["d2"].refused + rows["d2"].avoided > 0
+        assert all(space.parse(e.candidate.architecture) for e in after)
+    assert "avg_pool_3x3" in (folder / "report.html").read_text()
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_piped_lines_are_answered_in_order(
+    pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "", "/rounds 3", "yes", "ban pooling", "/quit", "/stop", "yes")
+    told = pelnas("chat", begun.name, "--output", begun.parent, "--author", "ann")
+    assert told.code == 0
+    assert told.out.splitlines() == [
+        "I understand: end after 3 rounds in all. Yes or no?",
+        "d1: end after 3 rounds in all (when the run goes on)",
+        "'ban pooling' is no command: what do you want to know or change? /help lists all commands",
+    ]
+
+
+def test_an_end_of_input_is_no_yes(
+    pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "/stop")
+    told = pelnas("chat", begun.name, "--output", begun.parent)
+    assert told.out.splitlines()[-1] == "Nothing was changed."
+    with RunStore.read(begun) as store:
+        assert store.directives() == []
+
+
+def test_bytes_that_are_no_text_are_not_understood(begun: Path) -> None:
+    command = [COMMAND, "chat", begun.name, "--output", str(begun.parent)]
+    done = subprocess.run(command, input=b"\xff\xfe\x1b[31m\n", capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"is no command" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+def test_a_run_that_is_not_there_ends_with_one_sentence(pelnas: Pelnas, begun: Path) -> None:
+    told = pelnas("chat", "elsewhere", "--output", begun.parent)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
