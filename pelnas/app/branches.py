@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from pelnas.store import Event, RunStore
     from pelnas.traces.tree import Span
 
-NOTED = ("fallback", "error", "budget", "notice")  # what gets a line of its own
+NOTED = (
+    "fallback",
+    "error",
+    "budget",
+    "notice",
+    "directive",
+    "paused",
+    "unpaused",
+)  # what gets a line of its own
 NOTE = 160  # characters of it
 
 
@@ -109,8 +117,11 @@ def _told(note: "Event") -> str:
 
 
 def _note(note: "Event") -> Text:
-    said = note.data.get("problem") or note.data.get("message") or ""
-    return Text(f"{note.kind}: {one_line(str(said), NOTE)}", style="yellow")
+    told = note.data
+    said = told.get("problem") or told.get("message") or told.get("asks") or ""
+    named = f"{told['directive']} {told.get('status', '')}".rstrip() if "directive" in told else ""
+    text = f"{note.kind} {named}".rstrip() + (f": {one_line(str(said), NOTE)}" if said else "")
+    return Text(text, style="yellow")
 
 
 def _seconds(span: "Span") -> str:

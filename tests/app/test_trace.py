@@ -172,6 +172,18 @@ def test_a_run_that_was_killed_is_not_waited_for(pelnas: Pelnas, tmp_path: Path)
     assert "broken off" in pelnas("trace", run.folder).out
 
 
+def test_directives_stand_in_the_tree(pelnas: Pelnas, tmp_path: Path) -> None:
+    with RunStore.create(SearchConfig(output=tmp_path), "s") as run:
+        run.event("run-started", span="run", name="s-search")
+        asked = {"directive": "d1", "author": "me", "status": "in-force", "asks": "no \x1bpooling"}
+        run.event("directive", span="run", **asked)
+        run.event("paused", span="run", directive="d2", author="me")
+        run.event("unpaused", span="run")
+    shown = pelnas("trace", run.folder).out
+    for line in ("directive d1 in-force: no ␛pooling\n", "paused d2\n", "unpaused\n"):
+        assert line in shown
+
+
 def test_the_file_of_events_is_the_stream(talkative_run: Path, store: RunStore) -> None:
     lines = (talkative_run / "events.jsonl").read_text().splitlines()
     assert [json.loads(line)["seq"] for line in lines] == [event.seq for event in store.events()]
