@@ -10,6 +10,7 @@ import typer
 from pelnas.app import (
     bench,
     chat,
+    compare,
     doctor,
     explain,
     listing,
@@ -44,6 +45,7 @@ for command in (
     chat.chat,
     trace.trace,
     replay.replay,
+    compare.compare,
     ui.ui,
     scoring.score,
     scoring.latency,

@@ -1,0 +1,124 @@
+"""``pelnas compare``: the same search with several models, at equal budget, side by side."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.options import setting
+
+if TYPE_CHECKING:
+    from pelnas.bench.compare import Trial
+
+PICTURE = "compare.png"
+COLUMNS = (
+    "model", "runs", "hypervolume", "lowest", "front", "evaluations", "calls", "failed", "dollars",
+    "time", "invalid", "duplicate", "out of niche", "filled", "rules",
+)  # fmt: skip
+
+
+def compare(
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODEL]...", help="provider:model, each.")
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", help="The same; more may follow: --models A B C."),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Runs of each, seeds from 0 on.")
+    ] = 3,
+    space: options.Space = None,
+    device: options.Device = None,
+    dataset: options.Dataset = None,
+    images: options.Images = None,
+    data: options.Data = None,
+    accuracy: options.Accuracy = None,
+    base_url: Annotated[
+        str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
+    ] = None,
+    rounds: Annotated[int | None, setting("rounds", "Rounds of design and reflection.")] = None,
+    per_niche: Annotated[int | None, setting("per_niche", "Designs a niche and round.")] = None,
+    max_calls: Annotated[int | None, setting("max_calls", "Model calls of a run at most.")] = None,
+    max_tokens: Annotated[int | None, setting("max_tokens", "Tokens of a run at most.")] = None,
+    max_dollars: Annotated[
+        float | None, setting("max_dollars", "Dollars of a run at most.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None, setting("max_minutes", "Minutes of a run at most.")
+    ] = None,
+    max_evaluations: Annotated[
+        int | None, setting("max_evaluations", "Networks scored in a run at most.")
+    ] = None,
+    output: options.Output = None,
+    config: options.Config = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help=f"Default: {PICTURE} in the folder of runs.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """The same search with each model, and with evolution and random sampling, at equal budget."""
+    given = dict(locals())
+    from pelnas import load_config
+    from pelnas.app.output import print_json, say
+    from pelnas.bench.compare import compare as run_all
+    from pelnas.bench.compare import rows, scale_of, to_dict
+    from pelnas.bench.curves import draw_curves
+    from pelnas.store import write_atomically
+
+    apart = ("more", "models", "seeds", "config", "picture", "as_json")
+    named = {name: given[name] for name in given if name not in apart} | {"name": "compare"}
+    settings = load_config(config, options.settings(named))
+    trials = list(_told(run_all(settings, [*(models or ()), *(more or ())], range(seeds))))
+    scale = scale_of(settings, trials)
+    judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
+    means, runs = rows(trials, scale), [to_dict(trial, scale) for trial in trials]
+    file = picture or settings.output / PICTURE
+    write_atomically(file, draw_curves(runs, judged_by))
+    if as_json:
+        print_json({"judged_by": judged_by, "models": means, "runs": runs, "picture": str(file)})
+        return
+    _print(means, f"means over {seeds} seeds; hypervolume {judged_by}, higher is better")
+    say(f"picture  {file}")
+
+
+def _told(trials: "Iterator[Trial]") -> "Iterator[Trial]":
+    """Each run as it ends, with a line about it."""
+    from pelnas.app.output import duration
+
+    for one in trials:
+        typer.echo(
+            f"{one.model} seed {one.seed}: {one.front} on the front, {one.evaluations} evaluations,"
+            f" {one.calls} calls, {duration(one.seconds)}",
+            err=True,
+        )
+        yield one
+
+
+def _print(means: Sequence[dict[str, Any]], title: str) -> None:
+    from pelnas.app.output import print_table
+
+    print_table(title, COLUMNS, [_cells(row) for row in means], right=COLUMNS[1:])
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    from pelnas.prices import in_words
+
+    return (
+        row["model"],
+        str(row["runs"]),
+        f"{row['hypervolume']:.4f}",
+        f"{row['lowest']:.4f}",
+        *(f"{row[name]:.4g}" for name in ("front", "evaluations", "calls", "failed_calls")),
+        in_words(row["dollars"]),
+        f"{row['seconds']:.1f} s",
+        *(_share(row[name]) for name in ("invalid", "duplicate", "out_of_niche")),
+        f"{row['filled']:.4g}",
+        f"{row['rules']:.4g}",
+    )
+
+
+def _share(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.0%}"
