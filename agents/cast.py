@@ -37,6 +37,11 @@ class Cast:
     reflectors: tuple[Reflector, ...]
     models: tuple[LanguageModel, ...] = field(default=(), repr=False)
 
+    def stop(self) -> None:
+        """The search is to stop: no model waits for a person any longer."""
+        for model in self.models:
+            model.stop()
+
     def close(self) -> None:
         """Disconnect every model; a second call does nothing."""
         for model in self.models:

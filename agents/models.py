@@ -66,6 +66,9 @@ class LanguageModel(ABC):
         the message never holds a key.
         """
 
+    def stop(self) -> None:
+        """The search is to stop: end what only a person could end; other calls may go on."""
+
     def close(self) -> None:
         """Release what the model holds; a second call does nothing."""
 
@@ -84,6 +87,9 @@ class Limited(LanguageModel):
         with self._turns:
             return self._model.ask(messages, schema)
 
+    def stop(self) -> None:
+        self._model.stop()
+
     def close(self) -> None:
         self._model.close()
 
@@ -97,7 +103,8 @@ def connect(
 ) -> LanguageModel:
     """The language model of a ``provider:model`` name, ready to be asked.
 
-    ``local:PATH.gguf`` loads the file into this process; any other provider is one of
+    ``local:PATH.gguf`` loads the file into this process; ``hand:FOLDER`` asks a person
+    by files; any other provider is one of
     LangChain's. ``base_url`` is of an OpenAI-compatible server and is used by the
     ``openai`` provider only. ``temperature`` is sent only when it is given.
     ModelError: no such provider, a package, key or file is missing, or the file is no
@@ -117,6 +124,10 @@ def connect(
         from pelnas.agents.local import LocalModel
 
         return LocalModel(model, temperature=temperature)
+    if provider == "hand":
+        from pelnas.agents.by_hand import HandModel
+
+        return HandModel(model)
     from pelnas.agents.providers import connect_provider
 
     return connect_provider(name, base_url, temperature, patience or Patience())

@@ -13,9 +13,9 @@ from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig
 from pelnas.directives import Directive
 from pelnas.directives.orders import ROUNDS_LIMIT
+from pelnas.errors import Stopped
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session, Sessions
-from pelnas.graph.telling import SearchStopped
 from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
@@ -91,6 +91,7 @@ class Search:
     def stop(self) -> None:
         """Ask for a clean stop; ``run`` then returns with ``stopped``."""
         self.session.stop()
+        self.session.cast.stop()
 
     def run(self, on_event: Callable[[Event], None] | None = None) -> Result:
         """Search until rounds or budget end, or until stopped; can be called once.
@@ -105,7 +106,7 @@ class Search:
         connection = sqlite3.connect(self.folder / CHECKPOINTS, check_same_thread=False)
         try:
             self._invoke(sessions, SqliteSaver(connection))
-        except SearchStopped:
+        except Stopped:
             self.session.event("run-stopped")
             return self._result(stopped=True)
         finally:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from pelnas.call import CallRecord
-from pelnas.errors import PelnasError
+from pelnas.errors import PelnasError, Stopped
 from pelnas.rules import Rule
 from pelnas.store import Event, RunStore
 from pelnas.traces.otel import export
@@ -19,8 +19,8 @@ from pelnas.traces.spans import REPORT, RUN, round_span, step_span
 _UNTOLD = ("seconds", "again")  # what may differ when the same work is done again
 
 
-class SearchStopped(PelnasError):  # noqa: N818 - nothing is wrong
-    """Somebody asked the search to stop; it can be resumed."""
+class SearchStopped(Stopped):
+    """The search noticed between two pieces of work."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Teller:
         before, started, outcome = _HERE.set(place), time.perf_counter(), "ok"
         try:
             yield
-        except (SearchStopped, KeyboardInterrupt):
+        except (Stopped, KeyboardInterrupt):
             outcome = "stopped"
             raise
         except Exception as error:

@@ -22,6 +22,7 @@
     │   └── ReplayError         a recording lacks what a replay asks, or cannot be read
     ├── AnswerError           a model can act: its answer is sent back once with this text
     ├── ModelCallError        a provider failed; the built-in designer takes over
+    ├── Stopped               somebody asked the search to stop; it can be resumed
     └── BudgetExhausted       nobody needs to act: the run ends cleanly with its report
 
 Each message is one sentence: what was expected, what was found, what to do.
@@ -106,6 +107,10 @@ class AnswerError(PelnasError):
 
 class ModelCallError(PelnasError):
     """A provider failed to answer after its retries."""
+
+
+class Stopped(PelnasError):  # noqa: N818 - nothing is wrong
+    """Somebody asked the search to stop; it can be resumed."""
 
 
 class BudgetExhausted(PelnasError):  # noqa: N818 - not an error of anybody's
