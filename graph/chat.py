@@ -23,10 +23,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, interrupt
 
 from pelnas.agents.conversation import Question, Unclear, answer, help_text, understand
+from pelnas.agents.intents import IntentReader
+from pelnas.agents.models import LanguageModel
 from pelnas.directives import Order, command
 from pelnas.errors import InputError, RunError
 from pelnas.graph.helm import Helm
 from pelnas.graph.search import SERVED
+from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
 from pelnas.store.folder import in_use
 from pelnas.tools.runs import run_below
@@ -61,8 +64,9 @@ class ChatState(ChatInput, total=False):
 class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, model: LanguageModel | None) -> None:
         self._output = output
+        self._reader = IntentReader(model) if model else None
 
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """Understand the last message: answer it, ask back, or propose an order."""
@@ -105,14 +109,24 @@ class Chat:
         if verb == "/use":
             folder = run_below(self._output, rest.strip())
             return {"run": folder.name} | _said(f"This is about {folder.name} now.")
-        wish = understand(text)
+        line = self._command(text, run)
+        wish = line if isinstance(line, Unclear) else understand(line)
         if isinstance(wish, Unclear):
             return _said(wish.back)
         folder = self._folder(run)
         if isinstance(wish, Question):
             with RunStore.read(folder) as store:
-                return {"run": folder.name} | _said(answer(store, wish))
+                told = answer(store, wish)
+            return {"run": folder.name} | _said(told if line == text else f"{line}\n{told}")
         return {"run": folder.name} | _proposed(folder, wish, text)
+
+    def _command(self, text: str, run: str) -> str | Unclear:
+        """A command as it is; free words as the model reads them, where there is one."""
+        if self._reader is None or not text.strip() or text.lstrip().startswith("/"):
+            return text
+        with RunStore.read(self._folder(run)) as store:
+            space = get_space(store.config.space)
+        return self._reader.read(text, space)
 
     def _folder(self, run: str) -> Path:
         if not run:
@@ -123,10 +137,15 @@ class Chat:
 
 
 def build_chat(
-    output: Path, checkpointer: BaseCheckpointSaver[str] | None = None
+    output: Path,
+    checkpointer: BaseCheckpointSaver[str] | None = None,
+    model: LanguageModel | None = None,
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
-    """The conversation over the runs below a folder, compiled."""
-    nodes = Chat(output)
+    """The conversation over the runs below a folder, compiled.
+
+    ``model``: reads what is no command; without one that is asked back.
+    """
+    nodes = Chat(output, model)
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)
@@ -141,8 +160,10 @@ def build_chat(
 class Talk:
     """One conversation in this process: lines in, lines out."""
 
-    def __init__(self, output: Path, run: str, author: str) -> None:
-        self._graph = build_chat(output, InMemorySaver())
+    def __init__(
+        self, output: Path, run: str, author: str, model: LanguageModel | None = None
+    ) -> None:
+        self._graph = build_chat(output, InMemorySaver(), model)
         self._run = run
         self._config: RunnableConfig = {"configurable": {"thread_id": "talk", "author": author}}
         self._heard = 0

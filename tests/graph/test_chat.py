@@ -175,3 +175,20 @@ def test_a_finished_run_answers_and_takes_no_orders(talkative_run: Path) -> None
     (refused,) = talk.say("/pause")
     assert "is finished (all rounds done)" in refused
     assert not talk.waiting
+
+
+def test_free_words_read_by_a_model_still_wait_for_a_yes(begun: Path) -> None:
+    from pelnas.agents.scripted import ScriptedModel
+
+    model = ScriptedModel(['{"intent": "ban"}', '{"intent": "status"}'])
+    talk = Talk(begun.parent, begun.name, "ann", model)
+    (asked,) = talk.say("no more pooling")
+    assert asked == "I understand: design nothing with avg_pool_3x3. Yes or no?"
+    assert given(begun) == []
+    talk.say("yes")
+    assert given(begun) == [("/ban avg_pool_3x3", "ann", "no more pooling")]
+    (told,) = talk.say("how is it going?")
+    assert told.startswith(f"/status\n{begun.name}")
+    assert "d1: design nothing with avg_pool_3x3 (pending, asked by ann)" in told
+    talk.say("/status")
+    assert len(model.requests) == 2, "commands go past the model"

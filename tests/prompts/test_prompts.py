@@ -6,7 +6,7 @@ from pelnas.errors import PromptError
 from pelnas.prompts import Prompt, load_prompt
 
 
-@pytest.mark.parametrize("name", ["planner", "designer", "reflection"])
+@pytest.mark.parametrize("name", ["planner", "designer", "reflection", "conversation"])
 def test_every_role_has_a_prompt_of_two_parts(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.system.strip()
