@@ -68,7 +68,7 @@ def tell_comparison(answer: Answer) -> list[str]:
 
 def tell_rules(rules: list[Answer]) -> list[str]:
     """Rules with their evidence; what they say is quoted, as data."""
-    return _listed(rules, _rule, "no rule is in force yet: see `pelnas rules --all`")
+    return _listed(rules, _rule, "no rule is measured to hold yet")
 
 
 def tell_niche(answer: Answer) -> list[str]:
