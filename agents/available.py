@@ -99,7 +99,8 @@ def _ollama() -> Iterator[Available]:
 
 def _ollama_address() -> str:
     """As Ollama's own client reads its variable, which may lack scheme and port."""
-    host = os.environ.get("OLLAMA_HOST", "").strip().replace("0.0.0.0", "127.0.0.1")
+    host = os.environ.get("OLLAMA_HOST", "").strip()
+    host = host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - it is read, nothing is bound
     if not host:
         return OLLAMA
     if "://" in host:
