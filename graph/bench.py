@@ -11,9 +11,11 @@ from pelnas.config import SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
 from pelnas.directives import Ground
 from pelnas.errors import InputError
+from pelnas.graph.labels import labels_of
 from pelnas.images import ImageSet, load_images
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
 from pelnas.predictors import get_predictor
+from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import Sources
@@ -31,6 +33,7 @@ class Bench:
     evaluator: Evaluator
     dataset: str
     images: ImageSet | None = None  # None where nothing looks at them
+    labels: tuple[Label, ...] = ()  # trained accuracies that the predictor learns from
 
     @classmethod
     def build(cls, config: SearchConfig) -> Self:
@@ -41,11 +44,12 @@ class Bench:
         resolution = config.scoring.resolution
         cache = default_cache()
         device = get_device(config, space, classes, cache)
-        predictor = get_predictor(config, space, images, cache)
+        labels = labels_of(config, space, images)
+        predictor = get_predictor(config, space, images, cache, labels)
         partition = _partition(config, space, classes)
         evaluator = Evaluator(space, device, predictor, classes, resolution)
         dataset = config.dataset or (images.name if images else "")
-        return cls(space, partition, evaluator, dataset, images)
+        return cls(space, partition, evaluator, dataset, images, labels)
 
     @classmethod
     def recorded(cls, config: SearchConfig, recording: Recording) -> Self:

@@ -18,6 +18,7 @@ from pelnas.directives.inforce import Refused
 from pelnas.errors import PelnasError, RunError
 from pelnas.gate import Gate
 from pelnas.graph.bench import Bench, ground, sources_of
+from pelnas.graph.labels import keep_labels, with_kept_labels
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller, rule_changes
 from pelnas.knowledge import KnowledgeBase
@@ -77,6 +78,7 @@ class Session:
             store.set_sources(sources_of(bench))
             if bench.images is not None:  # training will want the same ones
                 store.pin_images(bench.images.name, bench.images.digest)
+            keep_labels(store.folder, bench.labels)
             with store.together():
                 store.replace_rules(CARRIED, list(carried.values()))
                 for kind, data in rule_changes((), carried.values()):
@@ -95,7 +97,8 @@ class Session:
                 raise RunError(
                     f"run {store.name} is finished: start a new one, or look at it with 'pelnas front'"
                 )
-            return cls(store, Bench.build(store.config), connect_all(store.config, models))
+            bench = Bench.build(with_kept_labels(store.config, folder))
+            return cls(store, bench, connect_all(store.config, models))
         except PelnasError:
             store.close()
             raise

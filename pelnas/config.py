@@ -63,6 +63,8 @@ class SearchConfig(_Frozen):
     images: Path | None = None  # folder of class folders, .npz or .parquet; None: digits
     data: Path | None = None  # folder of benchmark tables
     accuracy: str = "rank-sum"  # a predictor, or "table" for benchmark truth
+    labels: tuple[Path, ...] = ()  # for few-shot: CSV files of accuracies, or runs with trainings
+    prior: Literal["rank-sum", "transfer"] | None = None  # few-shot's start; None: what serves
     model: str = DEFAULT_MODEL  # provider:model for every role
     planner_model: str | None = None
     designer_model: str | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pelnas.app import options, proxies
+from pelnas.app import options, predictors, proxies
 from pelnas.app.options import setting
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
+bench.command("predictors")(predictors.bench_predictors)
 MODELS = ("builtin:evolver", "builtin:random")
 
 

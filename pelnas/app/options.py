@@ -67,6 +67,13 @@ Data = Annotated[Path | None, setting("data", "Folder of benchmark tables.")]
 Accuracy = Annotated[
     str | None, setting("accuracy", "Accuracy predictor, or table for benchmark truth.")
 ]
+Labels = Annotated[
+    list[Path] | None,
+    setting("labels", "For few-shot: CSV of architecture,accuracy, or a trained run; repeatable."),
+]
+Prior = Annotated[
+    str | None, setting("prior", "Where few-shot starts: rank-sum or transfer, which it prefers.")
+]
 Seed = Annotated[int | None, setting("seed", "The same seed and answers give the same front.")]
 Output = Annotated[Path | None, setting("output", "Folder of all runs.")]
 Reference = Annotated[

@@ -10,12 +10,14 @@ import typer
 
 from pelnas.app import options
 from pelnas.app.options import setting
+from pelnas.app.predictors import suggest
 
 if TYPE_CHECKING:
     from pelnas.bench.proxies import Reproduction, Speed
     from pelnas.bench.validation import Agreement, Figure, Validation
 
 proxies = typer.Typer(help="How far the zero-cost proxies can be trusted.", no_args_is_help=True)
+proxies.command("suggest")(suggest)
 
 Sample = Annotated[int, typer.Option("--sample", help="Networks drawn by the seed.")]
 Progress = Callable[[int], None]
@@ -90,6 +92,8 @@ def validate(
     space: options.Space = None,
     images: options.Images = None,
     accuracy: options.Accuracy = None,
+    labels: options.Labels = None,
+    prior: options.Prior = None,
     partition: Annotated[
         str | None, setting("partition", "Niches by operations or by flops.")
     ] = None,

@@ -25,6 +25,8 @@ def score(
     images: options.Images = None,
     data: options.Data = None,
     accuracy: options.Accuracy = None,
+    labels: options.Labels = None,
+    prior: options.Prior = None,
     seed: options.Seed = None,
     config: options.Config = None,
     reference: options.Reference = None,

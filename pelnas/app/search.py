@@ -31,6 +31,8 @@ def search(
     images: options.Images = None,
     data: options.Data = None,
     accuracy: options.Accuracy = None,
+    labels: options.Labels = None,
+    prior: options.Prior = None,
     model: Annotated[
         str | None, setting("model", "provider:model that plans, designs and reflects.")
     ] = None,

@@ -1,12 +1,13 @@
 """Accuracy predictors: one file each, one entry in the table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pelnas.cache import Cache
 from pelnas.config import SearchConfig
 from pelnas.errors import ConfigError
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
+from pelnas.predictors.labels import Label
 from pelnas.spaces import SearchSpace
 
 __all__ = ["PREDICTORS", "AccuracyPredictor", "get_predictor"]
@@ -24,33 +25,79 @@ def _table(config: SearchConfig, space: SearchSpace, *_: object) -> AccuracyPred
 
 
 def _rank_sum(
-    config: SearchConfig, space: SearchSpace, images: ImageSet | None, cache: Cache
+    config: SearchConfig, space: SearchSpace, images: ImageSet | None, cache: Cache, *_: object
 ) -> AccuracyPredictor:
-    from pelnas.predictors.rank_sum import RankSum  # brings torch
+    from pelnas.predictors.rank_sum import RankSum
 
+    seen = _seen(images, "rank-sum")
+    return RankSum(space, seen, scoring=config.scoring, seed=config.seed, cache=cache)
+
+
+def _transfer(
+    config: SearchConfig, space: SearchSpace, images: ImageSet | None, cache: Cache, *_: object
+) -> AccuracyPredictor:
+    from pelnas.predictors.transfer import Transfer
+
+    seen = _seen(images, "transfer")
+    return Transfer(space, seen, scoring=config.scoring, seed=config.seed, cache=cache)
+
+
+def _few_shot(
+    config: SearchConfig,
+    space: SearchSpace,
+    images: ImageSet | None,
+    cache: Cache,
+    labels: Sequence[Label],
+) -> AccuracyPredictor:
+    from pelnas.predictors.few_shot import FewShot
+    from pelnas.predictors.transfer import SPACE
+
+    if not labels:
+        raise ConfigError(
+            "accuracy 'few-shot' learns from trained accuracies, found none: give a CSV file of"
+            " architecture and accuracy, or a run with trainings, with --labels (setting labels)"
+        )
+    prior = config.prior or ("transfer" if space.name == SPACE else "rank-sum")
+    return FewShot(space, PREDICTORS[prior](config, space, images, cache, ()), labels)
+
+
+def _seen(images: ImageSet | None, name: str) -> ImageSet:
     if images is None:
         raise ConfigError(
-            "accuracy 'rank-sum' scores networks on images, found none:"
+            f"accuracy {name!r} scores networks on images, found none:"
             " load them with pelnas.images.load_images"
         )
-    return RankSum(space, images, scoring=config.scoring, seed=config.seed, cache=cache)
+    return images
 
 
-Maker = Callable[[SearchConfig, SearchSpace, ImageSet | None, Cache], AccuracyPredictor]
+Maker = Callable[
+    [SearchConfig, SearchSpace, ImageSet | None, Cache, Sequence[Label]], AccuracyPredictor
+]
 
 #: Each predictor by the name that ``SearchConfig.accuracy`` takes.
-PREDICTORS: dict[str, Maker] = {"rank-sum": _rank_sum, "table": _table}
+PREDICTORS: dict[str, Maker] = {
+    "rank-sum": _rank_sum,
+    "transfer": _transfer,
+    "few-shot": _few_shot,
+    "table": _table,
+}
 
 
 def get_predictor(
-    config: SearchConfig, space: SearchSpace, images: ImageSet | None, cache: Cache
+    config: SearchConfig,
+    space: SearchSpace,
+    images: ImageSet | None,
+    cache: Cache,
+    labels: Sequence[Label] = (),
 ) -> AccuracyPredictor:
     """The predictor that a configuration names; ``images`` may be ``None`` where none are needed.
 
-    ConfigError: no such predictor, or it lacks what it needs.
+    ``labels``: trained accuracies, of which ``few-shot`` alone makes use.
+    ConfigError: no such predictor, or it lacks what it needs. DataError: labels
+    that teach nothing.
     """
     if config.accuracy not in PREDICTORS:
         raise ConfigError(
             f"unknown accuracy predictor {config.accuracy!r}: use one of {', '.join(PREDICTORS)}"
         )
-    return PREDICTORS[config.accuracy](config, space, images, cache)
+    return PREDICTORS[config.accuracy](config, space, images, cache, labels)

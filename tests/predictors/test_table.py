@@ -61,15 +61,20 @@ def test_isomorphic_cells_keep_their_own_accuracy(data_folder: Path) -> None:
 def test_the_configuration_names_the_predictor(folder: Path) -> None:
     config = SearchConfig(accuracy="table", data=folder)
     assert get_predictor(config, TINY, None, default_cache()).name == "table"
-    assert list(PREDICTORS) == ["rank-sum", "table"]
+    assert list(PREDICTORS) == ["rank-sum", "transfer", "few-shot", "table"]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"accuracy": "tabel"}, "unknown accuracy predictor 'tabel': use one of rank-sum, table"),
+        (
+            {"accuracy": "tabel"},
+            "unknown accuracy predictor 'tabel': use one of rank-sum, transfer, few-shot, table",
+        ),
         ({"accuracy": "table"}, "no folder of tables: give one with --data"),
         ({"accuracy": "rank-sum"}, "scores networks on images, found none"),
+        ({"accuracy": "transfer"}, "scores networks on images, found none"),
+        ({"accuracy": "few-shot"}, "learns from trained accuracies, found none: .* --labels"),
     ],
 )
 def test_what_a_predictor_lacks_is_said(settings: dict[str, str], message: str) -> None:

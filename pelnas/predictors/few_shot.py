@@ -1,0 +1,211 @@
+"""Accuracy from a few trained networks, starting from a predictor that needs none."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.architecture import Architecture, Prediction
+from pelnas.pareto import layers
+from pelnas.predictors.base import AccuracyPredictor
+from pelnas.predictors.labels import Label, check_labels
+from pelnas.spaces import SearchSpace
+
+Floats = NDArray[np.float64]
+
+BASE_SPREAD = 0.29  # deviation of ranks between 0 and 1, the unit of the bases
+BASE_WEIGHT = 2.0  # how much more the base tells than all of the structure, before labels speak
+SPREAD_SAMPLE = 256  # architectures that the spread of structural features is taken from
+FOLDS = 5
+DEPTH = 3  # near the front: the layers that hold so many times the wanted labels
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """How a fit does on labels that it did not see.
+
+    ``error``: root mean square, in percent of accuracy; ``kendall``: tau, NaN where it has
+    no meaning; ``base_kendall``: that of the base on the same labels.
+    """
+
+    error: float
+    kendall: float
+    base_kendall: float
+
+
+class Learner:
+    """A Gaussian process for accuracy on a base predictor's score and the structure.
+
+    Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006: a
+    linear kernel, a squared exponential one and noise, fitted by marginal likelihood.
+    What is modelled is ``-log(101 - accuracy)``, so that a tenth of a percent counts
+    more among good networks than among bad ones. Deterministic.
+    """
+
+    def __init__(self, space: SearchSpace, labelled: Sequence[Architecture]) -> None:
+        """``labelled`` (n,): the architectures that ``fit`` will get scores and accuracies of."""
+        self._space = space
+        self._names = sorted(name for name in space.feature_names if "@" not in name)
+        rng = np.random.default_rng(0)
+        sample = self._structure([space.sample(rng) for _ in range(SPREAD_SAMPLE)])
+        self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
+        self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(len(self._names))
+        self._labelled = labelled
+
+    def fit(self, base: Floats, accuracies: Floats) -> "Learner":
+        """From the base's scores (n,) and accuracies (n,) in percent."""
+        self._columns, self._accuracies, self._base = (
+            self._rows(self._labelled, base),
+            accuracies,
+            base,
+        )
+        self._process = _fitted(self._columns, _stretched(accuracies))
+        return self
+
+    def predict(self, architectures: Sequence[Architecture], base: Floats) -> tuple[Floats, Floats]:
+        """Accuracy in percent and one standard deviation, each (n,)."""
+        return _percent(*self._process.predict(self._rows(architectures, base), return_std=True))
+
+    def held_out(self) -> HeldOut:
+        """By cross-validation: every fifth label is held out in turn, in the order of accuracy."""
+        fold = np.empty(len(self._accuracies), dtype=np.int64)
+        fold[np.argsort(self._accuracies, kind="stable")] = np.arange(len(fold)) % FOLDS
+        expected = np.empty(len(fold))
+        for k in range(FOLDS):
+            held = fold == k
+            process = _fitted(self._columns[~held], _stretched(self._accuracies[~held]))
+            found = process.predict(self._columns[held], return_std=True)
+            expected[held] = _percent(*found)[0]
+        error = float(np.sqrt(np.mean((expected - self._accuracies) ** 2)))
+        taus = (_kendall(each, self._accuracies) for each in (expected, self._base))
+        return HeldOut(error, *taus)
+
+    def _rows(self, architectures: Sequence[Architecture], base: Floats) -> Floats:
+        structure = (self._structure(architectures) - self._middle) / self._spread
+        return np.column_stack([BASE_WEIGHT * (base - 0.5) / BASE_SPREAD, structure])
+
+    def _structure(self, architectures: Sequence[Architecture]) -> Floats:
+        """Counts and the like (n, names); what stands where would need more labels."""
+        features = map(self._space.features, architectures)
+        return np.array([[each.get(name, 0.0) for name in self._names] for each in features])
+
+
+class FewShot(AccuracyPredictor):
+    """Accuracy in percent, learned from labels and a base predictor's scores.
+
+    ``labels``: at least ``FEWEST``. A labelled architecture's score is its label.
+    ``uncertainty``: of the Gaussian process, of labels the noise that it found in
+    them. The base's proxies are passed on. ``held_out`` and ``source`` tell how the fit
+    does on labels that it did not see. DataError: labels that teach nothing
+    (``check_labels``). A base that gives scores between 0 and 1 is expected.
+    """
+
+    name = "few-shot"
+    unit = "predicted accuracy, %"
+
+    def __init__(
+        self, space: SearchSpace, base: AccuracyPredictor, labels: Sequence[Label]
+    ) -> None:
+        check_labels(labels)
+        self._space, self._base = space, base
+        self._labels = {space.parse(label.architecture): label.accuracy for label in labels}
+
+    @property
+    def source(self) -> str:  # type: ignore[override]
+        """Says from what it was learned, and how well."""
+        found = self.held_out
+        return (
+            f"learned from {len(self._labels)} trained accuracies and {self._base.name}; on labels"
+            f" held out: error {found.error:.2f} %, Kendall {found.kendall:.2f}"
+            f" ({self._base.name} {found.base_kendall:.2f})"
+        )
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """How good the fit is where it did not see the label."""
+        return self._learner.held_out()
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        learner = self._learner
+        found = self._base.predict(architectures)
+        for architecture, base in zip(architectures, found, strict=True):
+            mean, deviation = learner.predict([architecture], np.array([base.score]))
+            score = self._labels.get(architecture, float(mean[0]))
+            yield Prediction(score, float(deviation[0]), base.proxies)
+
+    def close(self) -> None:
+        self._base.close()
+
+    @cached_property
+    def _learner(self) -> Learner:
+        """Fitted at the first use: labels are scored by the base then."""
+        labelled = list(self._labels)
+        base = np.array([each.score for each in self._base.predict(labelled)])
+        return Learner(self._space, labelled).fit(base, np.array(list(self._labels.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An architecture that was predicted and costs something, as ``suggest_labels`` sees it."""
+
+    architecture: str
+    score: float
+    uncertainty: float
+    latency_ms: float  # inf where the device cannot run it
+
+
+def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) -> list[str]:
+    """The ``count`` architectures whose training would tell most about the front, by latency.
+
+    Near the predicted front (its first layers), spread over latency (as many
+    parts of equal size), and in each part the one of which the predictor is
+    least sure. Those in ``labelled`` and those that the device cannot run are left out;
+    fewer are returned where there are no more. Deterministic.
+    """
+    done = set(labelled)
+    fresh = [
+        each for each in known if each.architecture not in done and np.isfinite(each.latency_ms)
+    ]
+    latency, score = [each.latency_ms for each in fresh], [each.score for each in fresh]
+    near = [fresh[i] for i in layers(latency, score, DEPTH * count)]
+    near.sort(key=lambda each: (each.latency_ms, each.architecture))
+    parts = np.array_split(np.arange(len(near)), min(count, len(near)) or 1)
+    chosen = (max(part, key=lambda i: near[i].uncertainty) for part in parts if len(part))
+    return [near[i].architecture for i in chosen]
+
+
+def _fitted(columns: Floats, target: Floats):  # type: ignore[no-untyped-def]
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
+
+    linear = ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(0.0, "fixed")
+    smooth = ConstantKernel(0.3, (1e-2, 1e2)) * RBF(1.0, (0.2, 10.0))
+    process = GaussianProcessRegressor(
+        linear + smooth + WhiteKernel(0.1, (1e-3, 1.0)), normalize_y=True
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a bound may well be the best
+        return process.fit(columns, target)
+
+
+def _stretched(accuracies: Floats) -> Floats:
+    stretched: Floats = -np.log(101.0 - accuracies)
+    return stretched
+
+
+def _percent(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """The inverse of ``_stretched``, and the deviation by its slope."""
+    missing = np.exp(-mean)
+    return np.clip(101.0 - missing, 0.0, 100.0), missing * deviation
+
+
+def _kendall(scores: Floats, truth: Floats) -> float:
+    from scipy.stats import kendalltau
+
+    if np.ptp(scores) == 0 or np.ptp(truth) == 0:
+        return float("nan")
+    return float(kendalltau(scores, truth).statistic)
