@@ -4,7 +4,7 @@
 
 DATA is a folder with the trained accuracies of NAS-Bench-201 on cifar10 and
 cifar100 (columns ``arch_str``, ``cifar10_test_acc_200``, ``cifar100_test_acc_200``). Proxies of
-1,600 cells drawn by a seed are computed on one batch of the images, or taken
+3,200 cells drawn by a seed are computed on one batch of the images, or taken
 from the cache (PELNAS_CACHE), so that a fit that was interrupted goes on.
 """
 

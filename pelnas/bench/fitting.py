@@ -30,7 +30,7 @@ from pelnas.tables import true_accuracy
 MEMBERS = 3  # that see proxies, and as many that see the structure alone
 FOLDS = 5
 DATASETS = ("cifar10", "cifar100")
-CELLS = 1600
+CELLS = 3200
 CELLS_SEED = 201  # draws the cells
 SCORING_SEED = 0  # draws weights and images
 REFERENCE = 64  # cells whose scores on new images set the scale of proxies there
