@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from pelnas.pareto import layers
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label, check_labels
 from pelnas.spaces import SearchSpace
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
 
 Floats = NDArray[np.float64]
 
@@ -45,25 +49,23 @@ class Learner:
     more among good networks than among bad ones. Deterministic.
     """
 
-    def __init__(self, space: SearchSpace, labelled: Sequence[Architecture]) -> None:
-        """``labelled`` (n,): the architectures that ``fit`` will get scores and accuracies of."""
+    def __init__(
+        self,
+        space: SearchSpace,
+        labelled: Sequence[Architecture],
+        base: Floats,
+        accuracies: Floats,
+    ) -> None:
+        """``base`` (n,): the base's scores; ``accuracies`` (n,): percent, of what is labelled."""
         self._space = space
         self._names = sorted(name for name in space.feature_names if "@" not in name)
         rng = np.random.default_rng(0)
         sample = self._structure([space.sample(rng) for _ in range(SPREAD_SAMPLE)])
         self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
         self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(len(self._names))
-        self._labelled = labelled
-
-    def fit(self, base: Floats, accuracies: Floats) -> "Learner":
-        """From the base's scores (n,) and accuracies (n,) in percent."""
-        self._columns, self._accuracies, self._base = (
-            self._rows(self._labelled, base),
-            accuracies,
-            base,
-        )
+        self._base, self._accuracies = base, accuracies
+        self._columns = self._rows(labelled, base)
         self._process = _fitted(self._columns, _stretched(accuracies))
-        return self
 
     def predict(self, architectures: Sequence[Architecture], base: Floats) -> tuple[Floats, Floats]:
         """Accuracy in percent and one standard deviation, each (n,)."""
@@ -144,7 +146,8 @@ class FewShot(AccuracyPredictor):
         """Fitted at the first use: labels are scored by the base then."""
         labelled = list(self._labels)
         base = np.array([each.score for each in self._base.predict(labelled)])
-        return Learner(self._space, labelled).fit(base, np.array(list(self._labels.values())))
+        accuracies = np.array(list(self._labels.values()))
+        return Learner(self._space, labelled, base, accuracies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,7 @@ def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) 
     return [near[i].architecture for i in chosen]
 
 
-def _fitted(columns: Floats, target: Floats):  # type: ignore[no-untyped-def]
+def _fitted(columns: Floats, target: Floats) -> "GaussianProcessRegressor":
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
