@@ -66,23 +66,10 @@ class Session:
         """
         bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
         connected = connect_all(config, models)
-        scope = Scope(config.space, config.device, bench.dataset, None)
-        earlier = [find_run(config.output, str(path)) for path in config.rules_from]
-        labels = [niche.label for niche in bench.partition.niches]
-        carried = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
-        if recording is not None:
-            carried = {rule.id: rule for rule in recording.store.rules(through_round=CARRIED)}
+        carried = _carried_rules(config, bench) if recording is None else _began_with(recording)
         store = RunStore.create(config)
         try:
-            store.set_niches(labels)
-            store.set_sources(sources_of(bench))
-            if bench.images is not None:  # training will want the same ones
-                store.pin_images(bench.images.name, bench.images.digest)
-            keep_labels(store.folder, bench.labels)
-            with store.together():
-                store.replace_rules(CARRIED, list(carried.values()))
-                for kind, data in rule_changes((), carried.values()):
-                    store.event(kind, span=RUN, **data)
+            _furnish(store, bench, carried)
             return cls(store, bench, connected)
         except PelnasError:
             store.close()
@@ -98,6 +85,8 @@ class Session:
                     f"run {store.name} is finished: start a new one, or look at it with 'pelnas front'"
                 )
             bench = Bench.build(with_kept_labels(store.config, folder))
+            if not store.niches():  # killed while it was made
+                _furnish(store, bench, _carried_rules(store.config, bench))
             return cls(store, bench, connect_all(store.config, models))
         except PelnasError:
             store.close()
@@ -257,6 +246,32 @@ class Session:
         self.knowledge.close()
         self.teller.close()
         self.store.close()
+
+
+def _furnish(store: RunStore, bench: Bench, carried: Sequence[Rule]) -> None:
+    """What a run knows before its first round; all or nothing, should it be killed here."""
+    keep_labels(store.folder, bench.labels)
+    with store.together():
+        store.set_niches([niche.label for niche in bench.partition.niches])
+        store.set_sources(sources_of(bench))
+        if bench.images is not None:  # training will want the same ones
+            store.pin_images(bench.images.name, bench.images.digest)
+        store.replace_rules(CARRIED, carried)
+        for kind, data in rule_changes((), carried):
+            store.event(kind, span=RUN, **data)
+
+
+def _began_with(recording: Recording) -> list[Rule]:
+    return recording.store.rules(through_round=CARRIED)
+
+
+def _carried_rules(config: SearchConfig, bench: Bench) -> list[Rule]:
+    """The rules of earlier runs that a configuration names, each once."""
+    scope = Scope(config.space, config.device, bench.dataset, None)
+    labels = [niche.label for niche in bench.partition.niches]
+    earlier = [find_run(config.output, str(path)) for path in config.rules_from]
+    found = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
+    return list(found.values())
 
 
 def _carried(folder: Path, scope: Scope, niches: list[str]) -> list[Rule]:

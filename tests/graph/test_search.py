@@ -19,7 +19,7 @@ from pelnas.config import Budget
 from pelnas.errors import RunError
 from pelnas.pareto import non_dominated
 from pelnas.spaces import get_space
-from pelnas.store import Event, RunStore
+from pelnas.store import Event, RunStore, list_runs
 from pelnas.tables import accuracy_column, cost_columns
 
 SPACE = get_space("tiny")
@@ -139,6 +139,22 @@ def test_a_stopped_search_resumes_to_the_same_front(tmp_path: Path, tiny_tables:
     resumed = Search.resume(result.folder).run()
     assert not resumed.stopped
     assert front_bytes(resumed.folder) == front_bytes(whole.folder)
+
+
+def test_a_run_killed_while_it_was_made_ends_as_any_other(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    earlier = Search(config(tmp_path, tiny_tables, name="earlier", per_niche=8)).run()
+    settings = config(tmp_path, tiny_tables, rules_from=(earlier.folder,))
+    whole = Search(settings).run()
+    RunStore.create(settings).close()  # all that is left of it: a folder with its settings
+    (made,) = [run for run in list_runs(settings.output) if run.status == "stopped"]
+    resumed = Search.resume(made.folder).run()
+    assert front_bytes(resumed.folder) == front_bytes(whole.folder)
+    with RunStore.read(resumed.folder) as store, RunStore.read(whole.folder) as expected:
+        assert store.niches() == expected.niches()
+        assert store.sources() == expected.sources()
+        assert [r.to_dict() for r in store.rules()] == [r.to_dict() for r in expected.rules()]
 
 
 def test_a_finished_run_is_not_resumed(tmp_path: Path, tiny_tables: Path) -> None:
