@@ -20,7 +20,8 @@ from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.guidance import claims, note_exhaustion
-from pelnas.graph.session import Session, Sessions
+from pelnas.graph.session import Session
+from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import NicheTask, SearchState
 from pelnas.graph.telling import rule_changes
 from pelnas.report import front_points, write_all

@@ -15,7 +15,8 @@ from pelnas.directives import Directive
 from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.errors import Stopped
 from pelnas.graph.search import build_graph
-from pelnas.graph.session import Session, Sessions
+from pelnas.graph.session import Session
+from pelnas.graph.sessions import Sessions
 from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore

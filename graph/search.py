@@ -22,7 +22,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from pelnas.graph.nodes import Nodes
-from pelnas.graph.session import Sessions
+from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import NicheTask, SearchState
 
 SERVED = Path("runs")

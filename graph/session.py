@@ -17,18 +17,18 @@ from pelnas.directives import Boundary, Directives
 from pelnas.directives.inforce import Refused
 from pelnas.errors import PelnasError, RunError
 from pelnas.gate import Gate
-from pelnas.graph.bench import Bench, ground, sources_of
-from pelnas.graph.labels import keep_labels, with_kept_labels
+from pelnas.graph.bench import Bench, ground
+from pelnas.graph.labels import with_kept_labels
+from pelnas.graph.opening import began_with, carried_rules, furnish
 from pelnas.graph.steering import Steering
-from pelnas.graph.telling import SearchStopped, Teller, rule_changes
+from pelnas.graph.telling import SearchStopped, Teller
 from pelnas.knowledge import KnowledgeBase
 from pelnas.recording import Recording
-from pelnas.rules import Observation, Rule, Scope, carry
-from pelnas.store import RunStore, find_run
+from pelnas.rules import Observation, Scope
+from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
 
 MEASURED_A_DESIGN = 8  # architectures that may be measured for one design under a limit of cost
-CARRIED = -1  # the round under which rules of earlier runs are filed
 
 
 class Session:
@@ -66,10 +66,10 @@ class Session:
         """
         bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
         connected = connect_all(config, models)
-        carried = _carried_rules(config, bench) if recording is None else _began_with(recording)
+        carried = carried_rules(config, bench) if recording is None else began_with(recording)
         store = RunStore.create(config)
         try:
-            _furnish(store, bench, carried)
+            furnish(store, bench, carried)
             return cls(store, bench, connected)
         except PelnasError:
             store.close()
@@ -86,7 +86,7 @@ class Session:
                 )
             bench = Bench.build(with_kept_labels(store.config, folder))
             if not store.niches():  # killed while it was made
-                _furnish(store, bench, _carried_rules(store.config, bench))
+                furnish(store, bench, carried_rules(store.config, bench))
             return cls(store, bench, connect_all(store.config, models))
         except PelnasError:
             store.close()
@@ -246,78 +246,3 @@ class Session:
         self.knowledge.close()
         self.teller.close()
         self.store.close()
-
-
-def _furnish(store: RunStore, bench: Bench, carried: Sequence[Rule]) -> None:
-    """What a run knows before its first round; all or nothing, should it be killed here."""
-    keep_labels(store.folder, bench.labels)
-    with store.together():
-        store.set_niches([niche.label for niche in bench.partition.niches])
-        store.set_sources(sources_of(bench))
-        if bench.images is not None:  # training will want the same ones
-            store.pin_images(bench.images.name, bench.images.digest)
-        store.replace_rules(CARRIED, carried)
-        for kind, data in rule_changes((), carried):
-            store.event(kind, span=RUN, **data)
-
-
-def _began_with(recording: Recording) -> list[Rule]:
-    return recording.store.rules(through_round=CARRIED)
-
-
-def _carried_rules(config: SearchConfig, bench: Bench) -> list[Rule]:
-    """The rules of earlier runs that a configuration names, each once."""
-    scope = Scope(config.space, config.device, bench.dataset, None)
-    labels = [niche.label for niche in bench.partition.niches]
-    earlier = [find_run(config.output, str(path)) for path in config.rules_from]
-    found = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
-    return list(found.values())
-
-
-def _carried(folder: Path, scope: Scope, niches: list[str]) -> list[Rule]:
-    """The rules in force of an earlier run; where it cut the space otherwise, for every niche."""
-    with RunStore.read(folder) as earlier:
-        same = earlier.niches() == niches
-        return [
-            carry(rule, scope, same_niches=same)
-            for rule in earlier.rules()
-            if rule.status == "in-force" and rule.scope.space == scope.space
-        ]
-
-
-class Sessions:
-    """The open runs below one folder, by name; a run is opened when a node first asks for it."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._open: dict[str, Session] = {}
-        self._lock = threading.Lock()
-
-    def create(self, config: SearchConfig) -> Session:
-        """A new run below this folder, whatever output the configuration names."""
-        session = Session.create(config.model_copy(update={"output": self._root}))
-        session.teller.run_begins()
-        return self.adopt(session)
-
-    def adopt(self, session: Session) -> Session:
-        """Serve a session that is open already."""
-        with self._lock:
-            self._open[session.store.folder.name] = session
-        return session
-
-    def get(self, name: str) -> Session:
-        """The run of this name. RunError: no such run below the folder."""
-        with self._lock:
-            if name not in self._open:
-                if Path(name).name != name:
-                    raise RunError(f"expected the name of a run, found {name[:80]!r}: give a name")
-                self._open[name] = Session.open(self._root / name)
-                self._open[name].teller.run_begins()
-            return self._open[name]
-
-    def close(self, name: str) -> None:
-        """Close a run that has ended; unknown names are ignored."""
-        with self._lock:
-            session = self._open.pop(name, None)
-        if session is not None:
-            session.close()

@@ -24,7 +24,7 @@ from pelnas.errors import DirectiveError, RunError
 from pelnas.graph.helm import Helm
 from pelnas.graph.replay import replay
 from pelnas.graph.search import build_graph
-from pelnas.graph.session import Sessions
+from pelnas.graph.sessions import Sessions
 from pelnas.recording import open_recording
 from pelnas.report import agent_rates, front_points, summary
 from pelnas.report.directives import directive_rows, pinned
