@@ -17,11 +17,10 @@ from pelnas.agents.evolver import (
 from pelnas.agents.models import LanguageModel, Limited, connect
 from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector
-from pelnas.config import ROLES, SearchConfig
+from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.errors import ModelError
 from pelnas.prompts import Prompt, load_prompt
 
-BUILTIN = "builtin:"
 DESIGNERS: dict[str, Callable[[], Designer]] = {EVOLVER: EvolvingDesigner, RANDOM: RandomDesigner}
 
 
@@ -95,7 +94,7 @@ def assemble(
             if prompt is not None
         ]
 
-    last = DESIGNERS.get(config.model_of("designer"), EvolvingDesigner)
+    last = DESIGNERS[config.chain_of("designer")[-1]]
     return Cast(
         planners=(*(ModelPlanner(*parts) for parts in chain("planner")), BuiltinPlanner()),
         designers=(*(ModelDesigner(*parts) for parts in chain("designer")), last()),

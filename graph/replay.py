@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pelnas.agents.cast import BUILTIN
 from pelnas.agents.recorded import RecordedModel
-from pelnas.config import ROLES
+from pelnas.config import BUILTIN, ROLES
 from pelnas.directives import SetModel
 from pelnas.graph.run import Result, Search
 from pelnas.recording import Recording
@@ -40,8 +39,10 @@ def replay(
             "budget": recorded.budget.model_copy(update={"minutes": None}),
         }
     )
-    names = {name for role in ROLES for name in recorded.chain_of(role)}
     directives = recording.store.directives()
+    names = {recorded.model_of(role) for role in ROLES}
+    # All that are named, since a directive may give a model to a role that began without one.
+    names |= {name for role in ROLES for name in recorded.fallbacks_of(role)}
     names |= {d.order.model for d in directives if isinstance(d.order, SetModel)}
     models = {
         name: RecordedModel(name, recording) for name in names if not name.startswith(BUILTIN)

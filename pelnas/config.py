@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pelnas.errors import ConfigError
 
-DEFAULT_MODEL = "builtin:evolver"  # the offline default: no language model at all
+BUILTIN = "builtin:"  # before the names of what needs no language model
+DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
 ROLES = ("planner", "designer", "reflection")
 
 Positive = Annotated[int, Field(ge=1)]
@@ -70,6 +71,9 @@ class SearchConfig(_Frozen):
     designer_model: str | None = None
     reflection_model: str | None = None
     fallbacks: tuple[str, ...] = ()  # models asked in turn where a role's own one fails
+    planner_fallbacks: tuple[str, ...] | None = None  # in their place for one role; (): none
+    designer_fallbacks: tuple[str, ...] | None = None
+    reflection_fallbacks: tuple[str, ...] | None = None
     concurrency: Positive | None = None  # calls to one provider at the same time; None: no limit
     base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None  # None: not sent at all
@@ -107,14 +111,24 @@ class SearchConfig(_Frozen):
         }
         return own.get(role) or self.model
 
+    def fallbacks_of(self, role: str) -> tuple[str, ...]:
+        """The models that may stand in for the one that plays a role, as they were named."""
+        own = {
+            "planner": self.planner_fallbacks,
+            "designer": self.designer_fallbacks,
+            "reflection": self.reflection_fallbacks,
+        }[role]
+        return self.fallbacks if own is None else own
+
     def chain_of(self, role: str) -> tuple[str, ...]:
         """The models of a role in the order in which they are asked, each once.
 
-        After the last one the built-in agent stands in; a role that is built in has no others.
+        It ends with what is built in, which never fails: what is named behind that is not asked.
         """
-        first = self.model_of(role)
-        others = () if first.startswith("builtin:") else self.fallbacks
-        return tuple(dict.fromkeys((first, *others)))
+        named = (self.model_of(role), *self.fallbacks_of(role), DEFAULT_MODEL)
+        chain = tuple(dict.fromkeys(named))
+        last = next(place for place, name in enumerate(chain) if name.startswith(BUILTIN))
+        return chain[: last + 1]
 
 
 def load_config(

@@ -49,6 +49,18 @@ def search(
         list[str] | None,
         typer.Option("--fallback", help="Model to ask where a role's own one fails; repeatable."),
     ] = None,
+    planner_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--planner-fallback", help="The planner's own, in place of --fallback."),
+    ] = None,
+    designer_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--designer-fallback", help="The designers' own, in place of --fallback."),
+    ] = None,
+    reflection_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--reflection-fallback", help="Reflection's own, in place of --fallback."),
+    ] = None,
     concurrency: Annotated[
         int | None, setting("concurrency", "Calls to one provider at the same time, at most.")
     ] = None,

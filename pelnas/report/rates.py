@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pelnas.call import CallRecord
+from pelnas.config import BUILTIN
 from pelnas.store import RunStore
-
-BUILTIN = "builtin:"
 
 
 @dataclass(frozen=True, slots=True)

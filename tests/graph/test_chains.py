@@ -14,6 +14,7 @@ from pelnas.agents.loopback import LoopbackServer
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
 from pelnas.config import Budget
+from pelnas.directives import SetModel
 from pelnas.errors import ModelCallError, ModelError
 from pelnas.graph.replay import replay
 from pelnas.recording import open_recording
@@ -84,6 +85,49 @@ def test_the_chain_ends_with_what_is_built_in(tmp_path: Path, tiny_tables: Path)
     assert result.reason == "all rounds done"
     assert authors == {"builtin:evolver"}
     assert told[:2] == ["b:second", "builtin:evolver"]
+
+
+def test_each_role_may_have_a_chain_of_its_own(tmp_path: Path, tiny_tables: Path) -> None:
+    models = [ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")]
+    config = settings(
+        tmp_path,
+        tiny_tables,
+        model="a:first",
+        fallbacks=("b:second",),
+        planner_fallbacks=(),
+        designer_fallbacks=("builtin:random", "b:second"),
+    )
+    folder = Search(config, {m.name: m for m in models}).run().folder
+    with RunStore.read(folder) as store:
+        stood_in = {(e.agent, e.data["to"]) for e in store.events() if e.kind == "fallback"}
+        asked = {call.agent for call in store.calls() if call.model == "b:second"}
+    assert stood_in == {
+        ("planner", "builtin:evolver"),
+        ("designer", "builtin:random"),
+        ("reflection", "b:second"),
+    }
+    assert asked == {"reflection"}
+    with open_recording(folder) as recording:
+        assert replay(recording, tmp_path / "again").same_front
+
+
+def test_a_model_given_to_a_role_while_it_runs_has_the_fallbacks_of_the_role(
+    tmp_path: Path, tiny_tables: Path
+) -> None:
+    """The role began without a model: its fallbacks are known all the same, to a replay as well."""
+    models = [ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")]
+    config = settings(tmp_path, tiny_tables, designer_fallbacks=("b:second", "a:first"))
+    search = Search(config, {m.name: m for m in models})
+    search.session.store.append_directive(SetModel("designer", "a:first"), "person", "a:first")
+    folder = search.run().folder
+    with RunStore.read(folder) as store:
+        told = {(e.agent, e.data["to"]) for e in store.events() if e.kind == "fallback"}
+        assert {call.agent for call in store.calls()} == {"designer"}
+        assert [d.status for d in store.directives()] == ["active"]
+    assert ("designer", "b:second") in told
+    with open_recording(folder) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert (found.same_front, found.same_rules) == (True, True)
 
 
 def test_a_fallback_that_cannot_be_used_is_refused_at_the_start(
