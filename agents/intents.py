@@ -31,6 +31,12 @@ INTENTS: dict[str, tuple[str, str, str]] = {
     ),
     "compare": ("compare two networks", "is r1n0c2 better than r0n1c1?", "/compare {name} {other}"),
     "nearest": ("the nearest points of the front", "what is close to r1n0c2?", "/nearest {name}"),
+    "score": ("the score of a network, tried or not", "how good would r1n0c2 be?", "/score {name}"),
+    "latency": (
+        "the latency of a network, tried or not",
+        "how fast would r1n0c2 be?",
+        "/latency {name}",
+    ),
     "within": (
         "what a latency budget would cost in accuracy",
         "what would a 3 ms budget cost in accuracy?",
@@ -42,6 +48,7 @@ INTENTS: dict[str, tuple[str, str, str]] = {
         "/niche {number}",
     ),
     "rules": ("which design rules hold", "what have you learned?", "/rules"),
+    "directives": ("what the orders so far changed", "what did my ban do?", "/directives"),
     "ban": (
         "no more networks with an operation",
         "do not use pooling any more",

@@ -8,11 +8,10 @@ from pelnas.config import SearchConfig
 from pelnas.errors import DataError, RunError
 from pelnas.images import ImageSet
 from pelnas.predictors.few_shot import Known, suggest_labels
+from pelnas.predictors.labels import KEPT as FILE
 from pelnas.predictors.labels import Label, read_labels, write_labels
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, find_run, write_atomically
-
-FILE = "labels.csv"  # in the run's folder
 
 
 def labels_of(

@@ -10,6 +10,7 @@ from pelnas.errors import ArchitectureError, DataError
 from pelnas.spaces import SearchSpace
 
 COLUMNS = ("architecture", "accuracy")
+KEPT = "labels.csv"  # the copy in the folder of a run that began with labels
 FEWEST = 10  # labels below which nothing can be held out to say how good the fit is
 
 

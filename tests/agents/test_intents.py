@@ -12,6 +12,7 @@ from pelnas.spaces import get_space
 
 TINY = get_space("tiny")
 CELL = TINY.format(TINY.at(7))
+PLAIN = ["status", "front", "rules", "directives", "pause", "resume", "stop", "other"]
 
 
 def choosing(*intents: str) -> IntentReader:
@@ -30,6 +31,9 @@ def choosing(*intents: str) -> IntentReader:
         ("below 4ms it gets interesting", "focus", "/focus latency<=4"),
         ("niche 2: what was tried?", "niche", "/niche 2"),
         ("forget d3", "undo", "/undo d3"),
+        ("how good would r3n2c5 be?", "score", "/score r3n2c5"),
+        (f"is {CELL} quick?", "latency", f"/latency {CELL}"),
+        ("did my ban do anything?", "directives", "/directives"),
         ("hold on", "pause", "/pause"),
     ],
 )
@@ -43,10 +47,11 @@ def test_a_choice_becomes_a_command_of_the_grammar(words: str, intent: str, comm
     [
         ("r0n1c1 or r0n2c0?", ["compare", "other"]),
         ("no pooling", ["ban", "require", "other"]),
-        ("no conv", ["status", "front", "rules", "pause", "resume", "stop", "other"]),
-        ("between 2 and 5 ms", ["status", "front", "rules", "pause", "resume", "stop", "other"]),
+        ("no conv", PLAIN),
+        ("between 2 and 5 ms", PLAIN),
+        ("r0n1c1?", ["why", "nearest", "score", "latency", "other"]),
         ("5 ms", ["within", "niche", "limit", "focus", "rounds", "other"]),
-        ("none of this helps", ["status", "front", "rules", "pause", "resume", "stop", "other"]),
+        ("none of this helps", PLAIN),
     ],
 )
 def test_a_model_is_offered_only_what_the_words_can_mean(words: str, offered: list[str]) -> None:

@@ -1,0 +1,125 @@
+"""Score and latency of single cells: stored where known, else found now and kept nowhere."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from pelnas.cache import default_cache
+from pelnas.errors import ArchitectureError, RunError
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+from pelnas.tools import probing
+
+TINY = get_space("tiny")
+
+
+def untried(store: RunStore) -> str:
+    """The text of a cell that the run has not looked at, through which something flows."""
+    known = {candidate.architecture for candidate in store.candidates()}
+    alive = (TINY.at(i) for i in range(TINY.size) if TINY.features(TINY.at(i))["paths"] > 0)
+    return next(text for text in map(TINY.format, alive) if text not in known)
+
+
+def everything(store: RunStore) -> tuple[object, ...]:
+    return store.candidates(), store.costs(), store.spent(), len(store.events())
+
+
+def test_what_was_evaluated_is_told_as_it_is_stored(talkative_run: Path) -> None:
+    with RunStore.read(talkative_run) as store:
+        best = max(store.evaluations(), key=lambda e: e.score)
+        score, latency = probing.score(store, best.id), probing.latency(store, best.id)
+    assert (score["id"], score["score"], score["how"]) == (best.id, best.score, probing.EVALUATED)
+    assert (latency["latency_ms"], latency["how"]) == (best.latency_ms, probing.EVALUATED)
+    assert score["percentile"] > 90
+    assert probing.tell_score(score)[0].startswith(f"{best.id}: score ")
+
+
+def test_what_was_not_comes_from_the_table_and_is_kept_nowhere(talkative_run: Path) -> None:
+    with RunStore.read(talkative_run) as store:
+        before, text = everything(store), untried(store)
+        score, latency = probing.score(store, text), probing.latency(store, text)
+        assert everything(store) == before
+        lower = sum(e.score < score["score"] for e in store.evaluations())
+        ties = sum(e.score == score["score"] for e in store.evaluations())
+        slower = sum(e.latency_ms > latency["latency_ms"] for e in store.evaluations())
+        count = len(store.evaluations())
+    assert score["how"] == latency["how"] == "from the table"
+    assert score["percentile"] == pytest.approx(100 * (lower + ties / 2) / count)
+    assert latency["percentile"] == pytest.approx(100 * slower / count)
+    told = " ".join(probing.tell_latency(latency))
+    assert "from the table" in told
+    assert "no part of the run" in told
+    assert text in told
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was scored and measured on this machine."""
+    from pelnas import Search, load_config
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        settings = {
+            "space": "tiny",
+            "rounds": 1,
+            "per_niche": 1,
+            "scoring": {"batch": 4, "resolution": 8, "reference": 8, "workers": 1},
+            "measurement": {"warmup": 1, "repeats": 5},
+            "output": tmp_path_factory.mktemp("scored") / "runs",
+        }
+        return Search(load_config(None, settings)).run().folder
+
+
+def test_what_was_not_tried_is_predicted_and_measured_now(scored: Path) -> None:
+    with RunStore.read(scored) as store:
+        text = untried(store)
+        score, latency = probing.score(store, text), probing.latency(store, text)
+        known = store.evaluations()[0]
+        again = probing._predict(store, TINY, TINY.read(known.candidate.architecture))[0]
+    assert (score["how"], latency["how"]) == ("predicted", "measured now")
+    assert 0 <= score["score"] <= 1
+    assert score["uncertainty"] > 0
+    assert score["comparable"]
+    assert latency["comparable"]
+    assert latency["latency_ms"] > 0
+    assert latency["spread_ms"] > 0
+    assert again == known.prediction, "the scale is the run's own"
+
+
+def test_a_run_from_another_machine_is_not_compared(scored: Path) -> None:
+    with RunStore.read(scored) as store:
+        answer = probing._beside("measured here", "measured there", 1.0, [0.5, 2.0])
+        assert (answer["comparable"], answer["percentile"]) == (False, None)
+        latency = probing.latency(store, untried(store))
+    told = probing.tell_latency(latency | answer)
+    assert "not to be compared with this run's own: those are measured there" in told
+
+
+def test_one_question_at_a_time(talkative_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "PATIENCE", 0.1)
+    with RunStore.read(talkative_run) as store:
+        text = untried(store)
+        with FileLock(default_cache().path.with_name("probing.lock")):
+            problems = []
+
+            def ask() -> None:
+                try:
+                    probing.score(store, text)
+                except RunError as problem:
+                    problems.append(str(problem))
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+        assert "ask again" in problems[0]
+        assert probing.score(store, text)["score"] > 0
+
+
+def test_what_names_nothing_is_one_clear_error(talkative_run: Path) -> None:
+    with RunStore.read(talkative_run) as store:
+        with pytest.raises(RunError, match="has no candidate r9n9c9"):
+            probing.score(store, "r9n9c9")
+        with pytest.raises(ArchitectureError, match="expects a cell"):
+            probing.latency(store, "../../etc/passwd")
