@@ -2,13 +2,14 @@
 
 from pelnas.budget import Spent
 from pelnas.store.folder import write_atomically
-from pelnas.store.records import Event, PlanEntry, RunSummary, Sources
+from pelnas.store.records import Event, Origin, PlanEntry, RunSummary, Sources
 from pelnas.store.run import RunStore
 from pelnas.store.runs import find_run, list_runs
 from pelnas.store.trainings import TrainingRecord
 
 __all__ = [
     "Event",
+    "Origin",
     "PlanEntry",
     "RunStore",
     "RunSummary",

@@ -68,6 +68,19 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def beside(self, path: Path) -> Iterator[None]:
+        """Have another run's tables in reach as ``source.NAME``, to read only.
+
+        What a transaction of the block reads of them is as it was when it began.
+        """
+        with self._lock, self._errors():
+            self._connection.execute("ATTACH ? AS source", (_address(path, read_only=True),))
+            try:
+                yield
+            finally:
+                self._connection.execute("DETACH source")
+
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         with self._lock:
@@ -133,12 +146,9 @@ def plain(text: str) -> str:
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
-    address = path.resolve().as_uri()
-    if read_only:
-        address += "?mode=ro&immutable=1" if _at_rest(path) else "?mode=ro"
     try:
         connection = sqlite3.connect(
-            address,
+            _address(path, read_only),
             uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,  # transactions are explicit
@@ -150,6 +160,13 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         ) from error
     connection.row_factory = Row
     return connection
+
+
+def _address(path: Path, read_only: bool) -> str:
+    address = path.resolve().as_uri()
+    if not read_only:
+        return address
+    return address + ("?mode=ro&immutable=1" if _at_rest(path) else "?mode=ro")
 
 
 def _at_rest(path: Path) -> bool:

@@ -13,10 +13,12 @@ SELECT directives.*, latest.status, latest.reason, latest.round AS latest_round,
     latest.node AS latest_node, begun.round AS begun_round, begun.node AS begun_node
 FROM directives
 LEFT JOIN directive_marks AS begun ON begun.seq = (
-    SELECT min(seq) FROM directive_marks WHERE directive = number)
+    SELECT min(seq) FROM directive_marks AS mark
+    WHERE directive = number AND (?2 IS NULL OR mark.round <= ?2))
 LEFT JOIN directive_marks AS latest ON latest.seq = (
-    SELECT max(seq) FROM directive_marks WHERE directive = number)
-WHERE number > ? ORDER BY number
+    SELECT max(seq) FROM directive_marks AS mark
+    WHERE directive = number AND (?2 IS NULL OR mark.round <= ?2))
+WHERE number > ?1 ORDER BY number
 """
 _HELD_BACK = """
 SELECT directive, niche, count(*) AS refused, 0 AS avoided FROM refusals
@@ -66,9 +68,12 @@ class DirectiveLog:
         found = self._database.rows("SELECT max(number) FROM directives")
         return int(found[0][0] or 0)
 
-    def directives(self, after: int = 0) -> list[Directive]:
-        """Directives with a number above ``after``, in order, with their effects so far."""
-        rows = self._database.rows(_ALL, (after,))
+    def directives(self, after: int = 0, through_round: int | None = None) -> list[Directive]:
+        """Directives with a number above ``after``, in order, with their effects so far.
+
+        ``through_round``: as they stood after this round; what came later is pending.
+        """
+        rows = self._database.rows(_ALL, (after, through_round))
         held = self._held_back() if rows else {}
         return [_directive_of(row, held.get(f"d{row['number']}", Effects())) for row in rows]
 

@@ -3,25 +3,31 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
 from pelnas.store.events import Events
-from pelnas.store.records import Sources
+from pelnas.store.records import Origin, Sources
 
-_SPENT = """
+# Of the rounds after ?1, up to ?2.
+_CALLS = "calls WHERE model NOT LIKE 'builtin:%' AND round > ?1 AND round <= ?2"
+_SPENT = f"""
 SELECT
-    (SELECT coalesce(sum(1 + earlier_calls), 0) FROM calls WHERE model NOT LIKE 'builtin:%'),
-    (SELECT coalesce(sum(tokens_in + tokens_out + earlier_tokens), 0) FROM calls
-     WHERE model NOT LIKE 'builtin:%'),
+    (SELECT coalesce(sum(1 + earlier_calls), 0) FROM {_CALLS}),
+    (SELECT coalesce(sum(tokens_in + tokens_out + earlier_tokens), 0) FROM {_CALLS}),
     (SELECT seconds FROM run),
-    (SELECT count(*) FROM predictions JOIN costs USING (candidate)),
-    (SELECT coalesce(sum(coalesce(dollars, 0) + earlier_dollars), 0.0) FROM calls
-     WHERE model NOT LIKE 'builtin:%'),
-    (SELECT coalesce(sum((dollars IS NULL) + earlier_unpriced), 0) FROM calls
-     WHERE model NOT LIKE 'builtin:%')
+    (SELECT count(*) FROM predictions JOIN costs USING (candidate)
+     JOIN designs ON designs.id = candidate WHERE round > ?1 AND round <= ?2),
+    (SELECT coalesce(sum(coalesce(dollars, 0) + earlier_dollars), 0.0) FROM {_CALLS}),
+    (SELECT coalesce(sum((dollars IS NULL) + earlier_unpriced), 0) FROM {_CALLS})
+"""  # noqa: S608 - our own text
+_SECONDS = """
+SELECT coalesce(sum(seconds), 0.0) FROM (
+    SELECT max(json_extract(data, '$.seconds')) AS seconds FROM events
+    WHERE kind = 'round-done' AND round <= ? GROUP BY round)
 """
+EVER = 2**62  # a round that no run comes to
 
 
 class Journal(Events):
@@ -64,13 +70,55 @@ class Journal(Events):
             connection.execute("UPDATE run SET seconds = seconds + ?", (seconds,))
 
     def spent(self) -> Spent:
-        """What the run has used over all its resumes; calls of the built-in designer are free."""
-        return Spent(*self._database.rows(_SPENT)[0])
+        """What the run has used over all its resumes; calls of the built-in designer are free.
+
+        Of a fork: since it was made. What it took over is ``spent_before``.
+        """
+        origin = self.origin()
+        return self._spent(-1 if origin is None else origin.round, EVER)
+
+    def spent_before(self) -> Spent:
+        """What was used for the rounds that a fork took over; nothing for any other run.
+
+        ``seconds``: of these rounds. ``evaluations``: of their candidates, as the fork knows them.
+        """
+        origin = self.origin()
+        if origin is None:
+            return Spent()
+        seconds = self._database.rows(_SECONDS, (origin.round,))[0][0]
+        return replace(self._spent(-1, origin.round), seconds=float(seconds))
+
+    def _spent(self, after: int, through: int) -> Spent:
+        return Spent(*self._database.rows(_SPENT, (after, through))[0])
+
+    def set_origin(self, origin: Origin) -> None:
+        """Store which run this one goes on from."""
+        values = asdict(origin) | {"settings": json.dumps(origin.settings)}
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO origin (only, run, round, settings, scores, costs)"
+                " VALUES (1, :run, :round, :settings, :scores, :costs)",
+                values,
+            )
+
+    def origin(self) -> Origin | None:
+        """The run that this one goes on from; ``None`` for one that began by itself."""
+        for row in self._database.rows("SELECT * FROM origin"):
+            settings = {name: tuple(pair) for name, pair in json.loads(row["settings"]).items()}
+            return Origin(
+                row["run"], row["round"], settings, bool(row["scores"]), bool(row["costs"])
+            )
+        return None
 
     def finish(self, reason: str) -> None:
         """Mark the run as finished; the last reason stays."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE run SET finished = ?, reason = ?", (time.time(), reason))
+
+    def reopen(self) -> None:
+        """Take the end back: the run goes on."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE run SET finished = NULL, reason = ''")
 
     @property
     def started(self) -> float:

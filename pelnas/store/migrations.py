@@ -215,4 +215,24 @@ UPDATE calls SET dollars = 0 WHERE outcome = 'failed'
     OR model LIKE 'builtin:%' OR model LIKE 'local:%' OR model LIKE 'ollama:%';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TRAININGS, _SPANS, _DIRECTIVES, _EXHAUSTED, _PRICES)
+# Of a fork alone: the run that it goes on from.
+_ORIGIN = """
+CREATE TABLE origin (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    run TEXT NOT NULL,
+    round INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    scores INTEGER NOT NULL,
+    costs INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _TRAININGS,
+    _SPANS,
+    _DIRECTIVES,
+    _EXHAUSTED,
+    _PRICES,
+    _ORIGIN,
+)

@@ -58,12 +58,30 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The run that a fork goes on from, as it was after a round.
+
+    ``run``: the name of its folder. ``round``: the last one that was taken over,
+    counted from 0. ``settings``: those that differ, as (there, here) by their
+    dotted names. ``scores``, ``costs``: whether predictions and costs were taken
+    over, too; else they are computed anew.
+    """
+
+    run: str
+    round: int
+    settings: Mapping[str, tuple[Any, Any]]
+    scores: bool
+    costs: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run in a list of runs.
 
     ``started``: seconds since 1970. ``status``: ``running`` (a process works on
     it now), ``stopped`` (unfinished, can be resumed), ``finished`` or
     ``unreadable``; ``reason`` says why it finished or cannot be read.
+    ``origin``: of a fork.
     """
 
     name: str
@@ -74,3 +92,4 @@ class RunSummary:
     rounds: int
     candidates: int
     models: tuple[str, ...]
+    origin: Origin | None = None

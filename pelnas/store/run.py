@@ -1,5 +1,6 @@
 """One run = one folder with one SQLite file."""
 
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from pelnas.store.database import Database
 from pelnas.store.designs import Designs
 from pelnas.store.directives import DirectiveLog
 from pelnas.store.evaluations import Evaluations
+from pelnas.store.inheritance import Inheritance
 from pelnas.store.journal import Journal
 from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.mirror import EVENTS, Mirror
@@ -25,7 +27,7 @@ from pelnas.store.rules import Rules
 from pelnas.store.trainings import Trainings
 
 
-class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog):
+class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog, Inheritance):
     """Everything a run knows, safe to use from several threads of one process.
 
     Each writing method is one transaction that is on disk when it returns: a
@@ -51,19 +53,30 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
             self._mirror_or_close()
 
     @classmethod
-    def create(cls, config: SearchConfig, stamp: str | None = None) -> Self:
+    def create(
+        cls,
+        config: SearchConfig,
+        stamp: str | None = None,
+        begin: Callable[[Self], None] | None = None,
+    ) -> Self:
         """Begin a run in ``config.output/<stamp>-<name>`` and hold it.
 
         ``stamp`` defaults to the local time; a taken folder name gets a number.
+        ``begin`` stores what the run is to know at once: where it fails, or the
+        process dies in it, there is no run.
         StoreError: the folder cannot be made.
         """
         stamp = stamp or datetime.now().strftime("%Y%m%d-%H%M%S")
         folder = places.new_folder(config.output, stamp, config.name)
         guard = places.lock(folder)
         try:
+            store = cls(folder, config, Database(folder / places.DATABASE), guard)
+            if begin is not None:
+                store._begin(begin)
+            # Last: a folder without its settings is no run.
             text = config.model_dump_json(indent=2) + "\n"
             places.write_atomically(folder / places.CONFIG, text)
-            return cls(folder, config, Database(folder / places.DATABASE), guard)
+            return store
         except BaseException:
             places.unlock(folder, guard)
             raise
@@ -129,6 +142,15 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         self._database.close()
         if self._guard is not None:
             places.unlock(self.folder, self._guard)
+
+    def _begin(self, begin: Callable[[Self], None]) -> None:
+        try:
+            begin(self)
+            self._reconcile()
+        except BaseException:
+            self.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def _mirror_or_close(self) -> None:
         try:

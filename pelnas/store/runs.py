@@ -65,6 +65,7 @@ def _summary(folder: Path) -> RunSummary:
                 rounds=len({candidate.round for candidate in candidates}),
                 candidates=len(candidates),
                 models=_models(run.config),
+                origin=run.origin(),
             )
     except InputError as error:
         begun = (folder / "run.json").stat().st_mtime

@@ -1,0 +1,54 @@
+"""What a fork takes over from the run that it goes on from."""
+
+from pathlib import Path
+
+from pelnas.errors import RunError
+from pelnas.store.database import Database
+
+_BY_ROUND = ("plans", "designs", "refusals", "proposals", "rules", "calls", "avoided", "boundaries")
+# What was asked is as it stood after the round; what came later has not been asked here. Which
+# niches are exhausted is found out again: it is not stored since when they are.
+_COPIES = (
+    *(f"INSERT INTO {name} SELECT * FROM source.{name} WHERE round <= ?1" for name in _BY_ROUND),  # noqa: S608
+    "INSERT INTO directives SELECT * FROM source.directives"
+    " WHERE number IN (SELECT directive FROM source.directive_marks WHERE round <= ?1)",
+    "INSERT INTO directive_marks SELECT * FROM source.directive_marks WHERE round <= ?1",
+    "INSERT INTO events SELECT * FROM source.events WHERE seq <= ("
+    " SELECT max(seq) FROM source.events WHERE kind = 'round-done' AND round = ?1)",
+)
+_EVALUATED = (
+    "INSERT INTO {name} SELECT {name}.* FROM source.{name}"
+    " JOIN designs ON designs.id = {name}.candidate"
+)
+
+
+class Inheritance:
+    """The first rounds of another run, copied by the database itself."""
+
+    _database: Database
+
+    def complete_rounds(self) -> list[int]:
+        """The rounds that were learned from, in order: a fork can go on from each."""
+        found = self._database.rows(
+            "SELECT DISTINCT round FROM events WHERE kind = 'round-done' ORDER BY round"
+        )
+        return [row["round"] for row in found]
+
+    def take_over(self, database: Path, round_: int, *, scores: bool, costs: bool) -> None:
+        """Copy another run through a round, all of it or nothing, also while it goes on.
+
+        Of the candidates' evaluations only the wanted parts. To be called on a run that
+        is empty. RunError: the other run has not done the round.
+        """
+        with self._database.beside(database), self._database.transaction() as connection:
+            for statement in _COPIES:
+                connection.execute(statement, (round_,))
+            if scores:
+                connection.execute(_EVALUATED.format(name="predictions"))
+            if costs:
+                connection.execute(_EVALUATED.format(name="costs"))
+                connection.execute("INSERT INTO measured SELECT * FROM source.measured")
+            if round_ not in self.complete_rounds():
+                raise RunError(
+                    f"expected a round that {database.parent.name} has done, found {round_}"
+                )
