@@ -7,7 +7,7 @@ checked once, and written into the run's folder as it was resolved.
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -144,6 +144,61 @@ def load_config(
         return SearchConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_first_problem(error)) from None
+
+
+def with_settings(config: SearchConfig, settings: Mapping[str, Any]) -> SearchConfig:
+    """The configuration with other values of some settings, by dotted name (``scoring.batch``).
+
+    Text is read as what the setting takes: ``none`` where it takes no value, commas
+    between the parts of a list. ConfigError: an unknown setting, or a value out of range.
+    """
+    values = config.model_dump()
+    for name, value in settings.items():
+        *sections, last = name.split(".")
+        place = values
+        for section in sections:
+            inside = place.setdefault(section, {})
+            if not isinstance(inside, dict):
+                raise ConfigError(f"unknown setting {name[:80]!r}: {section!r} has no parts")
+            place = inside
+        place[last] = _from_text(last, value) if isinstance(value, str) else value
+    try:
+        return SearchConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error)) from None
+
+
+def _from_text(name: str, text: str) -> Any:
+    if text == "none":
+        return None
+    field = SearchConfig.model_fields.get(name)
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    if any(get_origin(kind) is tuple for kind in kinds):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def differences(one: SearchConfig, other: SearchConfig) -> dict[str, tuple[Any, Any]]:
+    """(in one, in the other) of every setting that differs, by dotted name, as JSON has them.
+
+    What a run is called and where it is kept are no settings of a search.
+    """
+    first, second = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+    return {
+        name: (first[name], second[name])
+        for name in first
+        if first[name] != second[name] and name not in ("name", "output")
+    }
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": found for inner, found in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Settings: which model plays which role, and what is said of a value that cannot be used."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelnas.config import DEFAULT_MODEL, ROLES, SearchConfig
+from pelnas.config import DEFAULT_MODEL, ROLES, SearchConfig, differences, with_settings
+from pelnas.errors import ConfigError
 
 NAMES = st.sampled_from(["a:one", "b:two", "c:three", "builtin:random", DEFAULT_MODEL])
 CHAINS = st.none() | st.lists(NAMES, max_size=4)
@@ -32,3 +35,59 @@ def test_settings_survive_being_written_down() -> None:
     assert again == config
     assert again.planner_fallbacks == ()
     assert again.designer_fallbacks is None
+
+
+# -- changed settings -----------------------------------------------------------
+
+
+def test_settings_are_changed_by_dotted_names_from_text() -> None:
+    config = with_settings(
+        SearchConfig(),
+        {
+            "scoring.batch": "64",
+            "budget.minutes": "2.5",
+            "images": "photos",
+            "fallbacks": "openai:x, ollama:y",
+            "designer_fallbacks": "ollama:z",
+            "temperature": "none",
+            "rounds": 4,
+        },
+    )
+    assert (config.scoring.batch, config.budget.minutes, config.rounds) == (64, 2.5, 4)
+    assert (config.images, config.temperature) == (Path("photos"), None)
+    assert config.fallbacks == ("openai:x", "ollama:y")
+    assert config.designer_fallbacks == ("ollama:z",)
+    assert with_settings(config, {"fallbacks": ""}).fallbacks == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"round": "4"}, "unknown setting 'round': settings are name"),
+        ({"scoring.size": "4"}, r"unknown setting 'scoring\.size'"),
+        ({"seed.first": "4"}, r"unknown setting 'seed\.first': 'seed' has no parts"),
+        ({"nothing.at.all": "4"}, "unknown setting 'nothing'"),
+        ({"": "4"}, "unknown setting ''"),
+        ({"rounds": "many"}, "setting 'rounds': input should be a valid integer.*found 'many'"),
+        ({"rounds": "0"}, "setting 'rounds'.*greater than or equal to 1"),
+        ({"rounds": "none"}, "setting 'rounds'.*found None"),
+        ({"scoring": "64"}, "setting 'scoring'"),
+        ({"partition": "size"}, "setting 'partition': input should be 'operations' or 'flops'"),
+    ],
+)
+def test_what_no_setting_takes_is_refused(settings: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        with_settings(SearchConfig(), settings)
+
+
+def test_differences_are_what_with_settings_changes() -> None:
+    changes = {"seed": 3, "scoring.batch": 64, "budget.calls": 5, "images": "photos"}
+    one = SearchConfig()
+    other = with_settings(one, changes | {"name": "b", "output": "elsewhere"})
+    assert differences(one, other) == {
+        "seed": (0, 3),
+        "images": (None, "photos"),
+        "budget.calls": (None, 5),
+        "scoring.batch": (32, 64),
+    }
+    assert differences(one, one) == {}
