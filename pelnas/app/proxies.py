@@ -1,6 +1,6 @@
 """``pelnas proxies`` and ``pelnas bench proxies``: how far accuracy without training can be trusted."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -62,6 +62,12 @@ def reproduce(
     sample: Sample = 200,
     seed: options.Seed = None,
     batch: options.Batch = None,
+    proxy: Annotated[
+        list[str] | None, typer.Option("--proxy", help="Repeatable. Default: all thirteen.")
+    ] = None,
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, help="Draws of weights and images, to tell luck apart.")
+    ] = 1,
     as_json: options.Json = False,
 ) -> None:
     """Hold each proxy against the published values of NAS-Bench-Suite-Zero."""
@@ -73,11 +79,14 @@ def reproduce(
     from pelnas.spaces import get_space
 
     config = load_config(None, options.settings({"seed": seed, "batch": batch}))
+    chosen = _of_the_suite(proxy or [])
     space, cache = get_space("nasbench201"), default_cache()
     loaded = load_images(images, config.scoring.resolution)
-    with _counted("scored", sample) as progress:
+    with _counted("scored", sample * draws) as progress:
         rows = agreement_with_suite(
-            data, space, loaded, config.scoring, cache, sample, config.seed, progress
+            *(data, space, loaded, config.scoring, cache, sample, config.seed, progress),
+            proxies=chosen,
+            draws=draws,
         )
     if as_json:
         print_json({"proxies": [asdict(row) | {"reached": row.reached} for row in rows]})
@@ -162,12 +171,26 @@ def _print_speed(found: "Speed") -> None:
     say(f"all eighteen, shared       {found.everything:.4f} s")
 
 
+def _of_the_suite(names: list[str]) -> Sequence[str]:
+    """Those named, or all thirteen. ConfigError: another name."""
+    from pelnas.errors import ConfigError
+    from pelnas.proxies.table import SUITE_ZERO
+
+    for name in names:
+        if name not in SUITE_ZERO:
+            raise ConfigError(
+                f"expected a proxy of NAS-Bench-Suite-Zero, found {name!r}:"
+                f" name one of {', '.join(SUITE_ZERO)}"
+            )
+    return names or SUITE_ZERO
+
+
 def _print_reproduction(rows: "list[Reproduction]") -> None:
     from pelnas.app.output import print_table
 
     print_table(
         "Spearman correlation with the published values",
-        ("proxy", "networks", "Spearman", "should reach", "reached"),
+        ("proxy", "networks", "Spearman", "should reach", "reached", "own draws", "mean of draws"),
         (
             (
                 row.proxy,
@@ -175,11 +198,17 @@ def _print_reproduction(rows: "list[Reproduction]") -> None:
                 f"{row.spearman:.4f}",
                 f"{row.bar:g}",
                 "yes" if row.reached else "no",
+                _known(row.repeated),
+                _known(row.averaged),
             )
             for row in rows
         ),
-        right=("networks", "Spearman", "should reach"),
+        right=("networks", "Spearman", "should reach", "own draws", "mean of draws"),
     )
+
+
+def _known(value: float) -> str:
+    return "" if value != value else f"{value:.4f}"
 
 
 def _print_validation(found: "Validation", plot: Path | None) -> None:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pelnas.architecture import Architecture
-from pelnas.bench.validation import draw, spearman
+from pelnas.bench.validation import Floats, draw, spearman
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import DataError
@@ -131,12 +133,20 @@ def _times(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str,
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Our values of one proxy beside the published ones; ``bar``: what should be reached."""
+    """Our values of one proxy beside the published ones; ``bar``: what should be reached.
+
+    ``spearman``: of one draw of weights and images. What no single draw can reach is told
+    by the others, NaN where there was one draw only: ``repeated``, the mean Spearman between
+    two draws of our own, and ``averaged``, that of the published values with the
+    mean over our draws, from which the luck of our half is gone.
+    """
 
     proxy: str
     count: int
     spearman: float
     bar: float
+    repeated: float
+    averaged: float
 
     @property
     def reached(self) -> bool:
@@ -152,39 +162,49 @@ def agreement_with_suite(
     sample: int = 200,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _done: None,
+    proxies: Sequence[str] = SUITE_ZERO,
+    draws: int = 1,
 ) -> list[Reproduction]:
-    """Spearman correlation of every proxy with NAS-Bench-Suite-Zero's, over a seeded sample.
+    """Spearman correlation of proxies with NAS-Bench-Suite-Zero's, over a seeded sample.
 
     ``folder`` holds a parquet file with columns ``arch_str`` and
     ``DATASET__nbsz_PROXY``. Values that the suite marks as failed are left
-    out. DataError: no such table.
+    out. ``draws``: of weights and images, from as many seeds. DataError: no such table.
     """
     published = {name: column.read() for name, column in published_columns(folder).items()}
     texts = draw(list(published[SUITE_ZERO[0]]), sample, seed)
-    scores = ProxyScores(space, images, SUITE_ZERO, scoring, seed, cache)
-    ours = []
-    try:
-        for values in scores.of(texts):
-            ours.append(values)
-            progress(len(ours))
-    finally:
-        scores.close()
-    return [_reproduction(name, texts, ours, published[name]) for name in SUITE_ZERO]
-
-
-def _reproduction(
-    name: str,
-    texts: Sequence[str],
-    ours: Sequence[Mapping[str, float]],
-    published: Mapping[str, float],
-) -> Reproduction:
-    pairs = [
-        (values[name], published[text])
-        for text, values in zip(texts, ours, strict=True)
-        if np.isfinite(published[text]) and published[text] > FAILED
+    ours: list[list[Mapping[str, float]]] = []
+    for number in range(draws):
+        scores = ProxyScores(space, images, proxies, scoring, seed + number, cache)
+        ours.append([])
+        with closing(scores):
+            for values in scores.of(texts):
+                ours[-1].append(values)
+                progress(number * len(texts) + len(ours[-1]))
+    return [
+        _reproduction(
+            name,
+            np.array([[values[name] for values in each] for each in ours]),
+            np.array([published[name][text] for text in texts]),
+        )
+        for name in proxies
     ]
-    found, known = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-    return Reproduction(name, len(pairs), spearman(found, known), BARS[name])
+
+
+def _reproduction(name: str, ours: Floats, published: Floats) -> Reproduction:
+    """``ours`` (draws, n) beside ``published`` (n,)."""
+    known = np.isfinite(published) & (published > FAILED)
+    ours, published = ours[:, known], published[known]
+    several = len(ours) > 1
+    pairs = [spearman(one, other) for one, other in combinations(ours, 2)]
+    return Reproduction(
+        name,
+        int(known.sum()),
+        spearman(ours[0], published),
+        BARS[name],
+        float(np.mean(pairs)) if several else float("nan"),
+        spearman(ours.mean(axis=0), published) if several else float("nan"),
+    )
 
 
 def published_columns(folder: Path) -> dict[str, Column]:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from scipy.stats import spearmanr
 
 from pelnas.bench.proxies import BARS, agreement_with_suite, bench_speed, published_columns
 from pelnas.cache import Cache
@@ -57,9 +59,34 @@ def test_agreement_with_a_published_table(images: ImageSet, tmp_path: Path) -> N
     assert heard == list(range(1, 13))
     assert [each.proxy for each in found] == list(SUITE_ZERO)
     assert all(each.spearman == pytest.approx(1.0) and each.reached for each in found)
+    assert all(np.isnan([each.repeated, each.averaged]).all() for each in found)
     assert {each.proxy: each.count for each in found} == dict.fromkeys(SUITE_ZERO, 12) | {
         "nwot": 11
     }
+
+
+def test_draws_tell_luck_apart(images: ImageSet, tmp_path: Path) -> None:
+    cells = [SPACE.at(index) for index in range(SPACE.size)]
+    texts = [SPACE.format(cell) for cell in cells if SPACE.features(cell)["paths"] > 0][5:101:8]
+    published(tmp_path, images, texts, failed=0)
+    cache = Cache(tmp_path / "c.sqlite")
+    size, norm = agreement_with_suite(
+        *(tmp_path, SPACE, images, SETTINGS, cache),
+        sample=12,
+        proxies=["params", "l2_norm"],
+        draws=3,
+    )
+    assert (size.repeated, size.averaged) == (pytest.approx(1.0), pytest.approx(1.0))
+    drawn = []
+    for seed in range(3):
+        scores = ProxyScores(SPACE, images, ["l2_norm"], SETTINGS, seed, cache)
+        drawn.append([values["l2_norm"] for values in scores.of(sorted(texts))])
+        scores.close()
+    pairs = [spearmanr(drawn[i], drawn[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert norm.repeated == pytest.approx(np.mean(pairs))
+    mean = np.mean(drawn, axis=0)
+    assert norm.averaged == pytest.approx(spearmanr(mean, drawn[0]).statistic)
+    assert norm.repeated < 1
 
 
 def test_every_proxy_of_the_suite_has_its_bar() -> None:
