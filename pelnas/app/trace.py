@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -44,6 +45,9 @@ def trace(
     follow: Annotated[
         bool, typer.Option("--follow", help="Every event as it happens, until the run ends.")
     ] = False,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Draw the tree into this file, as a picture.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Show what happened in a run: rounds, agents, model calls, and where results come from."""
@@ -51,7 +55,7 @@ def trace(
     from pelnas.store import RunStore, find_run
     from pelnas.traces.lineage import story_of_candidate, story_of_rule
 
-    _check(agent, as_json and follow, (call, candidate, rule, follow or None))
+    _check(agent, as_json and follow, (call, candidate, rule, follow or None, svg))
     with RunStore.read(find_run(options.runs_folder(output), run)) as store:
         if follow:
             _follow(store)
@@ -63,14 +67,16 @@ def trace(
             stories.tell_rule(story_of_rule(store, rule), as_json)
         else:
             wanted = {"agent": agent, "niche": niche, "round_": round_, "failed": failed}
-            _show(store, wanted, as_json)
+            _show(store, wanted, as_json, svg)
 
 
 def _check(agent: str | None, as_document: bool, views: tuple[object, ...]) -> None:
     if agent is not None and agent not in AGENTS:
         raise InputError(f"there is no agent {agent[:40]!r}: --agent takes {', '.join(AGENTS)}")
     if sum(view is not None for view in views) > 1:
-        raise InputError("--call, --candidate, --rule and --follow exclude each other: give one")
+        raise InputError(
+            "--call, --candidate, --rule, --follow and --svg exclude each other: give one"
+        )
     if as_document:
         raise InputError(
             "--follow has no end to make one document of: read events.jsonl of the run"
@@ -114,18 +120,24 @@ def _brief(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
-def _show(store: "RunStore", wanted: dict[str, Any], as_json: bool) -> None:
+def _show(store: "RunStore", wanted: dict[str, Any], as_json: bool, picture: Path | None) -> None:
     from pelnas.app.branches import Labels
-    from pelnas.app.output import console, print_json
+    from pelnas.app.output import console, print_json, say
+    from pelnas.app.svg import as_svg
+    from pelnas.store import write_atomically
     from pelnas.store.folder import in_use
     from pelnas.traces.tree import select, tree
 
     whole = tree(store.events())
     shown = select(whole, **wanted)
-    if as_json:
-        print_json({"run": store.name, "status": store.status, "trace": shown.to_dict()})
-        return
-    told = Labels(store, whole, in_use(store.folder))
-    console().print(told.drawn(shown))
     if not shown.children:
         print("pelnas: nothing in this run is like that", file=sys.stderr)
+    drawn = Labels(store, whole, in_use(store.folder)).drawn(shown)
+    if picture is not None:
+        write_atomically(picture, as_svg(drawn, f"pelnas trace {store.name}"))
+    if as_json:
+        print_json({"run": store.name, "status": store.status, "trace": shown.to_dict()})
+    elif picture is not None:
+        say(f"picture  {picture}")
+    else:
+        console().print(drawn)

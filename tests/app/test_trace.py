@@ -1,11 +1,13 @@
 """``pelnas trace``: a tree, filters, calls in full, stories, and a run that is followed."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -108,6 +110,26 @@ def test_the_tree_as_a_document(pelnas: Pelnas, talkative_run: Path, store: RunS
     assert {"r2.plan", "r2.evaluate", "r2.learn"} <= steps
 
 
+def test_the_tree_as_a_picture_asks_nobody_for_anything(
+    pelnas: Pelnas, talkative_run: Path, store: RunStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "trace.svg"
+    outcome = pelnas("trace", talkative_run, "--agent", "designer", "--round", "1", "--svg", file)
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"picture  {file}\n", "")
+    text = file.read_text()
+    named = set(re.findall(r"https?:[^\"'\s)]*", text))
+    assert named == {"http://www.w3.org/2000/svg"}  # the name of the format, which nobody fetches
+    assert not re.search(r"@import|@font-face|href|url\((?!#)|<script|<image", text)
+    drawn = [node.text or "" for node in ElementTree.fromstring(text).iter() if node.text]  # noqa: S314
+    shown = "".join(drawn).replace("\xa0", " ")
+    for call in store.calls(1):
+        assert (f"─ {call.id}" in shown) == (call.agent == "designer")
+    assert f"pelnas trace {store.name}" in shown
+    assert "round 0" not in shown
+    pelnas("trace", talkative_run, "--agent", "designer", "--round", "1", "--svg", file)
+    assert file.read_text() == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -116,6 +138,8 @@ def test_the_tree_as_a_document(pelnas: Pelnas, talkative_run: Path, store: RunS
         (("--rule", "R1"), "no rule"),
         (("--agent", "bob"), "planner, designer, reflection"),
         (("--call", "x", "--rule", "y"), "give one"),
+        (("--call", "x", "--svg", "x.svg"), "give one"),
+        (("--svg", "nowhere/x.svg"), "cannot be written"),
         (("--follow", "--json"), "events.jsonl"),
     ],
 )
