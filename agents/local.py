@@ -133,7 +133,7 @@ class LocalModel(ProviderModel):
         super().__init__(f"local:{path}", chat, Patience(attempts=1), Tariff())
 
     def close(self) -> None:
-        self.__dict__.pop("_chat", None)  # the last one to let go frees the memory
+        self.__dict__.pop("_ladder", None)  # the last one to let go frees the memory
 
 
 _ENGINES: "WeakValueDictionary[Path, Engine]" = WeakValueDictionary()  # of this process

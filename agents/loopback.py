@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from pelnas import tokens
 from pelnas.agents.scripted import Answerer
@@ -41,7 +41,9 @@ class LoopbackServer:
 
     ``faults`` are taken in order, one for each chat request, ``None`` for none; an
     endless generator makes a faulty server. ``formats=False`` refuses
-    ``response_format`` as simple servers do. ``key`` is demanded if given.
+    ``response_format`` as simple servers do. ``tools``: whether the one tool of a
+    request is called with the answer, refused, or taken and met with an ``empty``
+    answer, as some servers do. ``key`` is demanded if given.
     ``requests`` keeps the bodies, in order of arrival; ``url`` is the base URL.
     """
 
@@ -51,10 +53,12 @@ class LoopbackServer:
         *,
         faults: Iterable[Fault | None] = (),
         formats: bool = True,
+        tools: Literal["called", "refused", "empty"] = "called",
         key: str | None = None,
     ) -> None:
         self.requests: list[dict[str, Any]] = []
         self.formats = formats
+        self.tools = tools
         self.key = key
         self.closing = threading.Event()  # ends stalls
         self._answer = answer
@@ -88,7 +92,9 @@ class LoopbackServer:
         """The answer to a chat request, in OpenAI's form."""
         messages = [Message(m["role"], str(m["content"])) for m in body["messages"]]
         form = body.get("response_format") or {}
-        text = self._answer(messages, form.get("json_schema", {}).get("schema", {}))
+        tool = next((entry["function"] for entry in body.get("tools") or ()), None)
+        schema = tool["parameters"] if tool else form.get("json_schema", {}).get("schema", {})
+        text = "" if tool and self.tools == "empty" else self._answer(messages, schema)
         spent = {
             "prompt_tokens": tokens.estimate(messages),
             "completion_tokens": tokens.count(text),
@@ -98,13 +104,7 @@ class LoopbackServer:
             "object": "chat.completion",
             "created": 0,
             "model": body.get("model", ""),
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": text},
-                    "finish_reason": "stop",
-                }
-            ],
+            "choices": [{"index": 0, **_said(text, tool["name"] if tool and text else "")}],
             "usage": {**spent, "total_tokens": sum(spent.values())},
         }
 
@@ -142,6 +142,8 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, "streaming is not offered"
         if body.get("response_format") and not owner.formats:
             return 400, "response_format is not supported"
+        if body.get("tools") and owner.tools == "refused":
+            return 400, "tools are not supported"
         return None
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -161,3 +163,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _error(reason: str) -> bytes:
     return json.dumps({"error": {"message": reason, "type": "error", "code": None}}).encode()
+
+
+def _said(text: str, tool: str) -> dict[str, Any]:
+    """A message, or the call of a tool, and why it ends."""
+    if not tool:
+        return {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    call = {"id": "call-1", "type": "function", "function": {"name": tool, "arguments": text}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    return {"message": message, "finish_reason": "tool_calls"}

@@ -53,6 +53,26 @@ def test_threads_take_turns_and_a_file_is_loaded_once(smollm2: Path) -> None:
     assert list(local._ENGINES) == []
 
 
+def test_llama_cpp_as_a_server_is_held_by_the_schema_at_the_first_request(
+    smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked by a tool call it would talk until its tokens end: it must not come to that."""
+    pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+    import xllamacpp
+
+    from pelnas.agents.local import _parameters
+
+    parameters = _parameters(xllamacpp.CommonParams(), smollm2)
+    parameters.api_keys = ["a-key-of-this-test"]
+    server = xllamacpp.Server(parameters)
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-this-test")
+    model = connect("openai:any", base_url=f"{server.listening_address}/v1")
+    reply = model.ask(ASKED, Choice)
+    assert read_answer(reply.text, Choice)[0] is not None
+    assert reply.rung == "the provider's own schema"
+    assert 0 < reply.tokens_out <= 60
+
+
 def test_a_prompt_beyond_the_context_is_one_clear_sentence(smollm2: Path) -> None:
     model = connect(f"local:{smollm2}")
     with pytest.raises(ModelCallError, match=r"longer than its context \(90\d\d tokens.*8192\)"):

@@ -1,5 +1,7 @@
 """The loopback server answers as OpenAI's protocol says, seen by a client that knows nothing of us."""
 
+import json
+
 import httpx
 import pytest
 
@@ -44,6 +46,21 @@ def test_it_refuses_what_a_sound_server_would() -> None:
         assert post(server, key="right").status_code == 400
         assert httpx.post(f"{server.url}/embeddings", json={}, timeout=5).status_code == 404
     assert server.requests == []
+
+
+def test_a_tool_is_called_refused_or_met_with_nothing() -> None:
+    tool = {"type": "function", "function": {"name": "give", "parameters": {"title": "T"}}}
+    asked = {"model": "m", "messages": CHAT["messages"], "tools": [tool]}
+    with LoopbackServer(lambda _, schema: json.dumps(schema)) as server:
+        choice = post(server, asked).json()["choices"][0]
+        server.tools = "empty"
+        nothing = post(server, asked).json()["choices"][0]["message"]
+        server.tools = "refused"
+        assert post(server, asked).status_code == 400
+    (call,) = choice["message"]["tool_calls"]
+    assert call["function"] == {"name": "give", "arguments": '{"title": "T"}'}
+    assert choice["finish_reason"] == "tool_calls"
+    assert nothing == {"role": "assistant", "content": ""}
 
 
 def test_leaving_ends_a_stall() -> None:

@@ -118,25 +118,90 @@ def test_tokens_are_counted_where_the_server_does_not() -> None:
     assert reply.tokens_out == 1
 
 
-def test_a_server_without_formats_gets_the_schema_in_the_prompt_and_is_remembered() -> None:
-    with LoopbackServer(say_yes, formats=False, faults=[None, Fault(400)]) as server:
+def rungs(server: LoopbackServer) -> list[str]:
+    """How each request was held to a form."""
+    return [
+        "native" if "response_format" in request else "tool" if "tools" in request else "text"
+        for request in server.requests
+    ]
+
+
+def test_a_server_without_formats_is_asked_by_a_tool_call() -> None:
+    with LoopbackServer(say_yes, formats=False) as server:
         model = client(server)
-        assert model.ask(ASKED, Answer).text == TEXT
+        replies = [model.ask(ASKED, Answer) for _ in range(2)]
+    assert [(reply.text, reply.rung) for reply in replies] == [(TEXT, "a tool call")] * 2
+    assert rungs(server) == ["tool", "tool"]
+    (tool,) = server.requests[0]["tools"]
+    assert tool["function"]["name"] == "Answer"
+    assert tool["function"]["parameters"]["properties"]["word"]["maxLength"] == 9
+    assert server.requests[0]["tool_choice"]["function"]["name"] == "Answer"
+    assert [m["content"] for m in server.requests[0]["messages"]] == ["be brief", "a word?"]
+
+
+def test_a_server_without_formats_and_tools_gets_the_schema_in_the_prompt() -> None:
+    with LoopbackServer(say_yes, formats=False, tools="refused") as server:
+        model = client(server)
+        reply = model.ask(ASKED, Answer)
+        assert (reply.text, reply.rung) == (TEXT, "JSON in text")
         assert '"maxLength":9' in server.requests[0]["messages"][-1]["content"]
-        server.formats = True
-        with pytest.raises(ModelCallError, match="HTTP 400"):
-            model.ask(ASKED, Answer)
+        server.formats, server.tools = True, "called"
         assert model.ask(ASKED, Answer).text == TEXT
-    assert [("response_format" in request) for request in server.requests] == [False] * 3
+    assert rungs(server) == ["text", "text"]  # what worked is remembered
+
+
+def test_a_tool_call_that_brings_nothing_is_paid_once_and_not_tried_again() -> None:
+    with LoopbackServer(say_yes, formats=False, tools="empty") as server:
+        model = client(server)
+        first, second = (model.ask(ASKED, Answer) for _ in range(2))
+    assert rungs(server) == ["tool", "text", "text"]
+    assert (first.text, first.rung) == (second.text, second.rung) == (TEXT, "JSON in text")
+    assert first.tokens_in - second.tokens_in == 2 * 4 + 2 + 3  # the prompt without the schema
+    assert first.tokens_out == second.tokens_out
+
+
+@pytest.mark.parametrize("text", ["no", "{}", '{"word": "y', '{"word": NaN}'])
+def test_arguments_that_break_the_schema_come_back_as_they_are(text: str) -> None:
+    with LoopbackServer(lambda *_: text, formats=False) as server:
+        reply = client(server).ask(ASKED, Answer)
+    assert (reply.text, reply.rung) == (text, "a tool call")
+    assert rungs(server) == ["tool"]
+
+
+@pytest.mark.parametrize("text", ["[1]", '"yes"', "NaN"])
+def test_arguments_that_are_no_object_are_asked_for_in_text(text: str) -> None:
+    with LoopbackServer(lambda *_: text, formats=False) as server:
+        reply = client(server).ask(ASKED, Answer)
+    assert (reply.text, reply.rung) == (text, "JSON in text")
+    assert rungs(server) == ["tool", "text"]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_server_that_breaks_on_tools_is_asked_in_text_and_tools_are_tried_again(
+    status: int,
+) -> None:
+    with LoopbackServer(say_yes, formats=False, faults=[Fault(status)]) as server:
+        model = client(server)
+        found = [model.ask(ASKED, Answer).rung for _ in range(2)]
+    assert found == ["JSON in text", "a tool call"]
+    assert rungs(server) == ["tool", "text", "tool"]
+
+
+def test_a_rung_that_has_served_is_kept_where_one_question_is_refused() -> None:
+    with LoopbackServer(say_yes, faults=[None, Fault(400)]) as server:
+        model = client(server)
+        found = [model.ask(ASKED, Answer).rung for _ in range(3)]
+    native = "the provider's own schema"
+    assert found == [native, "a tool call", native]
 
 
 def test_a_refusal_of_another_reason_is_told_and_the_format_kept() -> None:
-    with LoopbackServer(say_yes, faults=[Fault(400), Fault(400)]) as server:
+    with LoopbackServer(say_yes, faults=[Fault(400)] * 3) as server:
         model = client(server)
         with pytest.raises(ModelCallError, match="gave no answer: it said HTTP 400"):
             model.ask(ASKED, Answer)
         model.ask(ASKED, Answer)
-    assert "response_format" in server.requests[-1]
+    assert rungs(server) == ["native", "tool", "text", "native"]
 
 
 @pytest.mark.parametrize("text", ["", "no", "{}", '{"word": ' + "x," * 40_000])

@@ -101,12 +101,19 @@ def test_a_provider_with_a_key_shows_its_models_and_never_the_key(
 
 
 @pytest.mark.parametrize(
-    ("formats", "rung"), [(True, "the provider's own schema"), (False, "JSON in text")]
+    ("server", "rung"),
+    [
+        ({}, "the provider's own schema"),
+        ({"formats": False}, "a tool call"),
+        ({"formats": False, "tools": "refused"}, "JSON in text"),
+        ({"formats": False, "tools": "empty"}, "JSON in text"),
+    ],
+    ids=str,
 )
-def test_a_check_tells_which_rung_served(pelnas: Pelnas, formats: bool, rung: str) -> None:
+def test_a_check_tells_which_rung_served(pelnas: Pelnas, server: dict[str, Any], rung: str) -> None:
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
-    with LoopbackServer(lambda *_: '{"word": "ready"}', formats=formats) as server:
-        address = ("--base-url", server.url)
+    with LoopbackServer(lambda *_: '{"word": "ready"}', **server) as loopback:
+        address = ("--base-url", loopback.url)
         found = pelnas("models", "check", "openai:any", *address, "--json").json()
         outcome = pelnas("models", "check", "openai:any", *address)
     assert (found["works"], found["rung"], found["answered_by"]) == (True, rung, "any")

@@ -23,17 +23,26 @@ class Answer(BaseModel):
 ASKED = [Message("system", "Be brief."), Message("user", "Is it good?")]
 
 
-def affirm(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
+def affirm(messages: Sequence[Message], schema: dict[str, Any]) -> str:
+    if not schema:  # it stands in the prompt
+        schema = json.loads(messages[-1].content.partition("JSON schema: ")[2])
     return json.dumps(dict.fromkeys(schema.get("properties", {}), True))
 
 
-@pytest.fixture(params=["scripted", "openai", "local"])
+SERVERS: dict[str, dict[str, Any]] = {
+    "openai": {},
+    "openai by a tool": {"formats": False},
+    "openai in text": {"formats": False, "tools": "refused"},
+}
+
+
+@pytest.fixture(params=["scripted", "openai", "openai by a tool", "openai in text", "local"])
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     if request.param == "scripted":
         yield ScriptedModel(affirm)
-    elif request.param == "openai":
+    elif request.param in SERVERS:
         pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
-        with LoopbackServer(affirm) as server:
+        with LoopbackServer(affirm, **SERVERS[request.param]) as server:
             yield connect("openai:toy", base_url=server.url)
     else:
         pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
