@@ -1,10 +1,38 @@
 """``pelnas mcp``: the questions to a run, and steering, as tools for any MCP host."""
 
+from typing import Annotated
+
+import typer
+
 from pelnas.app import options
 
+PORT = 8765
 
-def mcp(output: options.Output = None) -> None:
-    """Serve the runs here as tools over standard input and output, to an MCP host."""
-    from pelnas.app.hosting import server
 
-    server(options.runs_folder(output)).run("stdio")
+def mcp(
+    output: options.Output = None,
+    http: Annotated[
+        bool,
+        typer.Option("--http", help="Streamable HTTP on this machine, not standard input."),
+    ] = False,
+    port: Annotated[int, typer.Option("--port", help="Of --http; 0: any that is free.")] = PORT,
+    no_token: Annotated[
+        bool,
+        typer.Option(
+            "--no-token", help="Let every program of this machine ask and steer by --http."
+        ),
+    ] = False,
+) -> None:
+    """Serve the runs here as tools to an MCP host: over standard input and output, or by HTTP."""
+    folder = options.runs_folder(output)
+    if not http:
+        from pelnas.app.hosting import server
+
+        server(folder).run("stdio")
+        return
+    from pelnas.app.hosting_http import Host, token_of
+
+    token, told = (None, "no token is asked for") if no_token else token_of()
+    host = Host(folder, port, token)
+    typer.echo(f"{host.address}\n{told}", err=True)
+    host.serve()

@@ -1,7 +1,6 @@
 """The server of the page: on loopback, with a secret address, serving nothing but the package."""
 
 import secrets
-import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.resources import files
@@ -17,13 +16,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from pelnas.app.listening import LOOPBACK, listen
 from pelnas.app.web.api import Api, complain
 from pelnas.app.web.guard import Guard
 from pelnas.app.web.library import Library
 from pelnas.app.web.starts import Starts
-from pelnas.errors import ConfigError, InputError
+from pelnas.errors import InputError
 
-LOOPBACK = "127.0.0.1"
 STATIC = Path(str(files("pelnas.app.web") / "static"))
 YEAR = "private, max-age=31536000, immutable"  # the page asks for it by version
 
@@ -42,7 +41,7 @@ class Site:
         """Take a port; 0: any that is free. ConfigError: it is taken."""
         self.output = output
         self.token = secrets.token_urlsafe(24)
-        self._socket = _listen(port)
+        self._socket = listen(port)
         self.port = int(self._socket.getsockname()[1])
         self.app = make_app(output, self.token, self.port)
         settings = uvicorn.Config(
@@ -95,17 +94,3 @@ async def _plotly(_: Request) -> Response:
     """The library as its own package brings it."""
     script = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
     return FileResponse(script, headers={"Cache-Control": YEAR}, media_type="text/javascript")
-
-
-def _listen(port: int) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((LOOPBACK, port))
-        listening.listen()
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise ConfigError(
-            f"port {port} cannot be used ({error}): give another --port, or none for any"
-        ) from None
-    return listening
