@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableSequence
+from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
 from pelnas.agents.failures import status
@@ -24,6 +25,7 @@ NATIVE = "the provider's own schema"
 TOOL_CALL = "a tool call"
 IN_TEXT = "JSON in text"
 _REFUSED = (400, 415, 422, 501)  # what servers say to a form that they lack
+_UNSEEN = "nostream"  # LangGraph's tag for messages that are not yet an answer
 _BROKEN = (404, 500)  # what some say to tools; it may also pass, and is not held against them
 
 #: Sends a request until there is an answer or nobody waits any longer.
@@ -96,18 +98,32 @@ def calls_tool(message: AIMessage) -> bool:
     return bool(message.tool_calls or message.invalid_tool_calls)
 
 
+def with_tools(
+    chat: BaseChatModel, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]
+) -> AIMessage:
+    """What a chat model does next where it may call tools: any of them, several, or none.
+
+    FormRefusedError: it takes no tools.
+    """
+    try:
+        bound = chat.bind_tools(tools)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise FormRefusedError(str(error) or "its client has no tools") from error
+    return _invoke(bound.with_config(tags=[_UNSEEN]), list(messages))
+
+
 def _native(chat: BaseChatModel, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
     # A form that is no class keeps the client of OpenAI from validating too.
     strict = {"strict": True} if chat._llm_type == "openai-chat" else {}
     held = _held(chat, strict_schema(schema), "json_schema", **strict)
-    return _invoke(held, messages)
+    return _invoke(held, _as_langchain(messages))
 
 
 def _by_tool(
     chat: BaseChatModel, messages: Sequence[Message], schema: type[BaseModel]
 ) -> AIMessage:
     held = _held(chat, strict_schema(schema), "function_calling")
-    answer = _invoke(held, messages, _BROKEN)
+    answer = _invoke(held, _as_langchain(messages), _BROKEN)
     if not calls_tool(answer):  # some servers take tools and then know nothing of them
         raise FormRefusedError("it called no tool", answer=answer)
     return answer
@@ -142,11 +158,11 @@ def _held(
 
 
 def _invoke(
-    held: Runnable[Any, Any], messages: Sequence[Message], broken: Sequence[int] = ()
+    held: Runnable[Any, Any], messages: Sequence[Any], broken: Sequence[int] = ()
 ) -> AIMessage:
     """The answer as it is. FormRefusedError: by a status that says so, or one of ``broken``."""
     try:
-        answer = held.invoke(_as_langchain(messages))
+        answer = held.invoke(messages)
     except ValidationError as error:  # arguments that are no object fit into no message
         raise FormRefusedError(str(error), lasting=False) from error
     except Exception as error:

@@ -126,6 +126,7 @@ class LocalModel(ProviderModel):
     """
 
     first_rung = "constrained decoding"
+    calls_tools = False  # small ones choose better than they call
 
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
         file = Path(path).expanduser()

@@ -6,13 +6,12 @@ demonstrations and for trying what a search does when a provider misbehaves.
 
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self, cast
 
 from pelnas import tokens
-from pelnas.agents.scripted import Answerer
 from pelnas.call import Message
 
 
@@ -36,6 +35,18 @@ class Fault:
         return self.status == 200 and self.body is None and not self.drop
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCalls:
+    """An answer that calls tools: (name, arguments as text) for each, beside some ``text``."""
+
+    calls: Sequence[tuple[str, str]]
+    text: str = ""
+
+
+#: What answers a request: its messages and the JSON schema that the answer should fit.
+ToolAnswerer = Callable[[Sequence[Message], dict[str, Any]], str | ToolCalls]
+
+
 class LoopbackServer:
     """Answers ``/v1/chat/completions`` by ``answer(messages, json_schema)`` while entered.
 
@@ -43,17 +54,18 @@ class LoopbackServer:
     endless generator makes a faulty server. ``formats=False`` refuses
     ``response_format`` as simple servers do. ``tools``: whether the one tool of a
     request is called with the answer, refused, or taken and met with an ``empty``
-    answer, as some servers do. ``key`` is demanded if given.
+    answer, as some servers do; ``free``: the answer decides, by being ``ToolCalls``
+    or a text. ``key`` is demanded if given.
     ``requests`` keeps the bodies, in order of arrival; ``url`` is the base URL.
     """
 
     def __init__(
         self,
-        answer: Answerer,
+        answer: ToolAnswerer,
         *,
         faults: Iterable[Fault | None] = (),
         formats: bool = True,
-        tools: Literal["called", "refused", "empty"] = "called",
+        tools: Literal["called", "refused", "empty", "free"] = "called",
         key: str | None = None,
     ) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -92,19 +104,25 @@ class LoopbackServer:
         """The answer to a chat request, in OpenAI's form."""
         messages = [Message(m["role"], str(m["content"])) for m in body["messages"]]
         form = body.get("response_format") or {}
-        tool = next((entry["function"] for entry in body.get("tools") or ()), None)
+        tools = () if self.tools == "free" else body.get("tools") or ()
+        tool = next((entry["function"] for entry in tools), None)
         schema = tool["parameters"] if tool else form.get("json_schema", {}).get("schema", {})
-        text = "" if tool and self.tools == "empty" else self._answer(messages, schema)
+        answer = "" if tool and self.tools == "empty" else self._answer(messages, schema)
+        if tool and isinstance(answer, str) and answer:
+            answer = ToolCalls([(tool["name"], answer)])
+        said = _said(answer)
         spent = {
             "prompt_tokens": tokens.estimate(messages),
-            "completion_tokens": tokens.count(text),
+            "completion_tokens": tokens.count(json.dumps(said["message"]))
+            if isinstance(answer, ToolCalls)
+            else tokens.count(answer),
         }
         return {
             "id": f"chatcmpl-{len(self.requests)}",
             "object": "chat.completion",
             "created": 0,
             "model": body.get("model", ""),
-            "choices": [{"index": 0, **_said(text, tool["name"] if tool and text else "")}],
+            "choices": [{"index": 0, **said}],
             "usage": {**spent, "total_tokens": sum(spent.values())},
         }
 
@@ -165,10 +183,13 @@ def _error(reason: str) -> bytes:
     return json.dumps({"error": {"message": reason, "type": "error", "code": None}}).encode()
 
 
-def _said(text: str, tool: str) -> dict[str, Any]:
-    """A message, or the call of a tool, and why it ends."""
-    if not tool:
-        return {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-    call = {"id": "call-1", "type": "function", "function": {"name": tool, "arguments": text}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+def _said(answer: str | ToolCalls) -> dict[str, Any]:
+    """A message, or calls of tools, and why it ends."""
+    if isinstance(answer, str):
+        return {"message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}
+    calls = [
+        {"id": f"call-{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+        for i, (name, arguments) in enumerate(answer.calls, 1)
+    ]
+    message = {"role": "assistant", "content": answer.text or None, "tool_calls": calls}
     return {"message": message, "finish_reason": "tool_calls"}

@@ -7,12 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from pelnas.call import Message
-from pelnas.errors import ModelError
+from pelnas.errors import ModelError, ToolsRefusedError
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.tools import BaseTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,19 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """What a model does next where it has tools: it calls some, or it says something.
+
+    ``message``: as it is sent back with the tools' answers. ``text``: what it says, without
+    keys. ``tokens``: in and out.
+    """
+
+    message: "AIMessage"
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long a failing provider is asked again.
 
@@ -57,6 +74,7 @@ class LanguageModel(ABC):
 
     name: str  # ``provider:model``, as asked for
     priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
+    calls_tools: bool = False  # whether ``move`` may be tried
 
     @abstractmethod
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
@@ -65,6 +83,13 @@ class LanguageModel(ABC):
         ModelCallError: the provider failed after its retries, or refused the request;
         the message never holds a key.
         """
+
+    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+        """What the model does next in a conversation with tools, which it does not run itself.
+
+        ToolsRefusedError: the model or its server takes no tools. ModelCallError: as in ``ask``.
+        """
+        raise ToolsRefusedError(f"{self.name} calls no tools")
 
     def stop(self) -> None:
         """The search is to stop: end what only a person could end; other calls may go on."""
@@ -80,12 +105,17 @@ class Limited(LanguageModel):
         """``turns``: held while a call is under way, such as a semaphore of the provider."""
         self.name = model.name
         self.priced = model.priced
+        self.calls_tools = model.calls_tools
         self._model = model
         self._turns = turns
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         with self._turns:
             return self._model.ask(messages, schema)
+
+    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+        with self._turns:
+            return self._model.move(messages, tools)
 
     def stop(self) -> None:
         self._model.stop()

@@ -12,15 +12,16 @@ from typing import Any
 import tenacity
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from pelnas import tokens
 from pelnas.agents.failures import asked_wait, clean, hide, is_passing, kind, secrets_of
-from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist
-from pelnas.agents.models import LanguageModel, Patience, Reply
+from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist, with_tools
+from pelnas.agents.models import LanguageModel, Move, Patience, Reply
 from pelnas.call import Message
-from pelnas.errors import ModelCallError, ModelError
+from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
 from pelnas.prices import Tariff, tariff
 
 EXTRAS = {
@@ -65,6 +66,7 @@ class ProviderModel(LanguageModel):
     """A LangChain chat model behind the protocol, held to a form by ``pelnas.agents.ladder``."""
 
     first_rung = NATIVE
+    calls_tools = True
 
     def __init__(
         self, name: str, chat: BaseChatModel, patience: Patience, bill: Tariff | None = None
@@ -100,6 +102,19 @@ class ProviderModel(LanguageModel):
             else self._bill.dollars(spent.into, spent.out, spent.cached),
             rung=held.rung,
         )
+
+    def move(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> Move:
+        persist = self._persisting(time.perf_counter())
+        try:
+            message = persist(lambda: with_tools(self._ladder.chat, messages, tools))
+        except FormRefusedError as refusal:
+            kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
+            said = clean(str(refusal), self._secrets)
+            raise kind_(f"{self.name} called no tools ({said})") from None
+        text = hide(str(message.text).encode("utf-8", "replace").decode(), self._secrets)
+        prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
+        spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
+        return Move(message, text, spent.into + spent.out)
 
     def _persisting(self, started: float) -> Persist:
         """Ask until there is an answer or the patience ends, which is one for all rungs."""

@@ -22,6 +22,7 @@
     │   └── ReplayError         a recording lacks what a replay asks, or cannot be read
     ├── AnswerError           a model can act: its answer is sent back once with this text
     ├── ModelCallError        a provider failed; the built-in designer takes over
+    │   └── ToolsRefusedError     a model or its server takes no tools; it is asked without
     ├── Stopped               somebody asked the search to stop; it can be resumed
     └── BudgetExhausted       nobody needs to act: the run ends cleanly with its report
 
@@ -107,6 +108,10 @@ class AnswerError(PelnasError):
 
 class ModelCallError(PelnasError):
     """A provider failed to answer after its retries."""
+
+
+class ToolsRefusedError(ModelCallError):
+    """A model, or the server behind it, takes no tools."""
 
 
 class Stopped(PelnasError):  # noqa: N818 - nothing is wrong
