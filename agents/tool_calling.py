@@ -13,7 +13,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import ConfigDict, Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 
 from pelnas.agents.conversation import Question
 from pelnas.agents.models import LanguageModel
@@ -150,6 +150,8 @@ class ToolCaller:
             text = "expected arguments in JSON: call again with them"
         elif call["name"] not in self._tools:
             text = f"there is no tool {call['name'][:40]!r}: use one of {', '.join(self._tools)}"
+        elif unknown := sorted(set(call["args"]) - set(self._tools[call["name"]].args)):
+            text = f"the argument {unknown[0][:40]} is not known: call again without it"
         else:
             text = str(self._tools[call["name"]].invoke(call["args"]))
         return ToolMessage(text, tool_call_id=call["id"], name=call["name"])
@@ -161,7 +163,6 @@ class ToolCaller:
                      for form in QUESTIONS if form.tool]  # fmt: skip
         proposing = create_model(
             STEER,
-            __config__=ConfigDict(extra="forbid"),
             command=(str, Field(description="one command, such as /ban avg_pool_3x3")),
         )
         return [*questions, _tool(STEER, "Propose a change of the search.", proposing, self._steer)]
@@ -217,7 +218,7 @@ def _schema(form: Form) -> Any:
         )
         for part in form.parts
     }
-    return create_model(form.tool, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(form.tool, **fields)
 
 
 def _opening(

@@ -6,6 +6,7 @@ from pelnas.tools.findings import Answer
 from pelnas.traces.text import one_line
 
 SHOWN = 10  # entries of a list that are told; how many more there are is said
+POINTS_SHOWN = 40  # of a front, whose best points come last
 
 
 def tell_status(answer: Answer) -> list[str]:
@@ -33,7 +34,7 @@ def tell_status(answer: Answer) -> list[str]:
 
 def tell_front(points: list[Answer]) -> list[str]:
     """The front, by latency."""
-    return _listed(points, brief, "the front is empty: nothing is evaluated yet")
+    return _listed(points, brief, "the front is empty: nothing is evaluated yet", POINTS_SHOWN)
 
 
 def brief(point: Answer) -> str:
@@ -212,9 +213,11 @@ def _changed(changed: list[Answer]) -> str:
     return f"changed: {told}" if told else "the same architecture"
 
 
-def _listed(entries: list[Answer], tell: Callable[[Answer], str], nothing: str) -> list[str]:
-    lines = [tell(entry) for entry in entries[:SHOWN]] or [nothing]
-    rest = len(entries) - SHOWN
+def _listed(
+    entries: list[Answer], tell: Callable[[Answer], str], nothing: str, shown: int = SHOWN
+) -> list[str]:
+    lines = [tell(entry) for entry in entries[:shown]] or [nothing]
+    rest = len(entries) - shown
     return [*lines, f"and {rest} more"] if rest > 0 else lines
 
 
