@@ -22,7 +22,7 @@ from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.guidance import claims, note_exhaustion
 from pelnas.graph.session import Session
 from pelnas.graph.sessions import Sessions
-from pelnas.graph.state import NicheTask, SearchState
+from pelnas.graph.state import ALL_ROUNDS, NOTHING_LEFT, NicheTask, SearchState
 from pelnas.graph.telling import rule_changes
 from pelnas.report import front_points, write_all
 from pelnas.rules import measure_all
@@ -72,6 +72,7 @@ class Nodes:
         try:
             planner, answer = _first(session, session.cast.planners, lambda p: p.plan(brief))
         except BudgetExhausted as spent:
+            session.event("budget", message=str(spent))
             return {"plan": [], "stop": str(spent)}
         entries = [
             PlanEntry(plan.niche, plan.designs, plan.focus, planner.name)
@@ -82,7 +83,7 @@ class Nodes:
         with session.store.together():
             session.store.replace_plan(brief.round, entries)
             session.event("round-planned", author=planner.name, plan=plan)
-        return {"plan": plan, "stop": "" if plan else "nothing is left to design"}
+        return {"plan": plan, "stop": "" if plan else NOTHING_LEFT}
 
     @_told("design", "designer")
     def design(self, state: NicheTask) -> Change:
@@ -172,7 +173,7 @@ class Nodes:
         All in one transaction: a run that is killed in here has not finished, and reports again.
         """
         session = self._sessions.get(state["run"])
-        reason = state.get("stop") or "all rounds done"
+        reason = state.get("stop") or ALL_ROUNDS
         if session.teller.is_open(state["round"]):
             session.teller.round_ends("round-cut", state["round"], reason=reason)
         with session.store.together():
@@ -192,15 +193,23 @@ class Nodes:
         )
         for warning in session.meter.warnings():
             session.event("budget", message=warning)
+        if session.steering.scheduled:  # the run that this one repeats was let go on from here
+            return {"round": round_ + 1, "stop": ""}
         asked = session.directives.stop
         if asked is not None:
             reason = f"stopped after round {round_ + 1} by {asked.id} ({asked.author})"
             return {"round": round_ + 1, "stop": reason}
         if round_ + 1 >= session.config.rounds:
-            return {"round": round_ + 1, "stop": "all rounds done"}
+            return {"round": round_ + 1, "stop": ALL_ROUNDS}
         return {"round": round_ + 1, "stop": session.meter.exhausted()}
 
     # -- where to go next -------------------------------------------------------
+
+    def to_first(self, state: SearchState) -> str:
+        """The plan of the round; or its evaluation, where a run that goes on was cut off in it."""
+        session, round_ = self._sessions.get(state["run"]), state["round"]
+        cut = session.teller.is_open(round_) and session.store.candidates(round_)
+        return "evaluate" if cut else "plan"
 
     @staticmethod
     def to_designers(state: SearchState) -> list[Send] | str:

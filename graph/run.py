@@ -8,12 +8,14 @@ from typing import Any, Self
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import StateSnapshot
 
 from pelnas.agents.models import LanguageModel
-from pelnas.config import SearchConfig
+from pelnas.config import Budget, SearchConfig
 from pelnas.directives import Directive
 from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.errors import Stopped
+from pelnas.graph.extension import goes_on
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session
 from pelnas.graph.sessions import Sessions
@@ -62,10 +64,22 @@ class Search:
         self.folder = session.store.folder
 
     @classmethod
-    def resume(cls, folder: Path, models: Mapping[str, LanguageModel] | None = None) -> Self:
-        """The search of a run that was stopped or killed. RunError: finished, in use, or no run."""
+    def resume(
+        cls,
+        folder: Path,
+        models: Mapping[str, LanguageModel] | None = None,
+        *,
+        rounds: int | None = None,
+        budget: Budget | None = None,
+    ) -> Self:
+        """The search of a run that was stopped or killed, or that its limits ended.
+
+        ``rounds`` and the limits that ``budget`` names hold from now on, counted over the
+        whole run, and are kept with it. RunError: in use, no run, or finished and these
+        limits leave nothing to do.
+        """
         search = cls.__new__(cls)
-        search._begin(Session.open(folder, models))
+        search._begin(Session.open(folder, models, rounds=rounds, budget=budget))
         return search
 
     def schedule(self, directives: Sequence[Directive]) -> None:
@@ -122,10 +136,19 @@ class Search:
             "max_concurrency": AT_ONCE,  # else as few as there are processors, which all only wait
             "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
         }
-        begun = bool(graph.get_state(config).values)
-        start: Any = None if begun else {"run": self.folder.name, "round": 0}
+        start = self._start(graph.get_state(config))
         self.session.teller.run_begins()
         graph.invoke(start, config, durability="sync")
+
+    def _start(self, state: StateSnapshot) -> Any:
+        """What the graph is given: nothing where it has work left, else where to begin."""
+        run = {"run": self.folder.name}
+        if not state.values:
+            return run | {"round": 0}
+        about_to_end = state.next == ("report",)
+        if about_to_end and goes_on(self.session.store, state.values.get("stop", "")):
+            return run
+        return None if state.next else run  # at its end: the run was let go on
 
     def _result(self, *, stopped: bool) -> Result:
         with RunStore.read(self.folder) as store:

@@ -10,6 +10,9 @@
                                         |
                                       report
 
+A run that goes on after its end begins with the next plan, or with the evaluation that a
+limit of time cut off.
+
 ``graph`` is what ``langgraph.json`` serves: a client posts ``{"settings": {...}}``
 and gets the front. Served runs live in ``runs`` below the working directory.
 """
@@ -42,7 +45,7 @@ def build_graph(
     builder.add_node("learn", nodes.learn)
     builder.add_node("report", nodes.report)
     builder.add_edge(START, "prepare")
-    builder.add_edge("prepare", "plan")
+    builder.add_conditional_edges("prepare", nodes.to_first, ["plan", "evaluate"])
     builder.add_conditional_edges("plan", nodes.to_designers, ["design", "report"])
     builder.add_edge("design", "evaluate")
     builder.add_conditional_edges("evaluate", nodes.to_reflection, ["reflect", "report"])

@@ -9,16 +9,17 @@ from pelnas.agents.cast import Cast, assemble, connect_all
 from pelnas.agents.models import LanguageModel
 from pelnas.architecture import Architecture, Cost, Evaluation
 from pelnas.archive import Archive
-from pelnas.budget import Meter
 from pelnas.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
 from pelnas.directives.inforce import Refused
-from pelnas.errors import PelnasError, RunError
+from pelnas.errors import PelnasError
 from pelnas.gate import Gate
 from pelnas.graph.bench import Bench, ground
+from pelnas.graph.extension import Extension
 from pelnas.graph.labels import with_kept_labels
+from pelnas.graph.metering import meter_of
 from pelnas.graph.opening import began_with, carried_rules, furnish
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller
@@ -34,12 +35,18 @@ MEASURED_A_DESIGN = 8  # architectures that may be measured for one design under
 class Session:
     """One open run: its store, knowledge, budget and agents. Safe to use from several threads."""
 
-    def __init__(self, store: RunStore, bench: Bench, models: dict[str, LanguageModel]) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        bench: Bench,
+        models: dict[str, LanguageModel],
+        recording: Recording | None = None,
+    ) -> None:
         self.store = store
         self.config = store.config
         self.bench = bench
         self.teller = Teller(store)
-        self.meter = Meter(self.config.budget, store)
+        self.meter = meter_of(store, recording)
         self.knowledge = KnowledgeBase(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
         self._models = models
@@ -70,27 +77,46 @@ class Session:
         store = RunStore.create(config)
         try:
             furnish(store, bench, carried)
-            return cls(store, bench, connected)
+            return cls(store, bench, connected, recording)
         except PelnasError:
             store.close()
             raise
 
     @classmethod
-    def open(cls, folder: Path, models: Mapping[str, LanguageModel] | None = None) -> Self:
-        """An existing run, to go on with. RunError: finished, in use, or no run."""
+    def open(
+        cls,
+        folder: Path,
+        models: Mapping[str, LanguageModel] | None = None,
+        *,
+        rounds: int | None = None,
+        budget: Budget | None = None,
+    ) -> Self:
+        """An existing run, to go on with; ``rounds`` and what ``budget`` limits hold from now on.
+
+        RunError: in use, no run, or finished and these limits leave nothing to do.
+        """
         store = RunStore.open(folder)
         try:
-            if store.status == "finished":
-                raise RunError(
-                    f"run {store.name} is finished: start a new one, or look at it with 'pelnas front'"
-                )
+            extension = Extension.of(store, rounds, budget or Budget())
             bench = Bench.build(with_kept_labels(store.config, folder))
             if not store.niches():  # killed while it was made
                 furnish(store, bench, carried_rules(store.config, bench))
-            return cls(store, bench, connect_all(store.config, models))
+            session = cls(store, bench, connect_all(store.config, models))
+            session._extend(extension)
+            return session
         except PelnasError:
             store.close()
             raise
+
+    def _extend(self, extension: Extension) -> None:
+        """Keep larger limits with the run. ModelError: one cannot be kept, and nothing is changed."""
+        try:
+            limits = {"budget": extension.config.budget}
+            connect_all(self.config.model_copy(update=limits), self._models)
+        except PelnasError:
+            self.close()
+            raise
+        extension.give(self.store)
 
     # -- what nodes ask -------------------------------------------------------
 
@@ -158,22 +184,15 @@ class Session:
 
     def obey(self, directives: Directives) -> None:
         """Take over rounds, budgets and models. ModelError: one cannot be used; nothing changed."""
-        base = self.store.config
-        models = {f"{role}_model": name for role, name in directives.models.items()}
-        budget = base.budget.model_dump() | directives.budgets
-        config = base.model_copy(
-            update={
-                "rounds": directives.rounds or base.rounds,
-                "budget": Budget.model_validate(budget),
-                **models,
-            }
-        )
+        config = directives.applied(self.store.config)
         changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
         if changed or config.budget.dollars != self.config.budget.dollars:
             self._models = connect_all(config, self._models)
             self.cast = assemble(config, self._models, self, self.meter)
         if config.rounds != self.config.rounds:
             self.store.event("rounds-changed", span=RUN, rounds=config.rounds)
+        if config.budget != self.config.budget:
+            self.store.event("budget-changed", span=RUN, **config.budget.model_dump())
         self.config = config
         self.meter.change(config.budget)
 

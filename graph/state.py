@@ -2,6 +2,9 @@
 
 from typing import Any, TypedDict
 
+ALL_ROUNDS = "all rounds done"  # reasons why a search ends; budgets and people have their own
+NOTHING_LEFT = "nothing is left to design"
+
 
 class NicheTask(TypedDict):
     """What one designer or reflection agent is sent (``Send``)."""

@@ -71,6 +71,11 @@ class Steering:
         """Every directive that was read so far, whatever became of it."""
         return tuple(self._known)
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether directives of a run that is repeated still wait for their boundary."""
+        return any(d.status == "pending" and d.scheduled is not None for d in self._known)
+
     def restore(self) -> None:
         """Obey what was in force when an earlier process ended.
 

@@ -49,6 +49,11 @@ _NOWHERE = Place()  # the run as a whole
 _HERE: ContextVar[Place] = ContextVar("place", default=_NOWHERE)  # of the thread at work
 
 
+def span_here() -> str:
+    """The span that this thread works in."""
+    return _HERE.get().span
+
+
 class Teller:
     """Writes the events of one process's work on a run; may be used from several threads.
 

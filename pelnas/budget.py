@@ -44,7 +44,7 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """One budget: what it is called, its limit and what is used of it."""
 
     name: str
@@ -136,9 +136,12 @@ class Meter:
 
     def exhausted(self) -> str:
         """Why the run must end, as a sentence; empty while every budget has something left."""
+        return _sentence(self.used_up())
+
+    def used_up(self) -> list[Line]:
+        """The budgets of which nothing is left."""
         with self._turn:
-            spent = [line for line in self._lines() if line.used >= line.limit]
-        return _sentence(spent)
+            return [line for line in self._lines() if line.used >= line.limit]
 
     def warnings(self) -> list[str]:
         """A sentence for every budget of which at least 80 % but not all is used."""
@@ -156,7 +159,7 @@ class Meter:
             return None
         return max(0.0, self._budget.minutes - self._minutes())
 
-    def _lines(self) -> Iterator[_Line]:
+    def _lines(self) -> Iterator[Line]:
         budget = self._budget
         used: dict[str, Callable[[], float]] = {
             "calls": lambda: self._calls + self._in_flight,
@@ -168,7 +171,7 @@ class Meter:
         for name, count in used.items():
             limit = getattr(budget, name)
             if limit is not None:
-                yield _Line(name, limit, count())
+                yield Line(name, limit, count())
 
     def _refuse_if_spent(self) -> None:
         spent = [
@@ -192,7 +195,7 @@ class Meter:
         return (self._ledger.spent().seconds + self._clock() - self._ticked) / 60
 
 
-def _sentence(spent: list[_Line]) -> str:
+def _sentence(spent: list[Line]) -> str:
     if not spent:
         return ""
     what = " and ".join(map(str, spent))

@@ -18,6 +18,7 @@ from pathlib import Path
 from pelnas.architecture import Architecture, Cost, Prediction
 from pelnas.call import CallRecord, Message
 from pelnas.devices.base import Device
+from pelnas.directives import SetBudget
 from pelnas.errors import BudgetExhausted, ReplayError
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
@@ -44,7 +45,9 @@ class Recording:
     @property
     def ends_early(self) -> bool:
         """Whether a limit of time may have ended it in the middle of something."""
-        return self.store.config.budget.minutes is not None
+        asked = (d.order for d in self.store.directives() if d.effect is not None)
+        limited = any(isinstance(o, SetBudget) and o.name == "minutes" for o in asked)
+        return limited or self.store.config.budget.minutes is not None
 
     def answer(self, request: str, messages: Sequence[Message]) -> CallRecord:
         """The recorded call of this request.

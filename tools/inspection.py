@@ -28,7 +28,7 @@ def status(store: RunStore) -> Answer:
         "reason": store.reason,
         "paused_by": pause.id if pause else None,
         "rounds_begun": len(rounds),
-        "rounds": directives.rounds or store.config.rounds,
+        "rounds": directives.applied(store.config).rounds,
         "unit": store.sources().unit,
         "on_front": len(front),
         "best": {"id": front[-1].id, "score": front[-1].score} if front else None,

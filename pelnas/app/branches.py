@@ -20,6 +20,7 @@ NOTED = (
     "directive",
     "paused",
     "unpaused",
+    "run-reopened",
 )  # what gets a line of its own
 NOTE = 160  # characters of it
 

@@ -121,6 +121,9 @@ class Progress:
     def _on_rounds_changed(self, event: Event) -> None:
         self.rounds = event.data["rounds"]
 
+    def _on_budget_changed(self, event: Event) -> None:
+        self._minutes = event.data["minutes"]
+
     def _on_learned(self, event: Event) -> None:
         self.stage, self.niche = "learning", None
 

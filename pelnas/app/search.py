@@ -22,6 +22,14 @@ FILES = {
     "front": "front.json",
     "table": "front.csv",
 }
+# Limits, which `search` and `resume` share.
+MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls at most.")]
+MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")]
+MaxDollars = Annotated[
+    float | None, setting("max_dollars", "Dollars at most; every price must be known.")
+]
+MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes at most.")]
+MaxEvaluations = Annotated[int | None, setting("max_evaluations", "Networks scored at most.")]
 
 
 def search(
@@ -85,15 +93,11 @@ def search(
         list[str] | None,
         typer.Option("--rules-from", help="Earlier run whose rules are tried; repeatable."),
     ] = None,
-    max_calls: Annotated[int | None, setting("max_calls", "Language-model calls at most.")] = None,
-    max_tokens: Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")] = None,
-    max_dollars: Annotated[
-        float | None, setting("max_dollars", "Dollars at most; every price must be known.")
-    ] = None,
-    max_minutes: Annotated[float | None, setting("max_minutes", "Minutes at most.")] = None,
-    max_evaluations: Annotated[
-        int | None, setting("max_evaluations", "Networks scored at most.")
-    ] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_dollars: MaxDollars = None,
+    max_minutes: MaxMinutes = None,
+    max_evaluations: MaxEvaluations = None,
     reference: options.Reference = None,
     batch: options.Batch = None,
     as_json: options.Json = False,
@@ -107,13 +111,25 @@ def search(
 
 
 def resume(
-    run: options.Run = "last", output: options.Output = None, as_json: options.Json = False
+    run: options.Run = "last",
+    rounds: Annotated[int | None, typer.Option("--rounds", help="Rounds in all.")] = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_dollars: MaxDollars = None,
+    max_minutes: MaxMinutes = None,
+    max_evaluations: MaxEvaluations = None,
+    output: options.Output = None,
+    as_json: options.Json = False,
 ) -> None:
-    """Go on with a run that was stopped or killed; nothing is scored twice."""
-    from pelnas import Search
+    """Go on with a run that was stopped, killed, or ended by its limits; nothing is scored twice."""
+    given = dict(locals())
+    from pelnas import Search, load_config
     from pelnas.store import find_run
 
-    _follow(Search.resume(find_run(options.runs_folder(output), run)), as_json)
+    limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
+    budget = load_config(None, options.settings(limits)).budget
+    folder = find_run(options.runs_folder(output), run)
+    _follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
 
 
 def _follow(search: "Search", as_json: bool) -> None:

@@ -6,6 +6,7 @@ from math import inf
 from typing import TypeVar
 
 from pelnas.architecture import Cost, Evaluation
+from pelnas.config import Budget, SearchConfig
 from pelnas.directives.grammar import command
 from pelnas.directives.orders import (
     Ban,
@@ -219,6 +220,13 @@ class Directives:
             for evaluation in evaluations
         }
         return {id_: refused for id_, refused in found.items() if refused is not None}
+
+    def applied(self, config: SearchConfig) -> SearchConfig:
+        """A run's configuration with the rounds, budgets and models that were asked for since."""
+        budget = config.budget.model_dump() | self.budgets
+        models = {f"{role}_model": name for role, name in self.models.items()}
+        asked = {"rounds": self.rounds or config.rounds, "budget": Budget.model_validate(budget)}
+        return config.model_copy(update=asked | models)
 
     # -- inside ---------------------------------------------------------------
 

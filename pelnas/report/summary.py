@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pelnas.config import ROLES
+from pelnas.directives import Directives
 from pelnas.report.directives import directive_rows
 from pelnas.report.figure import write_figure
 from pelnas.report.front import front_points, write_front
@@ -29,7 +30,7 @@ def summary(store: RunStore) -> dict[str, Any]:
     ``hypervolume``: of the front, normalised by this run's own ranges: a figure
     to watch a run by, not comparable between runs.
     """
-    config, front = store.config, front_points(store)
+    config, front = Directives(store.directives()).applied(store.config), front_points(store)
     return {
         "run": config.name,
         "folder": store.name,

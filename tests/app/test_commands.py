@@ -195,3 +195,20 @@ def test_published_proxies_that_are_not_there(
     outcome = pelnas("proxies", "reproduce", "--data", tiny_tables, "--images", images)
     assert outcome.code == 2
     assert "NAS-Bench-Suite-Zero" in outcome.err
+
+
+def test_a_run_that_its_rounds_ended_goes_on_with_more(
+    pelnas: Pelnas, table_options: list[str], tmp_path: Path
+) -> None:
+    assert (
+        pelnas("search", *table_options, "--output", tmp_path, "--max-evaluations", "9").code == 0
+    )
+    refused = pelnas("resume", "--output", tmp_path, "--rounds", "3")
+    assert refused.code == 2
+    assert "9 of 9 evaluations are used: give more to go on" in refused.err
+    assert pelnas("resume", "--output", tmp_path, "--max-calls", "0").code == 2
+    more = ["--rounds", "3", "--max-evaluations", "27"]
+    summary = pelnas("resume", "--output", tmp_path, *more, "--json").json()
+    assert summary["spent"]["evaluations"] == 27
+    assert summary["config"]["rounds"] == 3
+    assert "run-reopened: " in pelnas("trace", "--output", tmp_path).out

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pelnas.errors import ReplayError
 from pelnas.graph.replay import replay
 from pelnas.recording import export, open_recording
 from pelnas.spaces import get_space
-from pelnas.store import RunStore
+from pelnas.store import Event, RunStore
 
 SPACE = get_space("tiny")
 
@@ -33,18 +34,21 @@ def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
 
 def recorded_run(tmp_path: Path, tables: Path, **changes: Any) -> Path:
     model = ScriptedModel(answer)
-    values: dict[str, Any] = {
+    settings = values(tmp_path, tables, designer_model=model.name, **changes)
+    return Search(SearchConfig(**settings), {model.name: model}).run().folder
+
+
+def values(tmp_path: Path, tables: Path, **changes: Any) -> dict[str, Any]:
+    return {
         "space": "tiny",
         "device": "toy",
         "dataset": "toy10",
         "data": tables,
         "accuracy": "table",
-        "designer_model": model.name,
         "rounds": 3,
         "per_niche": 4,
         "output": tmp_path / "runs",
-    }
-    return Search(SearchConfig(**(values | changes)), {model.name: model}).run().folder
+    } | changes
 
 
 def test_a_replay_finds_the_same_front_and_rules(tmp_path: Path, tiny_tables: Path) -> None:
@@ -107,6 +111,25 @@ def test_a_run_that_ran_out_of_time_ends_where_it_ended(tmp_path: Path, tiny_tab
     with open_recording(folder) as recording:
         found = replay(recording, tmp_path / "again")
     assert found.same_front
+
+
+def test_calls_that_a_budget_refused_are_refused_again(tmp_path: Path, tiny_tables: Path) -> None:
+    """The designer of niche 0 came late, and got none of the two calls there were."""
+    model = ScriptedModel(answer)
+    settings = values(tmp_path, tiny_tables, designer_model=model.name, budget=Budget(calls=2))
+    search = Search(SearchConfig(**settings), {model.name: model})
+
+    def hold_up(event: Event) -> None:
+        if (event.kind, event.span) == ("step-begun", "r0.design.n0"):
+            time.sleep(0.5)
+
+    folder = search.run(hold_up).folder
+    with RunStore.read(folder) as store:
+        assert {call.niche for call in store.calls()} == {1, 2}
+    with open_recording(folder) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert found.same_front
+    assert found.same_rules
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", None])

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -102,14 +103,15 @@ def test_infeasible_candidates_are_kept_and_never_on_the_front(
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = parquet.read_table(tiny_tables / "costs.parquet").to_pydict()
+    tables = shutil.copytree(tiny_tables, tmp_path / "own")
+    table = parquet.read_table(tables / "costs.parquet").to_pydict()
     cannot = [
         -1.0 if "nor_conv_3x3" in text else cost
         for text, cost in zip(table["arch_str"], table["toy10__toy_latency"], strict=True)
     ]
     table["toy10__toy_latency"] = cannot
-    parquet.write_table(pa.table(table), tiny_tables / "costs.parquet")
-    result = Search(config(tmp_path, tiny_tables)).run()
+    parquet.write_table(pa.table(table), tables / "costs.parquet")
+    result = Search(config(tmp_path, tables)).run()
     assert result.front
     assert not any("nor_conv_3x3" in point.architecture for point in result.front)
     with RunStore.read(result.folder) as store:
