@@ -7,31 +7,36 @@
        +--> the answer, or a question back
 
 A client sends ``messages`` and names a ``run`` below the runs folder, in the input,
-in the configurable, or by the command ``/use NAME``. An order is said back in plain
-words, and given only after a yes: by resuming the interrupt, or as the next message.
+in the configurable, or by the command ``/use NAME``; in the same places it may name a
+``model`` among those that the server offers (``pelnas.graph.voices``). An order is said
+back in plain words, and given only after a yes: by resuming the interrupt, or as the
+next message.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command, interrupt
+from langgraph.types import interrupt
 
 from pelnas.agents.conversation import Question, Unclear, answer, help_text, understand
-from pelnas.agents.intents import IntentReader
+from pelnas.agents.interpreter import About, Interpreter
 from pelnas.agents.models import LanguageModel
+from pelnas.config import SearchConfig
 from pelnas.directives import Order, command
 from pelnas.errors import InputError, RunError
 from pelnas.graph.helm import Helm
 from pelnas.graph.search import SERVED
+from pelnas.graph.voices import OfferedVoices, OneVoice, Voices
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
 from pelnas.store.folder import in_use
+from pelnas.tools.effects import news
 from pelnas.tools.runs import run_below
 
 YES = ("yes", "y", "true")
@@ -40,9 +45,10 @@ ASK = "Yes or no?"
 
 
 class ChatInput(MessagesState, total=False):
-    """What a client sends: messages, and the name of a run below the runs folder."""
+    """What a client sends: messages, a run below the runs folder, and a model that is offered."""
 
     run: str
+    model: str
 
 
 class Pending(TypedDict):
@@ -54,30 +60,44 @@ class Pending(TypedDict):
     words: str
 
 
+class Given(TypedDict):
+    """A directive that was given in this conversation and has not taken effect yet."""
+
+    run: str
+    id: str
+
+
 class ChatState(ChatInput, total=False):
     """One conversation. ``decision``: ``yes``, ``no``, or '' while nobody has decided."""
 
     pending: Pending | None
     decision: str
+    awaited: list[Given]
 
 
 class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
-    def __init__(self, output: Path, model: LanguageModel | None) -> None:
+    def __init__(self, output: Path, voices: Voices) -> None:
         self._output = output
-        self._reader = IntentReader(model) if model else None
+        self._voices = voices
+        self._interpreter = Interpreter()
 
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
-        """Understand the last message: answer it, ask back, or propose an order."""
+        """Understand the last message: answer it, ask back, or propose an order.
+
+        First tells which orders given here have taken effect meanwhile.
+        """
         text = _last_words(state)
         if state.get("pending") and _decision(text):
             return {"decision": _decision(text)}
-        nothing: dict[str, Any] = {"pending": None, "decision": ""}
+        changes: dict[str, Any] = {"pending": None, "decision": ""}
+        told, changes["awaited"] = self._news(state.get("awaited") or [])
         try:
-            return nothing | self._heard(text, _run_name(state, config))
+            changes |= self._heard(text, state, config)
         except InputError as error:
-            return nothing | _said(str(error))
+            changes |= _said(str(error))
+        return changes | {"messages": [*map(AIMessage, told), *changes["messages"]]}
 
     def confirm(self, state: ChatState) -> dict[str, Any]:
         """Wait for a yes or a no; anything else is asked again."""
@@ -98,9 +118,10 @@ class Chat:
         except InputError as error:
             return done | _said(str(error))
         when = "from the next piece of work on" if running else "when the run goes on"
+        done["awaited"] = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
         return done | _said(f"{given.id}: {asks} ({when})")
 
-    def _heard(self, text: str, run: str) -> dict[str, Any]:
+    def _heard(self, text: str, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         verb, _, rest = text.strip().partition(" ")
         if verb == "/help":
             return _said(f"{help_text()}\nWhich run:\n  /runs, /use NAME")
@@ -109,24 +130,56 @@ class Chat:
         if verb == "/use":
             folder = run_below(self._output, rest.strip())
             return {"run": folder.name} | _said(f"This is about {folder.name} now.")
-        line = self._command(text, run)
-        wish = line if isinstance(line, Unclear) else understand(line)
+        run = _named("run", state, config)
+        if text.strip() and not text.lstrip().startswith("/"):
+            model = self._voices.of(_named("model", state, config), lambda: self._config(run))
+            if model is not None:
+                return self._interpreted(text, self._folder(run), state["messages"][:-1], model)
+        wish = understand(text)
         if isinstance(wish, Unclear):
             return _said(wish.back)
         folder = self._folder(run)
         if isinstance(wish, Question):
-            with RunStore.read(folder) as store:
-                told = answer(store, wish)
-            return {"run": folder.name} | _said(told if line == text else f"{line}\n{told}")
+            return {"run": folder.name} | _said(_answered(folder, wish))
         return {"run": folder.name} | _proposed(folder, wish, text)
 
-    def _command(self, text: str, run: str) -> str | Unclear:
-        """A command as it is; free words as the model reads them, where there is one."""
-        if self._reader is None or not text.strip() or text.lstrip().startswith("/"):
-            return text
-        with RunStore.read(self._folder(run)) as store:
+    def _interpreted(
+        self, text: str, folder: Path, before: Sequence[AnyMessage], model: LanguageModel
+    ) -> dict[str, Any]:
+        """Free words: an answer, a question back, or an order that waits like a typed one."""
+        with RunStore.read(folder) as store:
             space = get_space(store.config.space)
-        return self._reader.read(text, space)
+        about = About(
+            folder.name,
+            space,
+            before,
+            lambda question: _answered(folder, question),
+            lambda order: _checked(folder, order),
+        )
+        reading = self._interpreter.read(text, model, about)
+        if reading.order is None:
+            return {"run": folder.name} | _said(reading.said)
+        return {"run": folder.name} | _proposed(folder, reading.order, text, reading.said)
+
+    def _news(self, awaited: Sequence[Given]) -> tuple[list[str], list[Given]]:
+        """What became of orders given here, each told once; and those that still wait."""
+        told: list[str] = []
+        waiting: list[Given] = []
+        for given in awaited:
+            try:
+                with RunStore.read(run_below(self._output, given["run"])) as store:
+                    line = news(store, given["id"])
+            except InputError:
+                continue  # the run is gone, and its orders with it
+            if line:
+                told.append(line)
+            else:
+                waiting.append(given)
+        return told, waiting
+
+    def _config(self, run: str) -> SearchConfig:
+        with RunStore.read(self._folder(run)) as store:
+            return store.config
 
     def _folder(self, run: str) -> Path:
         if not run:
@@ -139,13 +192,13 @@ class Chat:
 def build_chat(
     output: Path,
     checkpointer: BaseCheckpointSaver[str] | None = None,
-    model: LanguageModel | None = None,
+    voices: Voices | None = None,
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
-    ``model``: reads what is no command; without one that is asked back.
+    ``voices``: who reads what is no command; without any that is asked back.
     """
-    nodes = Chat(output, model)
+    nodes = Chat(output, voices or OneVoice(None))
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)
@@ -157,41 +210,23 @@ def build_chat(
     return builder.compile(checkpointer=checkpointer, name="chat")
 
 
-class Talk:
-    """One conversation in this process: lines in, lines out."""
-
-    def __init__(
-        self, output: Path, run: str, author: str, model: LanguageModel | None = None
-    ) -> None:
-        self._graph = build_chat(output, InMemorySaver(), model)
-        self._run = run
-        self._config: RunnableConfig = {"configurable": {"thread_id": "talk", "author": author}}
-        self._heard = 0
-        self.waiting = False  # for a yes or a no
-
-    def say(self, line: str) -> list[str]:
-        """What is answered to a line; ``waiting`` says whether that is a yes or no question."""
-        if self.waiting:
-            result = self._graph.invoke(Command(resume=line), self._config)
-        else:
-            said = ChatInput(messages=[HumanMessage(line)])
-            if self._run:
-                said["run"] = self._run
-            result = self._graph.invoke(said, self._config)
-            self._run = ""  # told once: the conversation may turn to another
-        self.waiting = "__interrupt__" in result
-        new = result["messages"][self._heard :]
-        self._heard = len(result["messages"])
-        return [str(message.text) for message in new if isinstance(message, AIMessage)]
+def _answered(folder: Path, question: Question) -> str:
+    with RunStore.read(folder) as store:
+        return answer(store, question)
 
 
-def _proposed(folder: Path, order: Order, words: str) -> dict[str, Any]:
+def _checked(folder: Path, order: Order) -> Order:
+    with Helm.open(folder) as helm:
+        return helm.check(order)
+
+
+def _proposed(folder: Path, order: Order, words: str, before: str = "") -> dict[str, Any]:
     """An order in its official form and in plain words, waiting for a yes."""
     with Helm.open(folder) as helm:
         checked = helm.check(order)
         told = f"I understand: {helm.say(checked)}. {ASK}"
     pending = Pending(run=folder.name, command=command(checked), question=told, words=words)
-    return {"pending": pending} | _said(told)
+    return {"pending": pending} | _said("\n".join(filter(None, (before, told))))
 
 
 def _after_listening(state: ChatState) -> Literal["confirm", "give", "__end__"]:
@@ -222,12 +257,13 @@ def _last_words(state: ChatState) -> str:
     return str(last.text) if isinstance(last, HumanMessage) else ""
 
 
-def _run_name(state: ChatState, config: RunnableConfig) -> str:
-    return str(state.get("run") or config.get("configurable", {}).get("run") or "")
+def _named(what: Literal["run", "model"], state: ChatState, config: RunnableConfig) -> str:
+    """What a client names in the input, else in the configurable, else ''."""
+    return str(state.get(what) or config.get("configurable", {}).get(what) or "")
 
 
 def _author(config: RunnableConfig) -> str:
     return str(config.get("configurable", {}).get("author") or "chat")
 
 
-graph = build_chat(SERVED)
+graph = build_chat(SERVED, voices=OfferedVoices.from_environment())

@@ -4,11 +4,14 @@ import io
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pelnas.app import options
+
+if TYPE_CHECKING:
+    from pelnas.agents.models import LanguageModel
 
 ENDS = ("/quit", "/exit")
 PROMPT, DECIDE = "> ", "yes or no> "
@@ -22,25 +25,25 @@ def chat(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="Who reads free words, as provider:model. Default: commands only."
+            "--model",
+            help="Who reads free words: provider:model, or run for the run's own. Default: commands only.",
         ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
     ] = None,
     output: options.Output = None,
 ) -> None:
     """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
-    from pelnas.agents.evolver import EVOLVER
-    from pelnas.agents.models import connect
     from pelnas.app.output import say
     from pelnas.app.steer import user
-    from pelnas.graph.chat import Talk
+    from pelnas.graph.talk import Talk
     from pelnas.store import find_run
     from pelnas.traces.text import visible
 
     folder = find_run(options.runs_folder(output), run).resolve()
     with ExitStack() as held:
-        reader = (
-            None if model in (None, EVOLVER) else connect(model or "", temperature=_steady(model))
-        )
+        reader = _connected(folder, model, base_url)
         if reader is not None:
             held.callback(reader.close)
         talk = Talk(folder.parent, folder.name, author or user(), reader)
@@ -53,9 +56,18 @@ def chat(
             say("Nothing was changed.")
 
 
-def _steady(model: str | None) -> float | None:
-    """A local model reads the same words the same way; providers keep their own temperature."""
-    return 0.0 if model is not None and model.startswith("local:") else None
+def _connected(folder: Path, name: str | None, base_url: str | None) -> "LanguageModel | None":
+    """The model of this name; ``None`` for commands only. ModelError: it cannot be reached."""
+    from pelnas.agents.models import connect
+    from pelnas.graph.voices import BUILTIN, OF_RUN, PATIENCE, steady
+    from pelnas.store import RunStore
+
+    if name == OF_RUN:
+        with RunStore.read(folder) as store:
+            name, base_url = store.config.model, base_url or store.config.base_url
+    if name is None or name.startswith(BUILTIN):
+        return None
+    return connect(name, base_url=base_url, temperature=steady(name), patience=PATIENCE)
 
 
 def _begin(folder: Path) -> None:

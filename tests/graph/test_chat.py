@@ -9,7 +9,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from pelnas import Search, SearchConfig
-from pelnas.graph.chat import Talk, build_chat
+from pelnas.graph.chat import build_chat
+from pelnas.graph.talk import Talk
 from pelnas.report import front_points
 from pelnas.store import RunStore
 
