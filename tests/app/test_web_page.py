@@ -87,6 +87,17 @@ def written(site: Site, tiny_tables: Path) -> str:
     return Search(config, {model.name: model}).run().folder.name
 
 
+@pytest.fixture(scope="module")
+def others(site: Site, tiny_tables: Path) -> list[str]:
+    """Two more finished runs of the same search, as ``pelnas compare`` makes them."""
+    config = SearchConfig(
+        space="tiny", device="toy", dataset="toy10", data=tiny_tables, accuracy="table", rounds=3,
+        per_niche=4, output=site.output, name="compare",
+    )  # fmt: skip
+    seeds = (config.model_copy(update={"seed": seed}) for seed in (1, 2))
+    return [Search(one).run().folder.name for one in seeds]
+
+
 def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
     """A planner, a designer and a reflection with too much to say."""
     system = messages[0].content
@@ -306,10 +317,43 @@ def test_a_call_of_the_timeline_opens_prompt_and_answer(page: Page, written: str
     page.until(lambda: "Round 3" in page.text(".waterfall h2"))
 
 
-def test_two_runs_stand_side_by_side(page: Page, written: str) -> None:
-    page.go(f"#/compare/{written}/{written}")
-    page.until(lambda: len(page.all(".sides .plot")) == 2)
-    assert "Best score within a latency" in page.text("main")
+def test_runs_that_are_ticked_stand_side_by_side(
+    page: Page, written: str, others: list[str]
+) -> None:
+    page.go("#/")
+    for name in (written, *others):
+        page.click(f"input[aria-label='Compare {name}']")
+    page.click(".head .button", "Compare 3")
+    page.until(lambda: len(page.all(".legend .pair")) == 3)
+    page.until(lambda: "Best score within a latency" in page.text("main"))
+    page.one(".axes .xtick text")
+    assert len(page.all(".plot")) == 1
+    assert len(page.all("figure.curve path")) == 3
+    settings = page.text("[aria-label='Settings that differ']")
+    assert "seed" in settings
+    assert "per_niche" not in settings
+    rules = page.text("[aria-label='Rules in force in one of the runs']")
+    assert "in-force" in rules
+    assert "not claimed" in rules
+    row = next(e.text for e in page.all("tr") if e.text.startswith("hypervolume, in the ranges"))
+    with RunStore.read(page.site.output / others[0]) as store:
+        assert str(store.spent().evaluations) in page.text("[aria-label='Figures of the runs']")
+    assert all(0 < float(value) <= 1 for value in row.split()[-3:])
+    page.click(f".legend [aria-label='Leave {written} out']")
+    page.until(lambda: len(page.all(".legend .pair")) == 2)
+    assert written not in page.script("return decodeURIComponent(location.hash)")
+    Select(page.one("#more")).select_by_value(written)
+    page.until(lambda: len(page.all(".legend .pair")) == 3)
+
+
+def test_runs_of_different_devices_share_no_scale(page: Page, written: str) -> None:
+    config = SearchConfig(
+        space="tiny", device="host", rounds=1, per_niche=2, output=page.site.output, name="host"
+    )  # fmt: skip
+    here = Search(config).run().folder.name
+    page.go(f"#/compare/{written}/{here}")
+    page.until(lambda: "share no scale" in page.text("main"))
+    assert "each in its own ranges" in page.text("main")
 
 
 @pytest.mark.parametrize("width", [390, 1366])

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pelnas.app.options import DEFAULTS
-from pelnas.app.web import candidates, overview, steering, timeline
+from pelnas.app.web import candidates, comparison, overview, steering, timeline
 from pelnas.app.web.library import Library
 from pelnas.app.web.live import tail
 from pelnas.app.web.starts import Starts
@@ -23,6 +23,7 @@ from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
 
 LONGEST = 65_536  # bytes of what the page sends
+COMPARED = 8  # runs at once: more colours cannot be told apart
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -41,6 +42,7 @@ class Api:
             _get("/api/runs", self.runs),
             _post("/api/runs", self.start),
             _get("/api/starts/{number:int}", self.started),
+            _get("/api/compare", self.compare),
             _get(run, self.run),
             _get(f"{run}/candidates", self.candidates),
             _get(f"{run}/candidates/{{candidate}}", self.candidate),
@@ -92,6 +94,11 @@ class Api:
         """What became of a search that was begun."""
         return self._starts.state(request.path_params["number"])
 
+    def compare(self, request: Request) -> Any:
+        """Several runs on one scale, with their rules."""
+        names = dict.fromkeys(request.query_params.getlist("run"))
+        return comparison.beside({name: self._side(name) for name in list(names)[:COMPARED]})
+
     # -- one run ----------------------------------------------------------------
 
     def run(self, request: Request) -> Any:
@@ -104,7 +111,8 @@ class Api:
         evaluations = self._evaluations(request)
 
         def build(store: RunStore) -> Any:
-            return candidates.columns(evaluations, candidates.aside(store, evaluations))
+            found = candidates.columns(evaluations, candidates.aside(store, evaluations))
+            return found | {"constrained": candidates.constrained(store)}
 
         return self._answer(request, "columns", build)
 
@@ -177,8 +185,18 @@ class Api:
         return self._library.answer(request.path_params["run"], question, build)
 
     def _evaluations(self, request: Request) -> list[Evaluation]:
-        found: list[Evaluation] = self._answer(
-            request, "evaluations", lambda store: store.evaluations()
+        return self._evaluated(request.path_params["run"])
+
+    def _evaluated(self, run: str) -> list[Evaluation]:
+        found: list[Evaluation] = self._library.answer(
+            run, "evaluations", lambda store: store.evaluations()
+        )
+        return found
+
+    def _side(self, run: str) -> comparison.Side:
+        evaluations = self._evaluated(run)
+        found: comparison.Side = self._library.answer(
+            run, "side", lambda store: comparison.Side.of(store, evaluations)
         )
         return found
 

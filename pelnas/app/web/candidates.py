@@ -27,11 +27,17 @@ def aside(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, tuple
     return dict(directives.set_aside(evaluations, get_space(store.config.space)))
 
 
+def constrained(store: RunStore) -> bool:
+    """Whether a directive in force keeps candidates off the front, those to come among them."""
+    return Directives(store.directives()).constrain
+
+
 def columns(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> dict[str, Any]:
     """Evaluated candidates as equally long lists, oldest first; names once, by number.
 
     A candidate's id follows from round, niche and slot. ``fronts[r]``: places, by
-    latency, of the front after round r, without those that stand ``aside``.
+    latency, of the front after round r, without those that stand ``aside``, whose
+    places are ``aside``.
     """
     authors = list(dict.fromkeys(e.candidate.design.author for e in evaluations))
     methods = list(dict.fromkeys(e.candidate.design.method for e in evaluations))
@@ -46,6 +52,7 @@ def columns(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> di
         "authors": authors,
         "methods": methods,
         "fronts": fronts(evaluations, aside),
+        "aside": [place for place, e in enumerate(evaluations) if e.id in aside],
     }
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from pelnas.app.web.live import state
 from pelnas.architecture import Evaluation
 from pelnas.config import ROLES
+from pelnas.directives import Directives
 from pelnas.report import agent_rates, niche_rows
 from pelnas.report.front import archive_of
-from pelnas.report.growth import growth
+from pelnas.report.growth import Ranges, growth
 from pelnas.store import Event, RunStore
 
 HIDDEN = {"output", "base_url"}  # the address of a server may hold a key
@@ -18,7 +19,8 @@ HIDDEN = {"output", "base_url"}  # the address of a server may hold a key
 
 def overview(store: RunStore) -> dict[str, Any]:
     """What the head of the page shows. ``seq``: of the last event, to follow the run from."""
-    config, spent = store.config, asdict(store.spent())
+    config = Directives(store.directives()).applied(store.config)
+    spent = asdict(store.spent())
     used = spent | {"minutes": spent["seconds"] / 60}
     return {
         "seq": store.newest_event(),
@@ -37,7 +39,7 @@ def overview(store: RunStore) -> dict[str, Any]:
             {"name": field, "used": used.get(field), "limit": getattr(config.budget, field)}
             for field in type(config.budget).model_fields
         ],
-        "settings": config.model_dump(mode="json", exclude=HIDDEN),
+        "settings": store.config.model_dump(mode="json", exclude=HIDDEN),
     }
 
 
@@ -80,7 +82,7 @@ def rules(store: RunStore) -> list[dict[str, Any]]:
     return found
 
 
-def grown(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """The hypervolume over evaluations, in this run's own ranges."""
-    counts, values = growth(evaluations)
+def grown(evaluations: Sequence[Evaluation], within: Ranges | None = None) -> dict[str, Any]:
+    """The hypervolume over evaluations, in this run's own ranges or ``within`` others."""
+    counts, values = growth(evaluations, within)
     return {"evaluations": counts, "hypervolume": [round(value, 6) for value in values]}

@@ -1,84 +1,164 @@
-// Two runs side by side, in the same window.
+// Runs beside each other: their fronts in one picture, then figures, settings and rules in columns.
 
 import { get, of } from "./api.js";
-import { nicheColours } from "./colours.js";
+import { kindColours, onLook } from "./colours.js";
+import { curves } from "./curve.js";
 import { fill, h, table } from "./dom.js";
 import { FrontPlot } from "./plot.js";
-import { joined } from "./ranges.js";
-import { count, device, duration, figures, latency } from "./words.js";
+import { count, device, duration, figures, latency, plural } from "./words.js";
 
-export async function comparePage(left = "", right = "") {
+const MOST = 8; // runs: more colours cannot be told apart
+
+export async function comparePage(...names) {
   const runs = (await get("/api/runs")).filter((run) => run.status !== "unreadable");
-  const page = new ComparePage(runs, left, right);
-  if (left && right) await page.load(left, right);
+  const page = new ComparePage(runs, [...new Set(names)].slice(0, MOST));
+  if (names.length) await page.load();
   return page;
 }
 
 class ComparePage {
-  constructor(runs, left, right) {
+  constructor(runs, names) {
     this.title = "Compare";
-    this._plots = [];
+    this._names = names;
+    this._hidden = new Set();
     this._body = h("div", {});
-    const pick = (id, text, chosen) => [
-      h("label", { for: id }, text),
-      h("select", { id, change: () => this._chosen() },
-        h("option", { value: "" }, "choose a run"),
-        ...runs.map((run) => h("option", { value: run.name, selected: run.name === chosen }, run.name))),
-    ];
+    this._legend = h("div", { class: "legend", role: "group", "aria-label": "Shown runs" });
+    const more = runs.filter((run) => !names.includes(run.name));
     this.element = h(
       "section",
       {},
-      h("h1", {}, "Two runs side by side"),
-      h("div", { class: "tools" }, ...pick("left", "Left", left), ...pick("right", "Right", right)),
+      h("h1", {}, "Runs side by side"),
+      h("div", { class: "tools" },
+        h("label", { for: "more" }, "Add"),
+        h("select", { id: "more", disabled: names.length >= MOST, change: (event) => this._to([...names, event.target.value]) },
+          h("option", { value: "" }, "a run"),
+          ...more.map((run) => h("option", { value: run.name }, `${run.name} (${run.models.join(", ")})`)))),
+      names.length ? null : h("p", { class: "soft" }, "Choose runs here, or tick them in the list of runs."),
       this._body,
     );
   }
 
   end() {
-    for (const plot of this._plots) plot.end();
+    this._plot?.end();
+    this._endLook?.();
   }
 
-  _chosen() {
-    const [left, right] = ["left", "right"].map((id) => this.element.querySelector(`#${id}`).value);
-    if (left && right) location.hash = `#/compare/${[left, right].map(encodeURIComponent).join("/")}`;
+  _to(names) {
+    location.hash = ["#/compare", ...names.map(encodeURIComponent)].join("/");
   }
 
-  async load(...names) {
-    const sides = await Promise.all(names.map(async (name) => {
-      const [info, columns, growth] = await Promise.all([get(of(name)), get(of(name, "/candidates")), get(of(name, "/growth"))]);
-      return { name, info, columns, growth, front: columns.fronts.at(-1) ?? [] };
-    }));
-    this._plots = sides.map((side) => plotOf(side));
-    const both = joined(...this._plots.map((plot) => plot.window));
-    for (const plot of this._plots) plot.setWindow(both);
+  async load() {
+    const asked = this._names.map((name) => `run=${encodeURIComponent(name)}`).join("&");
+    const [together, ...sides] = await Promise.all([
+      get(`/api/compare?${asked}`),
+      ...this._names.map(async (name) => {
+        const [info, columns] = await Promise.all([get(of(name)), get(of(name, "/candidates"))]);
+        return { name, info, columns, front: columns.fronts.at(-1) ?? [] };
+      }),
+    ]);
+    this._sides = sides;
+    this._plot = this._picture();
+    const curve = h("div", {});
+    const draw = () => {
+      this._points();
+      fill(curve, grown(sides, together));
+    };
+    draw();
+    this._endLook = onLook(draw);
     fill(
       this._body,
-      h("div", { class: "sides" }, ...sides.map((side, i) =>
-        h("div", {}, h("h2", {}, h("a", { href: `#/run/${encodeURIComponent(side.name)}` }, side.name)), this._plots[i].element))),
-      figuresOf(sides),
-      fronts(sides),
+      together.together ? null : h("p", { class: "refused" }, "These runs differ in device, data set or unit of the score: their points share no scale."),
+      this._plot.element, this._legend, figuresOf(sides, together), curve,
+      reached(sides), settings(sides), rules(sides, together.rules),
     );
+  }
+
+  // -- the picture ----------------------------------------------------------------
+
+  _picture() {
+    this._flat = this._sides.flatMap(({ columns }, run) => columns.round.map((_, i) => [run, i]));
+    return new FrontPlot({
+      label: "Candidates and fronts of the runs",
+      describe: (at) => this._describe(...this._flat[at]),
+      onPick: (at) => this._open(...this._flat[at]),
+    });
+  }
+
+  _id(run, i) {
+    const { round, niche, slot } = this._sides[run].columns;
+    return `r${round[i]}n${niche[i]}c${slot[i]}`;
+  }
+
+  _describe(run, i) {
+    const { name, columns } = this._sides[run];
+    return `${name}, ${this._id(run, i)}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}`;
+  }
+
+  _open(run, i) {
+    location.hash = `#/run/${encodeURIComponent(this._sides[run].name)}/front/${this._id(run, i)}`;
+  }
+
+  _points() {
+    const sides = this._sides;
+    const palette = kindColours(sides.length);
+    const devices = [...new Set(sides.map(({ info }) => device(info.device)))];
+    const units = [...new Set(sides.map(({ info }) => info.sources.unit))];
+    this._plot.setPoints(
+      {
+        x: sides.flatMap(({ columns }) => columns.latency),
+        y: sides.flatMap(({ columns }) => columns.score),
+        colour: sides.flatMap(({ columns }, run) => columns.round.map(() => run)),
+        palette,
+      },
+      { x: `latency on ${devices.join(", ")}, ms`, y: units.join(", ") },
+    );
+    fill(this._legend, sides.map((side, run) => this._key(side, run, palette[run])));
+    this._view();
+  }
+
+  _key({ name, info }, run, colour) {
+    const hide = (event) => {
+      if (!this._hidden.delete(run)) this._hidden.add(run);
+      event.currentTarget.setAttribute("aria-pressed", !this._hidden.has(run));
+      this._view();
+    };
+    const rest = this._names.filter((other) => other !== name);
+    return h("span", { class: "pair" },
+      h("button", { type: "button", class: "key", "aria-pressed": !this._hidden.has(run), title: "Show or hide", click: hide },
+        h("span", { class: "dot", style: { background: colour } }), name,
+        h("small", {}, ` ${[...new Set(Object.values(info.models))].join(", ")}, seed ${info.settings.seed}`)),
+      h("button", { type: "button", class: "key", "aria-label": `Leave ${name} out`, title: "Leave out", click: () => this._to(rest) }, "\u00d7"));
+  }
+
+  _view() {
+    let before = 0;
+    const [fronts, aside] = [[], new Set()];
+    this._sides.forEach(({ columns, front }, run) => {
+      if (!this._hidden.has(run)) fronts.push(front.map((i) => before + i));
+      for (const i of columns.aside) aside.add(before + i);
+      before += columns.round.length;
+    });
+    const flat = this._flat;
+    this._plot.setView({ shown: (at) => !this._hidden.has(flat[at][0]), front: fronts.flat(), fronts, aside });
   }
 }
 
-function plotOf({ name, info, columns, front }) {
-  const plot = new FrontPlot({
-    label: `Candidates and front of ${name}`,
-    describe: (i) => `r${columns.round[i]}n${columns.niche[i]}c${columns.slot[i]}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}`,
-    onPick: (i) => {
-      location.hash = `#/run/${encodeURIComponent(name)}/front/r${columns.round[i]}n${columns.niche[i]}c${columns.slot[i]}`;
-    },
-  });
-  const niches = Math.max(info.niches.length, 1 + columns.niche.reduce((a, b) => Math.max(a, b), 0));
-  plot.setPoints(
-    { x: columns.latency, y: columns.score, colour: columns.niche, palette: nicheColours(niches) },
-    { x: `latency on ${device(info.device)}, ms`, y: info.sources.unit },
-  );
-  plot.setView({ front });
-  return plot;
+// -- in columns -------------------------------------------------------------------
+
+function heads(first, sides, kind = null) {
+  return [first, ...sides.map(({ name }) => [h("a", { href: `#/run/${encodeURIComponent(name)}` }, name), kind])];
 }
 
-function figuresOf(sides) {
+function rowsOf(sides, rows) {
+  const differs = (cells) => cells.some((cell) => cell !== cells[0]);
+  return rows.map(([name, read]) => {
+    const cells = sides.map((side) => String(read(side)));
+    return h("tr", { class: differs(cells) ? "differs" : null }, h("td", {}, name), ...cells.map((cell) => h("td", {}, cell)));
+  });
+}
+
+function figuresOf(sides, { together, growth }) {
+  const spent = ({ info }) => info.spent;
   const rows = [
     ["state", (s) => s.info.status],
     ["space", (s) => s.info.space],
@@ -86,42 +166,79 @@ function figuresOf(sides) {
     ["data set", (s) => s.info.sources.dataset],
     ["accuracy", (s) => s.info.sources.accuracy],
     ["models", (s) => [...new Set(Object.values(s.info.models))].join(", ")],
-    ["seed", (s) => s.info.settings.seed],
-    ["rounds", (s) => s.columns.fronts.length],
-    ["evaluations", (s) => s.info.spent.evaluations],
-    ["model calls", (s) => s.info.spent.calls],
-    ["tokens", (s) => count(s.info.spent.tokens)],
-    ["running time", (s) => duration(s.info.spent.seconds)],
+    [together ? "hypervolume, in the ranges of all" : "hypervolume, each in its own ranges", (s) => figures(growth[s.name].hypervolume.at(-1))],
     ["on the front", (s) => s.front.length],
     ["fastest on the front", (s) => (s.front.length ? latency(s.columns.latency[s.front[0]]) : "\u2013")],
     ["best score", (s) => (s.front.length ? figures(s.columns.score[s.front.at(-1)]) : "\u2013")],
-    ["hypervolume, in its own ranges", (s) => figures(s.growth.hypervolume.at(-1))],
+    ["rounds", (s) => s.columns.fronts.length],
+    ["evaluations", (s) => spent(s).evaluations],
+    ["model calls", (s) => spent(s).calls],
+    ["tokens", (s) => count(spent(s).tokens)],
+    ["dollars", (s) => dollars(spent(s))],
+    ["running time", (s) => duration(spent(s).seconds)],
   ];
-  const differs = (read) => String(read(sides[0])) !== String(read(sides[1]));
-  return table(
-    [["figure"], ...sides.map((side) => [side.name])],
-    rows.map(([name, read]) => h("tr", { class: differs(read) ? "differs" : null }, h("td", {}, name), ...sides.map((side) => h("td", {}, read(side))))),
-    "Figures of both runs",
-  );
+  return table(heads(["figure"], sides), rowsOf(sides, rows), "Figures of the runs");
 }
 
-/** At a few latencies, the best score that either run reaches. */
-function fronts(sides) {
+function dollars({ dollars: known, unpriced }) {
+  const told = `$${(known ?? 0).toFixed(known > 0 && known < 1 ? 4 : 2)}`;
+  if (!unpriced) return told;
+  return known ? `${told}, and ${plural(unpriced, "call")} of unknown price` : "unknown";
+}
+
+function grown(sides, { together, growth }) {
+  const colours = kindColours(sides.length);
+  const lines = sides.map(({ name }, run) => ({ ...growth[name], colour: colours[run] }));
+  return curves(lines, () => `Hypervolume over evaluations, ${together ? "in the ranges of all" : "each in its own ranges"}`);
+}
+
+/** At a few latencies, the best score that each run reaches. */
+function reached(sides) {
   const all = sides.flatMap(({ columns, front }) => front.map((i) => columns.latency[i]));
   if (!all.length) return null;
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const rows = Array.from({ length: 6 }, (_, n) => {
     const limit = low + ((high - low) * n) / 5;
-    const best = sides.map(({ columns, front }) => {
-      const reached = front.filter((i) => columns.latency[i] <= limit * (1 + 1e-9));
-      return reached.length ? columns.score[reached.at(-1)] : null;
+    const scores = sides.map(({ columns, front }) => {
+      const within = front.filter((i) => columns.latency[i] <= limit * (1 + 1e-9));
+      return within.length ? columns.score[within.at(-1)] : null;
     });
-    const [a, b] = best;
-    const gain = a === null || b === null ? "\u2013" : figures(b - a, 3);
-    return [figures(limit), ...best.map((score) => figures(score)), gain];
+    const best = Math.max(...scores.filter((score) => score !== null));
+    return h("tr", {}, h("td", { class: "n" }, figures(limit)),
+      ...scores.map((score) => h("td", { class: score === best ? "n best" : "n" }, figures(score))));
   });
+  return [h("h2", {}, "Best score within a latency"), table(heads(["latency at most, ms", "n"], sides, "n"), rows, "Best score within a latency")];
+}
+
+function settings(sides) {
+  const flat = sides.map(({ info }) => flattened(info.settings));
+  const names = [...new Set(flat.flatMap(Object.keys))].filter((name) => new Set(flat.map((own) => own[name])).size > 1);
+  if (sides.length < 2) return null;
+  const rows = names.map((name) => h("tr", {}, h("td", {}, name), ...flat.map((own) => h("td", {}, h("code", {}, own[name] ?? "\u2013")))));
   return [
-    h("h2", {}, "Best score within a latency"),
-    table([["latency at most, ms", "n"], ...sides.map((side) => [side.name, "n"]), ["right minus left", "n"]], rows, "Best score within a latency"),
+    h("h2", {}, "Settings that differ"),
+    names.length ? table(heads(["setting"], sides), rows, "Settings that differ") : h("p", {}, "None."),
+  ];
+}
+
+function flattened(values, before = "") {
+  return Object.fromEntries(Object.entries(values).flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? Object.entries(flattened(value, `${before}${name}.`))
+      : [[before + name, JSON.stringify(value)]]));
+}
+
+function rules(sides, found) {
+  const cell = (verdict) => verdict === null
+    ? h("td", { class: "soft" }, "not claimed")
+    : h("td", {}, h("span", { class: `verdict ${verdict.status}` }, verdict.status), h("br"),
+        h("small", {}, verdict.measured === null ? "" : `${figures(verdict.measured, 2)} \u00b1 ${figures(verdict.error, 2)}`));
+  const rows = found.map((rule) =>
+    h("tr", {},
+      h("td", { class: "why" }, rule.text, h("br"), h("small", {}, `${rule.niche === null ? "every niche" : `niche ${rule.niche}`}: `, h("code", {}, rule.claim))),
+      ...sides.map(({ name }) => cell(rule.verdicts[name]))));
+  return [
+    h("h2", {}, "Rules in force in one of them"),
+    rows.length ? table(heads(["rule"], sides), rows, "Rules in force in one of the runs") : h("p", {}, "None."),
   ];
 }

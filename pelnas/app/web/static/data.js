@@ -4,7 +4,7 @@ import { follow, get, of } from "./api.js";
 
 const OFTEN = 1500; // ms between two looks at the run's head while it is live
 const SELDOM = 4000; // ms between two loads of all candidates
-const WHOLE = new Set(["round-done", "run-finished", "run-stopped", "directive"]);
+const WHOLE = new Set(["round-done", "run-finished", "run-stopped"]);
 const IDS = /^r(\d+)n(\d+)c(\d+)$/;
 
 export class RunData extends EventTarget {
@@ -88,7 +88,11 @@ export class RunData extends EventTarget {
     if (this.recent.length > 200) this.recent.shift();
     if (event.kind === "predicted") this._scores.set(event.data.candidate, event.data.score);
     if (event.kind === "evaluated") this._append(event);
-    if (WHOLE.has(event.kind)) this._soon("columns", SELDOM, () => this._reload());
+    if (event.kind === "directive") this._now("columns", () => this._reload());
+    else if (WHOLE.has(event.kind)) this._soon("columns", SELDOM, () => this._reload());
+    else if (event.kind === "evaluated" && this.columns.constrained) {
+      this._soon("columns", OFTEN, () => this._reload()); // whether it may be on the front
+    }
     this._soon("info", OFTEN, async () => this._take(await get(of(this.name))));
     this._changed("told", event);
   }
@@ -110,12 +114,15 @@ export class RunData extends EventTarget {
     if (!columns.authors.length) columns.authors.push(this.info.models.designer);
     if (!columns.methods.length) columns.methods.push("");
     while (this.rounds <= round) columns.fronts.push(columns.fronts.at(-1) ?? []);
-    columns.fronts[round] = joined(columns, columns.fronts[round], this.length - 1);
+    if (!columns.constrained) columns.fronts[round] = joined(columns, columns.fronts[round], this.length - 1);
     this._soon("drawn", 150, () => this._changed("columns"));
   }
 
   async _reload() {
-    this._setColumns(await get(of(this.name, "/candidates")));
+    const mine = (this._turn = (this._turn ?? 0) + 1);
+    const columns = await get(of(this.name, "/candidates"));
+    if (mine !== this._turn) return; // a later answer is on its way
+    this._setColumns(columns);
     for (const event of this.recent) {
       if (event.kind === "evaluated") this._append(event); // told while the answer was under way
     }
@@ -139,9 +146,16 @@ export class RunData extends EventTarget {
     this._changed("state");
     if (state === "finished") {
       this._end?.();
-      this._soon("columns", 0, () => this._reload());
-      this._soon("info", 0, async () => this._take(await get(of(this.name))));
+      this._now("columns", () => this._reload());
+      this._now("info", async () => this._take(await get(of(this.name))));
     }
+  }
+
+  /** Do something at once, in place of what would be done later. */
+  _now(what, work) {
+    clearTimeout(this._timers[what]);
+    this._timers[what] = 0;
+    this._soon(what, 0, work);
   }
 
   /** Do something once soon, however often it is asked for, and not more often than every so many ms. */

@@ -113,6 +113,7 @@ export class FrontTab {
       { x: columns.latency, y: columns.score, colour: columns[this._by], palette },
       { x: `latency on ${device(info.device)}, ms`, y: info.sources.unit },
     );
+    this._aside = new Set(columns.aside);
     this._keys(names, palette);
     this._slider.max = Math.max(0, this._data.rounds - 1);
     this._slider.disabled = this._data.rounds < 2;
@@ -136,6 +137,9 @@ export class FrontTab {
           h("small", {}, ` ${counts[kind]}`),
         ),
       ),
+      this._aside.size
+        ? h("span", { class: "key aside" }, h("span", { class: "dot" }), "off the front by a directive", h("small", {}, ` ${this._aside.size}`))
+        : null,
     );
   }
 
@@ -147,7 +151,7 @@ export class FrontTab {
       ? (i) => round[i] <= until && !hidden.has(kinds[i])
       : (i) => round[i] <= until;
     const front = this._data.front(until);
-    this._plot.setView({ shown, front, selected: this._selected });
+    this._plot.setView({ shown, front, aside: this._aside, selected: this._selected });
     this._told.textContent = this._data.rounds
       ? `after round ${until + 1} of ${this._data.info.rounds}: ${front.length} on the front`
       : "no candidate is evaluated yet";
@@ -176,7 +180,8 @@ export class FrontTab {
   _describe(i) {
     const { columns, info } = this._data;
     const niche = info.niches[columns.niche[i]] ?? `niche ${columns.niche[i]}`;
-    return `${this._data.id(i)}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}, ${niche}`;
+    const off = this._aside.has(i) ? ", off the front by a directive" : "";
+    return `${this._data.id(i)}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}, ${niche}${off}`;
   }
 
   // -- what a person does -------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 import { get, of } from "./api.js";
 import { nicheColours } from "./colours.js";
-import { fill, h, s, table } from "./dom.js";
+import { curves } from "./curve.js";
+import { fill, h, table } from "./dom.js";
 import { Again } from "./again.js";
 import { count, duration, figures } from "./words.js";
 
@@ -30,7 +31,7 @@ export class NichesTab {
       this.element,
       h("h2", {}, "Niches"),
       this._niches(found.niches),
-      curve(growth),
+      curves([growth], (last) => `Hypervolume over evaluations, in this run's own ranges: ${last[0].toFixed(4)}`),
       h("h2", {}, "Agents"),
       agents(found.rates),
       plans(found.plans, this._data.info.niches),
@@ -75,26 +76,5 @@ function plans(plans, niches) {
     {},
     h("summary", {}, "What the planner asked for, last rounds first"),
     table([["round", "n"], ["niche"], ["designs", "n"], ["focus"], ["planner"]], rows, "Plans"),
-  );
-}
-
-/** The hypervolume over evaluations as a line. */
-function curve({ evaluations, hypervolume }) {
-  if (hypervolume.length < 2) return null;
-  const [width, height] = [600, 150];
-  const x = (n) => 40 + ((width - 50) * n) / evaluations.at(-1);
-  const low = Math.max(0, Math.min(...hypervolume) - 0.02);
-  const high = Math.min(1, Math.max(...hypervolume) + 0.02);
-  const y = (v) => height - 22 - ((height - 34) * (v - low)) / (high - low || 1);
-  const path = hypervolume.map((v, i) => `${i ? "L" : "M"}${x(evaluations[i]).toFixed(1)},${y(v).toFixed(1)}`).join("");
-  const text = (at, up, anchor, words) => s("text", { x: at, y: up, "text-anchor": anchor }, words);
-  return h(
-    "figure",
-    { class: "curve" },
-    h("figcaption", {}, `Hypervolume over evaluations, in this run's own ranges: ${hypervolume.at(-1).toFixed(4)}`),
-    s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Hypervolume over evaluations" },
-      s("path", { d: path }),
-      text(36, y(high) + 4, "end", high.toFixed(2)), text(36, y(low) + 4, "end", low.toFixed(2)),
-      text(40, height - 6, "start", "1"), text(width - 10, height - 6, "end", String(evaluations.at(-1)))),
   );
 }

@@ -20,6 +20,20 @@ export function dot(colour, dense) {
   return made;
 }
 
+/** A point that a directive keeps off the front: a ring, in a colour that no kind has. */
+export function hollow(dense) {
+  const size = Math.ceil(2 * (SMALL + 1) * dense);
+  const made = h("canvas", { width: size, height: size });
+  const pen = made.getContext("2d");
+  pen.strokeStyle = ink("bad");
+  pen.globalAlpha = 0.75;
+  pen.lineWidth = dense;
+  pen.beginPath();
+  pen.arc(size / 2, size / 2, SMALL * dense, 0, 7);
+  pen.stroke();
+  return made;
+}
+
 /** Paint a scene, whose x and y are places on the screen; returns how many points lie below it. */
 export function paint(canvas, scene) {
   const { width, height, dense, margin } = scene;
@@ -32,14 +46,14 @@ export function paint(canvas, scene) {
   pen.clip();
   const below = paintAll(pen, scene);
   pen.setTransform(dense, 0, 0, dense, 0, 0);
-  paintFront(pen, scene);
-  ring(pen, scene, scene.hover, 1.5);
-  ring(pen, scene, scene.selected, 2.5);
+  for (const front of scene.fronts ?? [scene.front]) paintFront(pen, scene, front);
+  mark(pen, scene, scene.hover, 1.5);
+  mark(pen, scene, scene.selected, 2.5);
   pen.restore();
   return below;
 }
 
-function paintAll(pen, { x, y, shown, colour, sprites, width, height, dense, margin }) {
+function paintAll(pen, { x, y, shown, aside, colour, sprites, ring, width, height, dense, margin }) {
   const floor = height - margin.b + SMALL;
   const half = (sprites[0]?.width ?? 0) / 2;
   let below = 0;
@@ -47,13 +61,13 @@ function paintAll(pen, { x, y, shown, colour, sprites, width, height, dense, mar
   for (let i = 0; i < x.length; i++) {
     if (!(x[i] >= 0) || x[i] > width || y[i] < 0 || !shown(i)) continue;
     if (y[i] > floor) below++;
-    else pen.drawImage(sprites[colour[i]], Math.round(x[i] * dense - half), Math.round(y[i] * dense - half));
+    else pen.drawImage(aside.has(i) ? ring : sprites[colour[i]], Math.round(x[i] * dense - half), Math.round(y[i] * dense - half));
   }
   return below;
 }
 
-function paintFront(pen, { x, y, front, colour, palette, width }) {
-  pen.strokeStyle = ink("ink");
+function paintFront(pen, { x, y, fronts, colour, palette, width }, front) {
+  pen.strokeStyle = fronts && front.length ? palette[colour[front[0]]] : ink("ink");
   pen.lineWidth = 1.4;
   pen.globalAlpha = 0.7;
   pen.beginPath();
@@ -64,6 +78,7 @@ function paintFront(pen, { x, y, front, colour, palette, width }) {
   if (front.length) pen.lineTo(width, y[front.at(-1)]);
   pen.stroke();
   pen.globalAlpha = 1;
+  pen.strokeStyle = ink("ink");
   for (const i of front) {
     pen.fillStyle = palette[colour[i]];
     pen.beginPath();
@@ -73,7 +88,7 @@ function paintFront(pen, { x, y, front, colour, palette, width }) {
   }
 }
 
-function ring(pen, { x, y }, i, width) {
+function mark(pen, { x, y }, i, width) {
   if (i < 0 || !(x[i] >= 0)) return;
   pen.strokeStyle = ink("accent");
   pen.lineWidth = width;

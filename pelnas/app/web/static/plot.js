@@ -4,7 +4,7 @@
 import { Axes } from "./axes.js";
 import { onLook } from "./colours.js";
 import { h, tell } from "./dom.js";
-import { dot, paint } from "./paint.js";
+import { dot, hollow, paint } from "./paint.js";
 import { windowOf } from "./ranges.js";
 
 const MARGIN = { l: 52, r: 14, t: 12, b: 44 };
@@ -16,7 +16,7 @@ export class FrontPlot {
     this._describe = describe;
     this._onPick = onPick;
     this._points = { x: [], y: [], colour: [], palette: [] };
-    this._view = { shown: () => true, front: [], selected: -1 };
+    this._view = { shown: () => true, front: [], fronts: null, aside: new Set(), selected: -1 };
     this._hover = -1;
     this._build(label);
     this._axes = new Axes(this._axesHost, MARGIN, (x, y) => this._moved(x, y));
@@ -52,20 +52,14 @@ export class FrontPlot {
     this._draw();
   }
 
-  /** What of the points is seen: `shown(i)`, the `front`'s places by x, the `selected` place. */
+  /**
+   * What of the points is seen: `shown(i)`, the `front`'s places by x, the `selected` place, those
+   * that stand `aside` of the front. `fronts`: several of them, each in the colour of its points;
+   * `front` then holds the places of all.
+   */
   setView(view) {
     this._view = { ...this._view, ...view };
     this._draw();
-  }
-
-  /** Both axes' ranges from now on, so that two pictures can be compared. */
-  setWindow(found) {
-    this._window = found;
-    this.fit();
-  }
-
-  get window() {
-    return this._window;
   }
 
   fit() {
@@ -173,7 +167,7 @@ export class FrontPlot {
 
   _refresh() {
     if (!this._size || !this._range) return;
-    this._sprites = null;
+    this._sprites = this._ring = null;
     this._project();
     this._draw();
     this._mark();
@@ -250,10 +244,11 @@ export class FrontPlot {
   _paint() {
     if (!this._size || !this._x || this._x.length !== this._points.x.length) return;
     this._sprites ??= this._points.palette.map((colour) => dot(colour, this._size.dense));
+    this._ring ??= hollow(this._size.dense);
     const { colour, palette } = this._points;
     const below = paint(this._canvas, {
       ...this._view, ...this._size, colour, palette,
-      x: this._x, y: this._y, sprites: this._sprites, hover: this._hover, margin: MARGIN,
+      x: this._x, y: this._y, sprites: this._sprites, ring: this._ring, hover: this._hover, margin: MARGIN,
     });
     this._note.textContent = below && !this._zoomed ? `${below} more lie below` : "";
   }

@@ -21,13 +21,6 @@ export function windowOf(xs, ys) {
   return { x, y: padded(low, shown.at(-1)), log };
 }
 
-/** The smallest window that holds both. */
-export function joined(a, b) {
-  const both = (m, n) => [Math.min(m[0], n[0]), Math.max(m[1], n[1])];
-  const x = both(a.x, b.x);
-  return { x, y: both(a.y, b.y), log: (a.log || b.log) && x[0] > 0 };
-}
-
 function padded(low, high) {
   const more = MARGIN * (high - low) || 0.1 * Math.abs(high) || 1;
   return [low - more, high + more];
