@@ -21,12 +21,18 @@ _SECRETS = re.compile(
 
 def status(error: BaseException) -> int | None:
     """The HTTP status in an error of whichever provider."""
-    for holder in (error, getattr(error, "response", None)):
+    for holder in _holders(error):
         for attribute in ("status_code", "code"):
             value = getattr(holder, attribute, None)
             if isinstance(value, int):
                 return value
     return None
+
+
+def _holders(error: BaseException) -> tuple[object, ...]:
+    """Where what the server said may stand: LangChain wraps the errors of some clients."""
+    cause = error.__cause__
+    return error, getattr(error, "response", None), cause, getattr(cause, "response", None)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -43,8 +49,10 @@ def is_passing(error: BaseException) -> bool:
 def asked_wait(outcome: tenacity.Future | None) -> float:
     """Seconds that the provider asks to wait by Retry-After, 0 where it does not."""
     error = outcome.exception() if outcome is not None else None
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    value = str(headers.get("retry-after", "")) if headers is not None else ""
+    if error is None:
+        return 0.0
+    headers = (getattr(holder, "headers", None) for holder in _holders(error))
+    value = next((str(found.get("retry-after", "")) for found in headers if found), "")
     try:
         return max(0.0, float(value))
     except ValueError:

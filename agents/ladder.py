@@ -153,7 +153,7 @@ def _held(
     try:
         chain = chat.with_structured_output(form, method=method, **settings)
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise FormRefusedError(str(error)) from error
+        raise FormRefusedError(str(error)) from None
     return chain.first if isinstance(chain, RunnableSequence) else chain
 
 
@@ -164,14 +164,14 @@ def _invoke(
     try:
         answer = held.invoke(messages)
     except ValidationError as error:  # arguments that are no object fit into no message
-        raise FormRefusedError(str(error), lasting=False) from error
+        raise FormRefusedError(str(error), lasting=False) from None
     except Exception as error:
         cut_off = _cut_off(error)
         if cut_off is not None:
             return cut_off
         code = status(error)
         if code in (*_REFUSED, *broken) and not isinstance(error, ContextOverflowError):
-            raise FormRefusedError(str(error), lasting=code in _REFUSED) from error
+            raise FormRefusedError(str(error), lasting=code in _REFUSED) from None
         raise
     if not isinstance(answer, AIMessage):
         raise FormRefusedError(f"it answered with {type(answer).__name__}")

@@ -187,7 +187,7 @@ def _settings(
         # Google's client counts attempts, and takes 0 for its own default of five.
         retries = 1 if provider == "google_genai" else 0
         settings |= {"timeout": patience.timeout, "max_retries": retries}
-    if temperature is not None:
+    if temperature is not None or provider == "google_genai":  # which else sends one of its own
         settings["temperature"] = temperature
     if provider == "openai":
         settings["use_responses_api"] = False

@@ -43,8 +43,11 @@ class Tariff:
 
     @property
     def per_million(self) -> tuple[float, float]:
-        """US dollars for a million tokens in and out, each by itself."""
-        return self.dollars(1_000_000, 0), self.dollars(0, 1_000_000)
+        """US dollars for a million tokens in and out, each by itself, as requests of usual length cost.
+
+        Some providers charge more for requests as long as a million tokens are.
+        """
+        return round(1000 * self.dollars(1000, 0), 6), round(1000 * self.dollars(0, 1000), 6)
 
 
 def tariff(name: str, base_url: str | None = None) -> Tariff | None:

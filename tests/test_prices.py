@@ -29,6 +29,13 @@ def test_a_call_costs_its_tokens_at_the_prices_of_the_catalogue() -> None:
     assert known.dollars(10, 0, 99) == known.dollars(10, 0, 10)
 
 
+def test_the_price_of_a_million_tokens_is_that_of_usual_requests() -> None:
+    tiered = tariff("anthropic:claude-sonnet-4-5")  # 6.00 in for requests above 200,000 tokens
+    assert tiered is not None
+    assert tiered.per_million == pytest.approx((3.0, 15.0))
+    assert tiered.dollars(1_000_000, 0) == pytest.approx(6.0)
+
+
 @pytest.mark.parametrize(
     "name", ["builtin:evolver", "local:a.gguf", "ollama:qwen3", "hand:answers"]
 )

@@ -101,6 +101,30 @@ def test_a_provider_with_a_key_shows_its_models_and_never_the_key(
 
 
 @pytest.mark.parametrize(
+    ("package", "variable", "name", "context"),
+    [
+        ("langchain_anthropic", "ANTHROPIC_API_KEY", "anthropic:claude-sonnet-4-5", 200_000),
+        ("langchain_google_genai", "GEMINI_API_KEY", "google_genai:gemini-2.5-flash", 1_048_576),
+    ],
+)
+def test_other_providers_are_listed_where_package_and_key_are_present(
+    pelnas: Pelnas,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    variable: str,
+    name: str,
+    context: int,
+) -> None:
+    pytest.importorskip(package, reason="the provider's extra is not installed")
+    assert name not in listed(pelnas)
+    monkeypatch.setenv(variable, "planted-key-1234567890")
+    one = listed(pelnas)[name]
+    assert (one["context"], one["structured"], one["tools"]) == (context, True, True)
+    assert one["where"] == f"key in {variable}"
+    assert 0 < one["dollars_in"] < one["dollars_out"]
+
+
+@pytest.mark.parametrize(
     ("server", "rung"),
     [
         ({}, "the provider's own schema"),
