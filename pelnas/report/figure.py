@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,11 @@ def write_figure(store: RunStore) -> None:
 
 def render(store: RunStore, theme: Theme) -> bytes:
     """The picture as PNG."""
+    return as_png(lambda figure: _draw(figure, store, theme), theme)
+
+
+def as_png(draw: Callable[["Figure"], None], theme: Theme) -> bytes:
+    """What is drawn on an empty page of this look."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -53,7 +58,7 @@ def render(store: RunStore, theme: Theme) -> bytes:
     with rc_context(_style(theme)):
         figure = Figure(figsize=(11.5, 6.4), dpi=130)
         FigureCanvasAgg(figure)
-        _draw(figure, store, theme)
+        draw(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": "pelnas"})
     return buffer.getvalue()
@@ -172,7 +177,7 @@ def _axes(
     low, high = score_window([e.score for e in feasible], [e.score for e in front])
     margin = 0.05 * (high - low) or 1.0
     axes.set_ylim(low - margin, high + margin)
-    _latency_axis(axes, [e.latency_ms for e in feasible if e.score >= low])
+    latency_axis(axes, [e.latency_ms for e in feasible if e.score >= low])
     axes.plot(  # the last step goes on: more latency buys nothing that was found
         [front[-1].latency_ms, axes.get_xlim()[1]], [front[-1].score] * 2,
         color=theme.ink, linewidth=1.4, alpha=0.3, zorder=3,
@@ -185,7 +190,7 @@ def _axes(
         )
 
 
-def _latency_axis(axes: "Axes", latencies: Sequence[float]) -> None:
+def latency_axis(axes: "Axes", latencies: Sequence[float]) -> None:
     """Limits around what is shown; logarithmic where it spans more than ``WIDE``."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
