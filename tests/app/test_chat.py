@@ -96,8 +96,10 @@ def test_a_conversation_steers_a_search_in_another_process(pelnas: Pelnas, begun
             wait_until(begun, lambda store: bool(store.evaluations()))
             assert "d1: pause" in talk.say("yes", "d1: ")
             wait_until(begun, in_force(1))
-            assert ": paused by d1" in talk.say("/status", "spent:")
-            talk.say("/ban avg_pool_3x3", "Yes or no?")
+            told = talk.say("/status", "spent:")
+            assert told.startswith("d1 took effect in round ")
+            assert ": paused by d1" in told
+            assert "took effect" not in talk.say("/ban avg_pool_3x3", "Yes or no?"), "told once"
             talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
             talk.say(f"/limit latency<={LIMIT}", "Yes or no?")
             talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
@@ -111,6 +113,10 @@ def test_a_conversation_steers_a_search_in_another_process(pelnas: Pelnas, begun
         finally:
             child.kill()
             child.wait()
+        told = talk.say("/directives", "d4: ")
+        assert "d2 took effect in round " in told
+        assert "d3 took effect in round " in told
+        assert "d2: design nothing with avg_pool_3x3, by ann; active in round " in told
         assert "finished" in talk.say("/status", "finished")
     obeyed(begun, known)
     assert pelnas(*stopped_at).code == 2
@@ -146,6 +152,46 @@ def test_piped_lines_are_answered_in_order(
         "d1: end after 3 rounds in all (when the run goes on)",
         "'ban pooling' is no command: what do you want to know or change? /help lists all commands",
     ]
+
+
+def test_a_model_that_calls_tools_is_named_with_its_server(
+    pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+    from pelnas.agents.loopback import LoopbackServer, ToolCalls
+
+    steps: Iterator[str | ToolCalls] = iter(
+        [
+            ToolCalls([("status", "{}"), ("niches", "{}")]),
+            "Nothing is found yet.",
+            ToolCalls([("steer", '{"command": "/rounds 4"}')]),
+        ]
+    )
+    typed(monkeypatch, "how far is it?", "four rounds will do", "yes")
+    with LoopbackServer(lambda *_: next(steps), tools="free") as server:
+        model = ("--model", "openai:toy", "--base-url", server.url, "--author", "ann")
+        told = pelnas("chat", begun.name, "--output", begun.parent, *model)
+    assert told.code == 0
+    assert told.out.splitlines() == [
+        "in the words of openai:toy:",
+        "| Nothing is found yet.",
+        "from: /status; /niches",
+        "I understand: end after 4 rounds in all. Yes or no?",
+        "d1: end after 4 rounds in all (when the run goes on)",
+    ]
+    with RunStore.read(begun) as store:
+        assert [d.words for d in store.directives()] == ["four rounds will do"]
+
+
+def test_the_runs_own_model_talks_where_that_is_asked(
+    pelnas: Pelnas, talkative_run: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "make it nicer")
+    told = pelnas("chat", begun.name, "--output", begun.parent, "--model", "run")
+    assert "is no command" in told.out, "the run was designed by evolution"
+    unknown = pelnas("chat", "last", "--output", talkative_run.parent, "--model", "run")
+    assert unknown.code == 2
+    assert "scripted:answers" in unknown.err
 
 
 def test_an_end_of_input_is_no_yes(
