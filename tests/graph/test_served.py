@@ -1,5 +1,6 @@
 """The graph as LangGraph's own server serves it: a client posts settings and gets the front."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pelnas.agents.loopback import LoopbackServer, ToolCalls
 from pelnas.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,16 +24,27 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """``langgraph dev`` on loopback, without browser, reload or any key."""
+def talking() -> Iterator[LoopbackServer]:
+    """A server of a model that proposes to pause, whatever it is asked."""
+    proposal = ToolCalls([("steer", '{"command": "/pause"}')])
+    with LoopbackServer(lambda *_: proposal, tools="free") as model:
+        yield model
+
+
+@pytest.fixture
+def server(tmp_path: Path, talking: LoopbackServer) -> Iterator[str]:
+    """``langgraph dev`` on loopback, without browser, reload or any key; it offers one model."""
     pytest.importorskip("langgraph_api", reason="the extra 'serve' is not installed")
+    offer = {"PELNAS_CHAT_MODELS": "builtin:evolver openai:toy", "OPENAI_BASE_URL": talking.url}
     port = free_port()
     command = [
         *(sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
         *("--host", "127.0.0.1", "--port", str(port), "--config", str(ROOT / "langgraph.json")),
     ]
     log = (tmp_path / "server.log").open("w")
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, env=os.environ | offer
+    )
     try:
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
@@ -74,6 +87,7 @@ def test_a_posted_run_completes_and_is_talked_about(
         talk_about(client, state["run"], state["front"][0]["id"])
         begun = begin(tmp_path / "runs", settings)
         steer_by_talking(client, begun)
+        talk_freely(client, begun)
 
 
 def talk_about(client: Any, run: str, point: str) -> None:
@@ -107,6 +121,20 @@ def steer_by_talking(client: Any, folder: Path) -> None:
     assert waiting["interrupts"][0]["value"]["command"] == "/ban none"
     state = client.runs.wait(thread, "chat", command={"resume": "yes"}, config=config)
     assert state["messages"][-1]["content"].startswith("d1: design nothing with none")
+    assert directives(folder) == ["ann"]
+
+
+def talk_freely(client: Any, folder: Path) -> None:
+    """Free words to a model that the server offers; none that it does not."""
+    thread = client.threads.create()["thread_id"]
+    asked = {"messages": [{"role": "user", "content": "wait, please"}], "run": folder.name}
+    refused = client.runs.wait(thread, "chat", input=asked | {"model": "local:/etc/passwd"})
+    assert "is not offered in this conversation" in refused["messages"][-1]["content"]
+    client.runs.wait(thread, "chat", input=asked | {"model": "openai:toy"})
+    (waiting,) = client.threads.get_state(thread)["tasks"]
+    assert waiting["interrupts"][0]["value"]["command"] == "/pause"
+    state = client.runs.wait(thread, "chat", command={"resume": "no"})
+    assert state["messages"][-1]["content"] == "Nothing was changed."
     assert directives(folder) == ["ann"]
 
 
