@@ -19,7 +19,7 @@ from pelnas.app.web.library import Library
 from pelnas.app.web.live import tail
 from pelnas.app.web.server import Site, make_app
 from pelnas.call import Message
-from pelnas.errors import ConfigError, RunError
+from pelnas.errors import ConfigError, RunError, StoreError
 from pelnas.pareto import non_dominated
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, find_run
@@ -348,6 +348,18 @@ def test_events_follow_from_a_place_on_and_the_state_is_told(output: Path, desig
     ]
     assert json.loads(got[1].partition(b"data: ")[2])["kind"] == "run-finished"
     assert asyncio.run(first(1, events[-1].seq)) == [b'event: state\ndata: "finished"\n\n']
+
+
+def test_what_is_followed_ends_with_the_server(output: Path, designed: str) -> None:
+    """Else Ctrl-C would wait for pages that are open, and complain about them."""
+
+    async def all_of(store: RunStore) -> list[bytes]:
+        return [message async for message in tail(store, 0, lambda: True)]
+
+    store = RunStore.read(output / designed)
+    assert asyncio.run(all_of(store)) == []
+    with pytest.raises(StoreError, match="is closed"):
+        store.events()
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1" * 40, "\u0663"])

@@ -21,9 +21,11 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.app.web.server import Site
+from pelnas.architecture import Cost, Design, Prediction
 from pelnas.call import Message
+from pelnas.directives import Boundary, parse
 from pelnas.spaces import get_space
-from pelnas.store import RunStore
+from pelnas.store import RunStore, Sources
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -273,6 +275,44 @@ def test_the_front_can_be_walked_by_the_keyboard_alone(page: Page, written: str)
         assert focused.value_of_css_property("outline-style") != "none", order
     assert order[0] == "skip"
     assert "tab-niches" in order
+
+
+def test_a_limit_takes_points_off_the_front_while_the_search_runs(page: Page) -> None:
+    """No reload: what breaks the limit goes when it comes into force, and stays off afterwards."""
+    config = SearchConfig(space="tiny", device="toy", output=page.site.output, name="limited")
+    with RunStore.create(config) as run:
+        run.set_sources(Sources("toy10", "accuracy, %", "made up", "made up"))
+        _found(run, 0, (1.0, 50.0), (2.0, 60.0), (4.0, 90.0))
+        page.open(f"#/run/{run.name}")
+        page.until(lambda: len(page.all(".front tbody tr")) == 3)
+        page.script("window.same = true")
+        given = run.append_directive(parse("/limit latency<=3"), "me", "not so slow")
+        assert given is not None
+        run.mark_directive(given, "active", Boundary(1, "plan"))
+        run.event("directive", span="run", directive=given.id, author="me", status="active")
+        page.until(lambda: len(page.all(".front tbody tr")) == 2)
+        page.until(lambda: "off the front by a directive 1" in page.text(".legend"))
+        page.until(lambda: "Off the front, since" in page.text(".candidate"))  # the best so far
+        _found(run, 1, (3.5, 99.0), (2.5, 70.0))
+        page.until(lambda: len(page.all(".front tbody tr")) == 3)
+        page.until(lambda: "off the front by a directive 2" in page.text(".legend"))
+        assert page.text(".card dd") == "3"
+        assert "r1n0c1" in page.text(".front tbody")
+        assert "r1n0c0" not in page.text(".front tbody")
+        assert page.script("return window.same")
+
+
+def _found(run: RunStore, round_: int, *places: tuple[float, float]) -> None:
+    """Candidates of a round as a search stores them: (latency in ms, score)."""
+    cells = [SPACE.format(SPACE.at(20 * round_ + i)) for i in range(len(places))]
+    ids = run.replace_designs(round_, 0, [Design(c, "me", "sample") for c in cells], [])
+    for id_, (latency, score) in zip(ids, places, strict=True):
+        where = {"span": f"r{round_}.evaluate", "parent": f"r{round_}", "round": round_, "niche": 0}
+        with run.together():
+            run.record_prediction(id_, Prediction(score, 1.0), 1, 1.0)
+            run.event("predicted", **where, candidate=id_, score=score)
+            run.record_cost(id_, Cost(latency))
+            run.event("evaluated", **where, candidate=id_, latency_ms=latency)
 
 
 def test_the_slider_goes_back_to_earlier_fronts(page: Page, written: str) -> None:

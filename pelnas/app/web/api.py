@@ -15,7 +15,7 @@ from starlette.routing import Route
 from pelnas.app.options import DEFAULTS
 from pelnas.app.web import candidates, comparison, overview, steering, timeline
 from pelnas.app.web.library import Library
-from pelnas.app.web.live import tail
+from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
 from pelnas.errors import InputError, RunError
@@ -30,9 +30,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Api:
     """Answers from the runs of one folder."""
 
-    def __init__(self, library: Library, starts: Starts) -> None:
+    def __init__(self, library: Library, starts: Starts, ended: Callable[[], bool] = never) -> None:
         self._library = library
         self._starts = starts
+        self._ended = ended  # whether the server is about to stop
 
     def routes(self) -> list[Route]:
         """Every address below ``/api``."""
@@ -160,7 +161,8 @@ class Api:
         if not (after.isascii() and after.isdecimal() and len(after) < 16):
             raise HTTPException(400, "expected the number of an event: reload the page")
         store = await run_in_threadpool(self._read, request)
-        return StreamingResponse(tail(store, int(after)), media_type="text/event-stream")
+        events = tail(store, int(after), self._ended)
+        return StreamingResponse(events, media_type="text/event-stream")
 
     # -- steering ---------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 
 from starlette.concurrency import run_in_threadpool
@@ -14,15 +14,24 @@ PAUSE = 0.4  # seconds between two looks at the store
 BEAT = 10.0  # seconds after which the state is told again, so that a killed search is noticed
 
 
-async def tail(store: RunStore, after: int) -> AsyncIterator[bytes]:
+def never() -> bool:
+    """Of a server that nobody stops."""
+    return False
+
+
+async def tail(
+    store: RunStore, after: int, ended: Callable[[], bool] = never
+) -> AsyncIterator[bytes]:
     """Events with a ``seq`` above ``after``, for as long as somebody listens; closes the store.
+
+    ``ended``: whether the server is about to stop; the browser comes back when it is there again.
 
     The ``seq`` is the message's id: a browser that reconnects names the last it got.
     Messages of the kind ``state`` tell ``running``, ``stopped`` or ``finished``.
     """
     quiet = BEAT
     try:
-        while True:
+        while not ended():
             events = await run_in_threadpool(store.events, after)
             for event in events:
                 after = event.seq

@@ -1,7 +1,7 @@
 """The server of the page: on loopback, with a secret address, serving nothing but the package."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +20,7 @@ from pelnas.app.listening import LOOPBACK, listen
 from pelnas.app.web.api import Api, complain
 from pelnas.app.web.guard import Guard
 from pelnas.app.web.library import Library
+from pelnas.app.web.live import never
 from pelnas.app.web.starts import Starts
 from pelnas.errors import InputError
 
@@ -43,7 +44,7 @@ class Site:
         self.token = secrets.token_urlsafe(24)
         self._socket = listen(port)
         self.port = int(self._socket.getsockname()[1])
-        self.app = make_app(output, self.token, self.port)
+        self.app = make_app(output, self.token, self.port, lambda: self._server.should_exit)
         settings = uvicorn.Config(
             self.app, log_level="warning", access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=1,
@@ -68,22 +69,25 @@ class Site:
         self._socket.close()
 
 
-def make_app(output: Path, token: str, port: int) -> Starlette:
-    """The page over the runs in ``output``; only who knows the token gets anything."""
+def make_app(output: Path, token: str, port: int, ended: Callable[[], bool] = never) -> Starlette:
+    """The page over the runs in ``output``; only who knows the token gets anything.
+
+    ``ended``: whether the server is about to stop, so that what is followed ends in time.
+    """
     hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
     guard = Middleware(Guard, hosts=hosts, token=token, cookie=f"pelnas-{port}")
     return Starlette(
-        routes=list(_routes(output)),
+        routes=list(_routes(output, ended)),
         middleware=[guard],
         exception_handlers={InputError: complain, HTTPException: complain},
     )
 
 
-def _routes(output: Path) -> Iterable[BaseRoute]:
+def _routes(output: Path, ended: Callable[[], bool]) -> Iterable[BaseRoute]:
     yield Route("/", _index)
     yield Route("/static/plotly.min.js", _plotly)
     yield Mount("/static", _Files(directory=STATIC))
-    yield from Api(Library(output), Starts(output)).routes()
+    yield from Api(Library(output), Starts(output), ended).routes()
 
 
 async def _index(_: Request) -> Response:

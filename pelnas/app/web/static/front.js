@@ -41,16 +41,26 @@ export class FrontTab {
       this._setRound(this._data.columns.round[this._selected]);
     }
     this._view();
-    const shown = id || (this._selected >= 0 ? this._data.id(this._selected) : null);
-    await this._panel.show(shown);
+    this._shown = id || (this._selected >= 0 ? this._data.id(this._selected) : null);
+    this._stood = this._standing();
+    await this._panel.show(this._shown);
   }
 
   /** The run has new candidates: follow them where the last round was shown. */
   changed() {
     const last = this._data.rounds - 1;
     if (this._round >= this._slider.max) this._round = Math.max(0, last);
+    if (this._shown) this._selected = this._data.place(this._shown); // places change with a load
     this._points();
     if (this._selected < 0 && this._data.length) this.show(null);
+    else if (this._standing() !== this._stood) this.show(this._shown);
+  }
+
+  /** Where the shown candidate stands: on the front, off it, or aside. */
+  _standing() {
+    if (this._selected < 0) return "";
+    if (this._aside.has(this._selected)) return "aside";
+    return this._data.front(this._data.rounds - 1).includes(this._selected) ? "front" : "off";
   }
 
   // -- building -------------------------------------------------------------------

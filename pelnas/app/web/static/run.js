@@ -50,7 +50,10 @@ class RunPage {
     for (const kind of ["info", "state"]) data.addEventListener(kind, () => this._head());
     data.addEventListener("link", (event) => this._linked(event.detail));
     data.addEventListener("told", (event) => this._told(event.detail));
-    data.addEventListener("columns", () => this._tabs.front?.changed?.());
+    data.addEventListener("columns", () => {
+      this._tabs.front?.changed?.();
+      this._head();
+    });
     this._head();
   }
 
