@@ -82,7 +82,7 @@ def assemble(
 ) -> Cast:
     """The agents of a search. PromptError: a prompt of the run's own cannot be used."""
 
-    limited = _limited(models, config.concurrency)
+    limited = _limited(models, config)
 
     def chain(role: str) -> list[tuple[str, Prompt, OpenDialogue]]:
         """What the language models of a role are made of."""
@@ -113,10 +113,12 @@ def _opening(model: LanguageModel, ledger: Ledger, meter: Meter, rank: int) -> O
     return dialogue
 
 
-def _limited(models: Mapping[str, LanguageModel], limit: int | None) -> dict[str, LanguageModel]:
+def _limited(models: Mapping[str, LanguageModel], config: SearchConfig) -> dict[str, LanguageModel]:
     """The models, those of one provider taking turns where there is a limit."""
-    if limit is None:
-        return dict(models)
-    providers = {name.partition(":")[0] for name in models}
-    turns = {provider: BoundedSemaphore(limit) for provider in providers}
-    return {name: Limited(model, turns[name.partition(":")[0]]) for name, model in models.items()}
+    provider = {name: name.partition(":")[0] for name in models}
+    limits = {one: config.at_once(one) for one in provider.values()}
+    turns = {one: BoundedSemaphore(limit) for one, limit in limits.items() if limit is not None}
+    return {
+        name: Limited(model, turns[provider[name]]) if provider[name] in turns else model
+        for name, model in models.items()
+    }

@@ -4,12 +4,22 @@ A configuration is a value: it is read from a TOML file and from arguments,
 checked once, and written into the run's folder as it was resolved.
 """
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from pelnas.errors import ConfigError
 
@@ -34,6 +44,33 @@ class Budget(_Frozen):
     dollars: Annotated[float, Field(gt=0)] | None = None  # by the catalogue of prices
     minutes: Annotated[float, Field(gt=0)] | None = None  # wall time while running
     evaluations: Positive | None = None  # candidates scored
+
+
+class Turns(_Frozen):
+    """How many calls reach a provider at the same time; written ``PROVIDER=N`` or ``N``.
+
+    ``provider``: what stands before the colon of its models' names, '' for every other one.
+    """
+
+    provider: str = ""
+    calls: Positive
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        found = re.fullmatch(r"(?:([a-z][a-z0-9_]*)=)?([1-9][0-9]{0,5})", given.replace(" ", ""))
+        if found is None:
+            raise ValueError(
+                f"expected calls at a time as PROVIDER=N or N, such as openai=4, found {given[:80]!r}:"
+                " give a whole number from 1 on"
+            )
+        return {"provider": found[1] or "", "calls": int(found[2])}
+
+    @model_serializer
+    def _write(self) -> str:
+        return f"{self.provider}={self.calls}" if self.provider else str(self.calls)
 
 
 class Measurement(_Frozen):
@@ -74,7 +111,7 @@ class SearchConfig(_Frozen):
     planner_fallbacks: tuple[str, ...] | None = None  # in their place for one role; (): none
     designer_fallbacks: tuple[str, ...] | None = None
     reflection_fallbacks: tuple[str, ...] | None = None
-    concurrency: Positive | None = None  # calls to one provider at the same time; None: no limit
+    concurrency: tuple[Turns, ...] = ()  # calls to one provider at the same time; (): no limit
     base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None  # None: not sent at all
     partition: Literal["operations", "flops"] = "operations"
@@ -91,6 +128,25 @@ class SearchConfig(_Frozen):
     measurement: Measurement = Measurement()
     scoring: Scoring = Scoring()
 
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _one_or_more(cls, given: Any) -> Any:
+        """A number alone is for every provider."""
+        if given is None:
+            return ()
+        return (str(given),) if isinstance(given, int | str) else given
+
+    @field_validator("concurrency")
+    @classmethod
+    def _once_each(cls, turns: tuple[Turns, ...]) -> tuple[Turns, ...]:
+        twice = [name for name, times in Counter(t.provider for t in turns).items() if times > 1]
+        if twice:
+            raise ValueError(
+                f"expected one number for each provider, found several for"
+                f" {twice[0] or 'all others'}: leave one"
+            )
+        return turns
+
     @field_validator("base_url")
     @classmethod
     def _no_password(cls, url: str | None) -> str | None:
@@ -101,6 +157,11 @@ class SearchConfig(_Frozen):
                 " give such an address by the variable OPENAI_BASE_URL"
             )
         return url
+
+    def at_once(self, provider: str) -> int | None:
+        """How many calls may reach a provider at the same time; ``None``: any number."""
+        turns = {limit.provider: limit.calls for limit in self.concurrency}
+        return turns.get(provider, turns.get(""))
 
     def model_of(self, role: str) -> str:
         """The ``provider:model`` that plays a role."""

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelnas.config import DEFAULT_MODEL, ROLES, SearchConfig, differences, with_settings
+from pelnas.config import (
+    DEFAULT_MODEL,
+    ROLES,
+    SearchConfig,
+    differences,
+    load_config,
+    with_settings,
+)
 from pelnas.errors import ConfigError
 
 NAMES = st.sampled_from(["a:one", "b:two", "c:three", "builtin:random", DEFAULT_MODEL])
@@ -35,6 +42,55 @@ def test_settings_survive_being_written_down() -> None:
     assert again == config
     assert again.planner_fallbacks == ()
     assert again.designer_fallbacks is None
+
+
+# -- calls at a time ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"),
+    [
+        ((), (None, None)),
+        (None, (None, None)),
+        (2, (2, 2)),
+        ("openai=4", (4, None)),
+        (["openai=4", "ollama = 1", "8"], (4, 8)),
+        (["8", "ollama=1"], (8, 8)),
+    ],
+)
+def test_a_provider_has_its_own_limit_or_that_of_all_others(
+    given: Any, limits: tuple[int | None, int | None]
+) -> None:
+    config = SearchConfig.model_validate({"concurrency": given})
+    assert (config.at_once("openai"), config.at_once("hand")) == limits
+    again = SearchConfig.model_validate_json(config.model_dump_json())
+    assert again == config
+    assert with_settings(again, {"seed": 0}) == config
+
+
+def test_limits_are_written_as_they_are_given() -> None:
+    config = with_settings(SearchConfig(), {"concurrency": "openai=4, 8"})
+    assert config.model_dump(mode="json")["concurrency"] == ["openai=4", "8"]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("0", "expected calls at a time as PROVIDER=N or N.*found '0'"),
+        (0, "expected calls at a time"),
+        (-3, "expected calls at a time"),
+        (True, "expected calls at a time"),
+        (["openai=many"], r"setting 'concurrency\.0': .*found 'openai=many'"),
+        (["=4"], "expected calls at a time"),
+        (["openai:gpt=4"], "expected calls at a time"),
+        (["openai=4", "openai=5"], "found several for openai: leave one"),
+        (["4", "5"], "found several for all others"),
+        (2.5, "setting 'concurrency'"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_is_refused(given: Any, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        load_config(None, {"concurrency": given})
 
 
 # -- changed settings -----------------------------------------------------------

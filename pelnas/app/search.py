@@ -13,7 +13,7 @@ from pelnas.app.options import setting
 from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
-    from pelnas import Result, Search
+    from pelnas import Result, Search, SearchConfig
 
 STOPPING = "stopping after the step under way; once more stops at once"
 FILES = {
@@ -70,7 +70,8 @@ def search(
         typer.Option("--reflection-fallback", help="Reflection's own, in place of --fallback."),
     ] = None,
     concurrency: Annotated[
-        int | None, setting("concurrency", "Calls to one provider at the same time, at most.")
+        list[str] | None,
+        setting("concurrency", "Calls to a provider at a time: PROVIDER=N, or N for all others."),
     ] = None,
     base_url: Annotated[
         str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
@@ -100,14 +101,23 @@ def search(
     max_evaluations: MaxEvaluations = None,
     reference: options.Reference = None,
     batch: options.Batch = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say what it is likely to use; make no run.")
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the best networks for a device at every latency, without training any."""
     given = dict(locals())
-    path, _ = given.pop("config"), given.pop("as_json")
+    path, _, _ = (given.pop(name) for name in ("config", "as_json", "estimate"))
     from pelnas import Search, load_config
 
-    _follow(Search(load_config(path, options.settings(given))), as_json)
+    settings = load_config(path, options.settings(given))
+    if estimate:
+        _estimate(settings, as_json)
+        return
+    found = Search(settings)
+    _foretell(found)
+    _follow(found, as_json)
 
 
 def resume(
@@ -130,6 +140,32 @@ def resume(
     budget = load_config(None, options.settings(limits)).budget
     folder = find_run(options.runs_folder(output), run)
     _follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
+
+
+def _estimate(config: "SearchConfig", as_json: bool) -> None:
+    """Say what a search is likely to use."""
+    from dataclasses import asdict
+
+    from pelnas.app.foretelling import foretold
+    from pelnas.app.output import print_json, say
+    from pelnas.graph.bench import ground_of
+    from pelnas.graph.estimate import estimate
+
+    found = estimate(config, ground_of(config).partition)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        say(foretold(config, found))
+
+
+def _foretell(search: "Search") -> None:
+    """The same for one that is about to begin."""
+    from pelnas.app.foretelling import foretold
+    from pelnas.graph.estimate import estimate
+
+    config = search.session.config
+    found = estimate(config, search.session.bench.partition)
+    print(f"pelnas: {foretold(config, found)}", file=sys.stderr, flush=True)
 
 
 def _follow(search: "Search", as_json: bool) -> None:

@@ -196,14 +196,16 @@ def searched(tmp_path: Path, tiny_tables: Path) -> Searched:
     return run
 
 
-def test_designers_of_six_niches_ask_at_the_same_time(searched: Searched) -> None:
+@pytest.mark.parametrize("limits", [(), ["ollama=1"]])
+def test_designers_of_six_niches_ask_at_the_same_time(searched: Searched, limits: Any) -> None:
     """Each call takes two seconds; all six are under way before the first has ended."""
-    spans = searched(2.0).spans
+    spans = searched(2.0, concurrency=limits).spans
     assert len(spans) == 6
     assert max(began for began, _ in spans) < min(ended for _, ended in spans)
 
 
-def test_a_limit_lets_so_many_through_at_a_time(searched: Searched) -> None:
-    spans = searched(0.1, concurrency=2)
+@pytest.mark.parametrize("limits", [2, ["openai=2", "ollama=1"], ["openai=2", "1"]])
+def test_a_limit_lets_so_many_through_at_a_time(searched: Searched, limits: Any) -> None:
+    spans = searched(0.1, concurrency=limits)
     assert len(spans.spans) == 6
     assert spans.most_at_once() <= 2
