@@ -21,13 +21,13 @@ def status(store: RunStore) -> Answer:
     front, given = front_points(store), store.directives()
     directives = Directives(given)
     pause = directives.pause
-    rounds = {candidate.round for candidate in store.candidates()}
+    begun, _ = store.designed()
     return {
         "run": store.name,
         "state": _state(store, pause is not None),
         "reason": store.reason,
         "paused_by": pause.id if pause else None,
-        "rounds_begun": len(rounds),
+        "rounds_begun": begun,
         "rounds": directives.applied(store.config).rounds,
         "unit": store.sources().unit,
         "on_front": len(front),

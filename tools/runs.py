@@ -1,5 +1,6 @@
 """Runs as other programs may name them: by a name below one folder, never by a path."""
 
+import os
 from pathlib import Path
 
 from pelnas.errors import RunError
@@ -14,10 +15,12 @@ def run_below(output: Path, name: str) -> Path:
 
     RunError: nothing of this name lies there, with the newest names that do.
     """
-    known = [run.name for run in list_runs(output)]
-    wanted = known[0] if name == "last" and known else name
-    folder = output / wanted if wanted in known else None
+    there = os.listdir(output) if output.is_dir() else []
+    newest = list_runs(output)[:1] if name == "last" else []
+    wanted = newest[0].name if newest else name
+    folder = output / wanted if wanted in there else None
     if folder is None or not is_run(folder) or folder.resolve().parent != output.resolve():
+        known = [run.name for run in list_runs(output)]
         offered = f"use one of {', '.join(known[:OFFERED])}" if known else "start a search first"
         raise RunError(f"there is no run {name[:80]!r} among the runs here: {offered}")
     return folder

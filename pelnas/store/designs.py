@@ -81,6 +81,11 @@ class Designs:
         )
         return [candidate_of(row) for row in found]
 
+    def designed(self) -> tuple[int, int]:
+        """(rounds with an accepted design, accepted designs), counted without reading them."""
+        found = self._database.rows("SELECT count(DISTINCT round), count(*) FROM designs")
+        return int(found[0][0]), int(found[0][1])
+
     def refusals(self, round_: int | None = None) -> list[tuple[int, int, Refusal]]:
         """(round, niche, refusal) of a round or of all, in the order they were proposed."""
         found = self._database.rows(

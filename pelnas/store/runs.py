@@ -55,15 +55,15 @@ def _folders(output: Path) -> list[Path]:
 def _summary(folder: Path) -> RunSummary:
     try:
         with RunStore.read(folder) as run:
-            candidates = run.candidates()
+            rounds, candidates = run.designed()
             return RunSummary(
                 name=run.name,
                 folder=folder,
                 started=run.started,
                 status=_status(run),
                 reason=run.reason,
-                rounds=len({candidate.round for candidate in candidates}),
-                candidates=len(candidates),
+                rounds=rounds,
+                candidates=candidates,
                 models=_models(run.config),
                 origin=run.origin(),
             )
