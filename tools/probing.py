@@ -16,13 +16,14 @@ from filelock import FileLock, Timeout
 from pelnas.architecture import Architecture, Cost, Prediction
 from pelnas.cache import Cache, default_cache
 from pelnas.config import SearchConfig
-from pelnas.devices import Device, get_device
+from pelnas.devices import DEVICES, Device, get_device
 from pelnas.errors import RunError
 from pelnas.images import load_images
 from pelnas.predictors import AccuracyPredictor, get_predictor
 from pelnas.predictors.labels import KEPT, read_labels
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore
+from pelnas.store.folder import in_use
 from pelnas.tools.findings import Answer, Findings, Subject
 
 PATIENCE = 60.0  # seconds that a question waits for its turn
@@ -67,6 +68,7 @@ def latency(store: RunStore, named: str) -> Answer:
     ``from the table`` or ``measured now``, which is only ever done on this machine.
     ``spread_ms``: interquartile range of the repeats. ``percentile``: percentage of the
     run's evaluations that are slower, ties counted half; the rest as in ``score``.
+    RunError, too: a search measures wall time here, which must not be disturbed.
     """
     findings = Findings(store)
     subject, sources = findings.find(named), store.sources()
@@ -166,6 +168,13 @@ def _charge(
     store: RunStore, space: SearchSpace, architecture: Architecture
 ) -> tuple[Cost, str, str]:
     """What the run's device charges now, how that was found, and its source."""
+    threads = store.config.measurement.threads
+    if store.config.device in DEVICES and threads > 1 and in_use(store.folder):
+        # One thread is timed by its processor time, which a second process hardly changes.
+        raise RunError(
+            f"the search of {store.name} measures wall time on {threads} threads here, which a"
+            " measurement beside it would falsify: ask again when it has ended"
+        )
     with _turn(), tempfile.TemporaryDirectory(prefix="pelnas-") as scratch:
         classes = store.sources().classes
         with closing(_device(store.config, space, classes, Path(scratch))) as device:

@@ -6,7 +6,9 @@ from pelnas.errors import PromptError
 from pelnas.prompts import Prompt, load_prompt
 
 
-@pytest.mark.parametrize("name", ["planner", "designer", "reflection", "conversation"])
+@pytest.mark.parametrize(
+    "name", ["planner", "designer", "reflection", "conversation", "conversation_tools"]
+)
 def test_every_role_has_a_prompt_of_two_parts(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.system.strip()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from pelnas import Search, load_config
 from pelnas.cache import default_cache
 from pelnas.errors import ArchitectureError, RunError
 from pelnas.spaces import get_space
@@ -57,8 +58,6 @@ def test_what_was_not_comes_from_the_table_and_is_kept_nowhere(talkative_run: Pa
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was scored and measured on this machine."""
-    from pelnas import Search, load_config
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
         settings = {
@@ -95,6 +94,16 @@ def test_a_run_from_another_machine_is_not_compared(scored: Path) -> None:
         latency = probing.latency(store, untried(store))
     told = probing.tell_latency(latency | answer)
     assert "not to be compared with this run's own: those are measured there" in told
+
+
+def test_a_search_that_measures_wall_time_is_not_disturbed(tmp_path: Path) -> None:
+    settings = {"space": "tiny", "output": tmp_path / "runs", "measurement": {"threads": 2}}
+    with (
+        RunStore.create(load_config(None, settings), "s") as held,
+        RunStore.read(held.folder) as store,
+        pytest.raises(RunError, match="wall time on 2"),
+    ):
+        probing.latency(store, "7")
 
 
 def test_one_question_at_a_time(talkative_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
