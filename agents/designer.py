@@ -106,7 +106,7 @@ class ModelDesigner(Designer):
         self._dialogue = dialogue
 
     def design(self, brief: DesignBrief, intake: Intake) -> None:
-        system, user = self._prompt.render(_variables(brief))
+        system, user = self._prompt.render(variables(brief))
 
         def check(answer: DesignAnswer, call: str) -> str:
             return self._submit(answer, call, brief, intake)
@@ -133,7 +133,8 @@ class ModelDesigner(Designer):
         return ""
 
 
-def _variables(brief: DesignBrief) -> dict[str, str]:
+def variables(brief: DesignBrief) -> dict[str, str]:
+    """What the designer's prompt is filled with."""
     return {
         "device": brief.device,
         "dataset": brief.dataset,

@@ -3,6 +3,7 @@
 Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect``.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,12 @@ from pelnas.errors import ModelError, ToolsRefusedError
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.tools import BaseTool
+
+OWN_SERVERS = {
+    "openai": ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+    "anthropic": ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"),
+    "google_genai": ("GOOGLE_GEMINI_BASE_URL",),
+}  # variables of the providers' clients, which name another address
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,18 @@ class Limited(LanguageModel):
 
     def close(self) -> None:
         self._model.close()
+
+
+def own_server(name: str, base_url: str | None) -> str | None:
+    """The server that answers in the place of a model's provider; ``None``: the provider's own does.
+
+    ``base_url`` is for the ``openai`` provider; the others, too, have variables of their clients.
+    """
+    provider = name.partition(":")[0]
+    if base_url and provider == "openai":
+        return base_url
+    found = (os.environ.get(variable) for variable in OWN_SERVERS.get(provider, ()))
+    return next(filter(None, found), None)
 
 
 def connect(

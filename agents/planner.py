@@ -94,19 +94,7 @@ class ModelPlanner(Planner):
         self._dialogue = dialogue
 
     def plan(self, brief: PlanBrief) -> PlanAnswer:
-        system, user = self._prompt.render(
-            {
-                "device": brief.device,
-                "unit": brief.unit,
-                "round": str(brief.round + 1),
-                "rounds": str(brief.rounds),
-                "total": str(brief.total),
-                "niches": "\n".join(map(_niche_line, brief.niches)),
-                "front": "\n".join(f"{t:.4g}, {s:.4g}, {n}" for t, s, n in brief.front)
-                or "none yet",
-                "directives": directive_lines(brief.directives),
-            }
-        )
+        system, user = self._prompt.render(variables(brief))
         known = {status.index for status in brief.niches}
 
         def check(answer: PlanAnswer, _: str) -> str:
@@ -118,6 +106,20 @@ class ModelPlanner(Planner):
         dialogue = self._dialogue("planner", brief.round, None)
         answer, _ = dialogue.ask(system, user, PlanAnswer, check)
         return answer
+
+
+def variables(brief: PlanBrief) -> dict[str, str]:
+    """What the planner's prompt is filled with."""
+    return {
+        "device": brief.device,
+        "unit": brief.unit,
+        "round": str(brief.round + 1),
+        "rounds": str(brief.rounds),
+        "total": str(brief.total),
+        "niches": "\n".join(map(_niche_line, brief.niches)),
+        "front": "\n".join(f"{t:.4g}, {s:.4g}, {n}" for t, s, n in brief.front) or "none yet",
+        "directives": directive_lines(brief.directives),
+    }
 
 
 def _niche_line(status: NicheStatus) -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pelnas import tokens
 from pelnas.agents.failures import asked_wait, clean, hide, is_passing, kind, secrets_of
 from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist, with_tools
-from pelnas.agents.models import LanguageModel, Move, Patience, Reply
+from pelnas.agents.models import LanguageModel, Move, Patience, Reply, own_server
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
 from pelnas.prices import Tariff, tariff
@@ -35,11 +35,6 @@ KEYS = {
     "anthropic": ("ANTHROPIC_API_KEY",),
     "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
 }
-OWN_SERVERS = {
-    "openai": ("OPENAI_BASE_URL", "OPENAI_API_BASE"),
-    "anthropic": ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"),
-    "google_genai": ("GOOGLE_GEMINI_BASE_URL",),
-}  # variables of the providers' clients, which name another address
 _LONGEST_WAIT = 30.0  # seconds of backoff where the provider asks for nothing
 
 
@@ -48,7 +43,7 @@ def connect_provider(
 ) -> LanguageModel:
     """The model of one of LangChain's providers; see ``pelnas.agents.models.connect``."""
     provider, _, model = name.partition(":")
-    server = (base_url if provider == "openai" else None) or _own_server(provider)
+    server = own_server(name, base_url)
     keyless = provider not in KEYS or (provider == "openai" and server is not None)
     if not keyless and not _has_key(provider):
         raise ModelError(f"{name} needs a key: set the variable {KEYS[provider][0]}")
@@ -196,12 +191,6 @@ def _settings(
             if not _has_key(provider):
                 settings["api_key"] = "none"  # servers on loopback need none, the client does
     return settings
-
-
-def _own_server(provider: str) -> str | None:
-    """The server that the variables of a provider's client name in place of its own."""
-    found = (os.environ.get(name) for name in OWN_SERVERS.get(provider, ()))
-    return next(filter(None, found), None)
 
 
 def _has_key(provider: str) -> bool:

@@ -84,7 +84,7 @@ class ModelReflector(Reflector):
         self._dialogue = dialogue
 
     def reflect(self, brief: ReflectBrief) -> Reflection:
-        system, user = self._prompt.render(_variables(brief))
+        system, user = self._prompt.render(variables(brief))
         known = brief.partition.feature_names
         found: dict[str, Rule] = {}
 
@@ -117,7 +117,8 @@ class ModelReflector(Reflector):
         )
 
 
-def _variables(brief: ReflectBrief) -> dict[str, str]:
+def variables(brief: ReflectBrief) -> dict[str, str]:
+    """What the reflection agent's prompt is filled with."""
     space = brief.partition.space
     cells = sorted(brief.fresh, key=lambda e: (-e.score, e.id))
     return {

@@ -11,6 +11,7 @@ from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas.bench.compare import Trial
+    from pelnas.config import SearchConfig
 
 PICTURE = "compare.png"
 COLUMNS = (
@@ -71,6 +72,7 @@ def compare(
     apart = ("more", "models", "seeds", "config", "picture", "as_json")
     named = {name: given[name] for name in given if name not in apart} | {"name": "compare"}
     settings = load_config(config, options.settings(named))
+    _foretell(settings, [*(models or ()), *(more or ())], seeds)
     trials = list(_told(run_all(settings, [*(models or ()), *(more or ())], range(seeds))))
     scale = scale_of(settings, trials)
     judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
@@ -82,6 +84,19 @@ def compare(
         return
     _print(means, f"means over {seeds} seeds; hypervolume {judged_by}, higher is better")
     say(f"picture  {file}")
+
+
+def _foretell(settings: "SearchConfig", models: Sequence[str], seeds: int) -> None:
+    """What all runs together are likely to use."""
+    from pelnas.app.foretelling import amounts
+    from pelnas.bench.compare import searches
+    from pelnas.graph.bench import ground_of
+    from pelnas.graph.estimate import of_all
+
+    configs = searches(settings, models)
+    found = of_all(configs, ground_of(settings).partition, seeds)
+    runs = seeds * len(configs)
+    typer.echo(f"expected in {runs} runs: {amounts(found)}", err=True)
 
 
 def _told(trials: "Iterator[Trial]") -> "Iterator[Trial]":

@@ -68,14 +68,19 @@ class Trial:
     moments: tuple[Moment, ...]
 
 
+def searches(config: SearchConfig, models: Sequence[str]) -> list[SearchConfig]:
+    """The search of ``config`` with each model in every role, and with each baseline."""
+    names = list(dict.fromkeys((*models, *BASELINES)))
+    alone: dict[str, Any] = {f"{role}_model": None for role in ROLES}
+    return [config.model_copy(update={**alone, "model": name}) for name in names]
+
+
 def compare(config: SearchConfig, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Trial]:
     """Run the search of ``config`` with each model in every role, for each seed, and the baselines.
 
     ModelError: one of the models cannot be used; told before the first search begins.
     """
-    names = list(dict.fromkeys((*models, *BASELINES)))
-    alone: dict[str, Any] = {f"{role}_model": None for role in ROLES}
-    configs = [config.model_copy(update={**alone, "model": name}) for name in names]
+    configs = searches(config, models)
     with ExitStack() as stack:
         for one in configs:
             for model in connect_all(one).values():

@@ -18,6 +18,11 @@ def list_runs(output: Path) -> list[RunSummary]:
     return sorted(summaries, key=lambda run: (run.started, run.name), reverse=True)
 
 
+def newest_first(output: Path) -> list[Path]:
+    """The folders of all runs, by the time stamps in their names; none is opened."""
+    return sorted(_folders(output), key=lambda folder: folder.name, reverse=True)
+
+
 def find_run(output: Path, name: str) -> Path:
     """The folder of the run that ``name`` means.
 

@@ -212,3 +212,24 @@ def test_a_run_that_its_rounds_ended_goes_on_with_more(
     assert summary["spent"]["evaluations"] == 27
     assert summary["config"]["rounds"] == 3
     assert "run-reopened: " in pelnas("trace", "--output", tmp_path).out
+
+
+def test_an_estimate_makes_no_run(pelnas: Pelnas, table_options: list[str], tmp_path: Path) -> None:
+    command = ["search", *table_options, "--output", tmp_path / "runs", "--estimate"]
+    command += ["--model", "openai:no-such-model", "--max-calls", "8"]
+    told = pelnas(*command, "--json").json()
+    assert (told["calls"], told["evaluations"], told["dollars"]) == (2 * (1 + 3 + 3), 18, None)
+    assert (told["ends_by"], told["ends_in"]) == ("calls", 2)
+    said = pelnas(*command)
+    assert said.code == 0
+    assert "14 model calls, about" in said.out
+    assert "price unknown; the limit of 8 calls ends it first, in round 2" in said.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_search_begins_with_its_estimate(
+    pelnas: Pelnas, table_options: list[str], tmp_path: Path
+) -> None:
+    outcome = pelnas("search", *table_options, "--output", tmp_path)
+    first = outcome.err.splitlines()[0]
+    assert first == "pelnas: expected in 2 rounds: 18 evaluations, no model calls"

@@ -119,6 +119,7 @@ def test_a_person_gets_a_table_and_a_picture(
     assert "in the ranges of all runs" in outcome.out
     assert "builtin:random" in outcome.out
     assert "$0.00" in outcome.out
+    assert outcome.err.startswith("expected in 2 runs: 18 evaluations, no model calls\n")
     assert (tmp_path / "mine.png").read_bytes().startswith(PNG)
 
 
