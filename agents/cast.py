@@ -14,9 +14,10 @@ from pelnas.agents.evolver import (
     RandomDesigner,
     ScreeningReflector,
 )
-from pelnas.agents.models import LanguageModel, Limited, connect
+from pelnas.agents.models import LanguageModel, connect
 from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector
+from pelnas.agents.wrapped import Limited
 from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.errors import ModelError
 from pelnas.prompts import Prompt, load_prompt

@@ -6,14 +6,14 @@ Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect`
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from pelnas.call import Message
 from pelnas.errors import ModelError, ToolsRefusedError
+from pelnas.prices import Rates
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -81,6 +81,7 @@ class LanguageModel(ABC):
 
     name: str  # ``provider:model``, as asked for
     priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
+    rates: Rates | None = None  # of today's catalogue; ``None``: nobody sends a bill by tokens
     calls_tools: bool = False  # whether ``move`` may be tried
 
     @abstractmethod
@@ -103,32 +104,6 @@ class LanguageModel(ABC):
 
     def close(self) -> None:
         """Release what the model holds; a second call does nothing."""
-
-
-class Limited(LanguageModel):
-    """A model that waits for its turn: only so many calls reach its provider at the same time."""
-
-    def __init__(self, model: LanguageModel, turns: AbstractContextManager[Any]) -> None:
-        """``turns``: held while a call is under way, such as a semaphore of the provider."""
-        self.name = model.name
-        self.priced = model.priced
-        self.calls_tools = model.calls_tools
-        self._model = model
-        self._turns = turns
-
-    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
-        with self._turns:
-            return self._model.ask(messages, schema)
-
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
-        with self._turns:
-            return self._model.move(messages, tools)
-
-    def stop(self) -> None:
-        self._model.stop()
-
-    def close(self) -> None:
-        self._model.close()
 
 
 def own_server(name: str, base_url: str | None) -> str | None:

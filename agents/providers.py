@@ -22,7 +22,7 @@ from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist, with
 from pelnas.agents.models import LanguageModel, Move, Patience, Reply, own_server
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
-from pelnas.prices import Tariff, tariff
+from pelnas.prices import Tariff, rates, tariff
 
 EXTRAS = {
     "openai": "openai",
@@ -69,6 +69,7 @@ class ProviderModel(LanguageModel):
         """``bill``: what calls cost; ``None``: unknown."""
         self.name = name
         self.priced = bill is not None
+        self.rates = rates(name, bill)
         self._bill = bill
         self._ladder = Ladder(chat, self.first_rung)
         self._patience = patience

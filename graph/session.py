@@ -21,6 +21,7 @@ from pelnas.graph.extension import Extension
 from pelnas.graph.labels import with_kept_labels
 from pelnas.graph.metering import meter_of
 from pelnas.graph.opening import began_with, carried_rules, furnish
+from pelnas.graph.pricing import at_kept_prices
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller
 from pelnas.knowledge import KnowledgeBase
@@ -49,8 +50,8 @@ class Session:
         self.meter = meter_of(store, recording)
         self.knowledge = KnowledgeBase(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
-        self._models = models
-        self.cast: Cast = assemble(self.config, models, self, self.meter)
+        self._models = at_kept_prices(store, self.config, models)
+        self.cast: Cast = assemble(self.config, self._models, self, self.meter)
         self._stop = threading.Event()
         self._measuring = threading.Lock()
         self._aside: tuple[Directives, dict[str, Refused | None]] = (Directives(), {})
@@ -120,6 +121,12 @@ class Session:
 
     # -- what nodes ask -------------------------------------------------------
 
+    @property
+    def first_round(self) -> int:
+        """The first round that is this run's own: after those that a fork took over, else 0."""
+        origin = self.store.origin()
+        return 0 if origin is None else origin.round + 1
+
     def archive(self) -> Archive:
         """All evaluations so far; those that break a directive in force stand aside."""
         evaluations = self.store.evaluations()
@@ -187,7 +194,7 @@ class Session:
         config = directives.applied(self.store.config)
         changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
         if changed or config.budget.dollars != self.config.budget.dollars:
-            self._models = connect_all(config, self._models)
+            self._models = at_kept_prices(self.store, config, connect_all(config, self._models))
             self.cast = assemble(config, self._models, self, self.meter)
         if config.rounds != self.config.rounds:
             self.store.event("rounds-changed", span=RUN, rounds=config.rounds)

@@ -6,7 +6,10 @@ is ``None`` and never zero.
 """
 
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
 
+PACKAGE = "genai-prices"
 FREE = ("builtin", "local", "ollama", "hand", "scripted")  # providers that send no bill
 _CATALOGUE = {
     "google_genai": "google",
@@ -48,6 +51,64 @@ class Tariff:
         Some providers charge more for requests as long as a million tokens are.
         """
         return round(1000 * self.dollars(1000, 0), 6), round(1000 * self.dollars(0, 1000), 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What calls to a model cost, as a run keeps it, so that its dollars stay of one kind.
+
+    US dollars for a million tokens in, out, and in from the provider's cache, in requests of
+    usual length; ``None``: unknown. ``catalogue``: package and version that says so;
+    ``day``: on which it was asked, as 2026-07-31.
+    """
+
+    model: str  # ``provider:model``, as asked for
+    dollars_in: float | None
+    dollars_out: float | None
+    dollars_cached: float | None
+    catalogue: str
+    day: str
+
+    @property
+    def known(self) -> bool:
+        """Whether the catalogue has a price."""
+        return self.dollars_in is not None
+
+    @property
+    def prices(self) -> tuple[float | None, ...]:
+        """In, out and cached."""
+        return self.dollars_in, self.dollars_out, self.dollars_cached
+
+    def dollars(
+        self, tokens_in: int, tokens_out: int, tokens_cached: int | None = None
+    ) -> float | None:
+        """US dollars of one call, ``None``: unknown. ``tokens_cached``: of ``tokens_in``."""
+        if self.dollars_in is None or self.dollars_out is None or self.dollars_cached is None:
+            return None
+        cached = min(tokens_cached or 0, tokens_in)
+        fresh = tokens_in - cached
+        return (
+            fresh * self.dollars_in + cached * self.dollars_cached + tokens_out * self.dollars_out
+        ) / 1e6
+
+    def __str__(self) -> str:
+        source = f"{self.catalogue}, {self.day}"
+        if not self.known:
+            return f"{self.model}: price unknown ({source})"
+        into, out, cached = (f"${price:g}" for price in self.prices)
+        return f"{self.model}: {into} in, {out} out, {cached} cached a million tokens ({source})"
+
+
+def rates(name: str, bill: Tariff | None, today: date | None = None) -> Rates | None:
+    """What today's catalogue says of a model; ``None`` for one that costs nothing."""
+    if bill is not None and not bill.provider:
+        return None
+    into, out, cached = None, None, None
+    if bill is not None:
+        into, out = bill.per_million
+        cached = round(1000 * bill.dollars(1000, 0, 1000), 6)
+    day = (today or date.today()).isoformat()
+    return Rates(name, into, out, cached, f"{PACKAGE} {version(PACKAGE)}", day)
 
 
 def tariff(name: str, base_url: str | None = None) -> Tariff | None:

@@ -1,21 +1,28 @@
 """Prices out of the installed catalogue; what it does not know is unknown and not zero."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from genai_prices.data_snapshot import DataSnapshot, get_snapshot, set_custom_snapshot
+from genai_prices.types import ModelPrice
+from pydantic import BaseModel, SecretStr
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models import Reply
+from pelnas.agents.loopback import LoopbackServer
+from pelnas.agents.models import LanguageModel, Patience, Reply
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
 from pelnas.config import Budget
 from pelnas.errors import ModelError
 from pelnas.graph.helm import Helm
-from pelnas.prices import context_window, in_words, tariff
+from pelnas.prices import Rates, context_window, in_words, rates, tariff
 from pelnas.report import summary
 from pelnas.store import RunStore
 
@@ -146,3 +153,124 @@ def test_a_limit_of_dollars_that_cannot_be_kept_is_refused_during_a_run(
     assert result.reason == "all rounds done"
     assert directive.status == "refused"
     assert "nobody knows the price" in directive.reason
+
+
+def test_kept_rates_price_a_call_by_definition_and_say_where_they_come_from() -> None:
+    found = rates("openai:gpt-4o-mini", tariff("openai:gpt-4o-mini"), date(2026, 7, 31))
+    assert found is not None
+    assert found.prices == (0.15, 0.6, 0.075)
+    assert found.dollars(2_000, 500) == pytest.approx(2_000 * 0.15e-6 + 500 * 0.60e-6)
+    assert found.dollars(2_000, 0, 1_000) == pytest.approx(1_000 * 0.225e-6)
+    assert found.dollars(10, 0, 99) == found.dollars(10, 0, 10)
+    known = f"genai-prices {version('genai-prices')}, 2026-07-31"
+    assert str(found) == (
+        f"openai:gpt-4o-mini: $0.15 in, $0.6 out, $0.075 cached a million tokens ({known})"
+    )
+    unknown = rates("openai:no-such-model", None, date(2026, 7, 31))
+    assert unknown is not None
+    assert (unknown.known, unknown.dollars(10, 10)) == (False, None)
+    assert str(unknown) == f"openai:no-such-model: price unknown ({known})"
+    assert rates("ollama:qwen3", tariff("ollama:qwen3")) is None
+
+
+class Billed(ScriptedModel):
+    """Answers nothing of use, at the prices of a catalogue in which nothing else stands."""
+
+    def __init__(self, price: float | None, name: str = "scripted:answers") -> None:
+        super().__init__(lambda *_: "nothing", name)
+        self.priced = price is not None
+        self.rates = Rates(name, price, price, price, "a catalogue", "2026-07-31")
+
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        reply = super().ask(messages, schema)
+        assert self.rates is not None
+        return replace(reply, dollars=self.rates.dollars(reply.tokens_in, reply.tokens_out))
+
+
+def run_twice(tmp_path: Path, tables: Path, first: Billed, second: Billed) -> RunStore:
+    """A run of two rounds with one model, and of two more with the same one at another price."""
+    config = settings(tmp_path, tables, rounds=2)
+    folder = Search(config, {first.name: first}).run().folder
+    Search.resume(folder, {second.name: second}, rounds=4).run()
+    return RunStore.read(folder)
+
+
+def test_a_resumed_run_keeps_the_prices_it_began_with(tmp_path: Path, tiny_tables: Path) -> None:
+    with run_twice(tmp_path, tiny_tables, Billed(2.0), Billed(5.0)) as store:
+        calls = store.calls()
+        assert {call.round for call in calls} == {0, 1, 2, 3}
+        assert all(call.dollars == pytest.approx(2e-6 * call.tokens) for call in calls)
+        assert store.spent().dollars == pytest.approx(2e-6 * store.spent().tokens)
+        assert store.rates() == {"scripted:answers": Billed(2.0).rates}
+        assert sum(event.kind == "priced" for event in store.events()) == 1
+        assert summary(store)["prices"][0]["dollars_in"] == 2.0
+        told = (store.folder / "report.html").read_text()
+    assert "$2 in, $2 out, $2 cached a million tokens (a catalogue, 2026-07-31)" in told
+
+
+def test_a_price_that_was_unknown_stays_unknown(tmp_path: Path, tiny_tables: Path) -> None:
+    with run_twice(tmp_path, tiny_tables, Billed(None), Billed(5.0)) as store:
+        assert all(call.dollars is None for call in store.calls())
+        assert store.spent().unpriced == store.spent().calls > 0
+
+
+def test_another_model_adds_its_price(tmp_path: Path, tiny_tables: Path) -> None:
+    first, other = Billed(2.0), Billed(5.0, "scripted:other")
+    config = settings(tmp_path, tiny_tables, rounds=2)
+    search = Search(config, {first.name: first, other.name: other})
+    with Helm.open(search.folder) as helm:
+        helm.give("/model planner scripted:other", "me")
+    search.run()
+    with RunStore.read(search.folder) as store:
+        assert list(store.rates()) == ["scripted:answers", "scripted:other"]
+        kinds = [e.kind for e in store.events() if e.kind in ("run-started", "priced")]
+        assert kinds == ["priced", "run-started", "priced"]
+        for call in store.calls():
+            price = 5e-6 if call.agent == "planner" else 2e-6
+            assert call.dollars == pytest.approx(price * call.tokens)
+
+
+def dearer(model: str) -> DataSnapshot:
+    """The catalogue with one model at ten times its price."""
+    providers = []
+    for provider in get_snapshot().providers:
+        changed = copy(provider)
+        changed.models = [
+            replace(m, prices=ModelPrice(input_mtok=Decimal("1.5"), output_mtok=Decimal(6)))
+            if m.id == model
+            else m
+            for m in provider.models
+        ]
+        providers.append(changed)
+    return DataSnapshot(providers=providers, from_auto_update=False)
+
+
+def test_a_newer_catalogue_does_not_change_a_run(tmp_path: Path, tiny_tables: Path) -> None:
+    openai = pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+    from pelnas.agents.providers import ProviderModel
+
+    name = "openai:gpt-4o-mini"
+
+    def billed(server: LoopbackServer) -> LanguageModel:
+        chat = openai.ChatOpenAI(
+            model="gpt-4o-mini", base_url=server.url, api_key=SecretStr("none")
+        )
+        return ProviderModel(name, chat, Patience(attempts=1), tariff(name))
+
+    with LoopbackServer(lambda *_: "nothing") as server:
+        config = settings(tmp_path, tiny_tables, model=name, rounds=1)
+        folder = Search(config, {name: billed(server)}).run().folder
+        try:
+            set_custom_snapshot(dearer("gpt-4o-mini"))
+            now = tariff(name)
+            assert now is not None
+            assert now.per_million == pytest.approx((1.5, 6.0))
+            Search.resume(folder, {name: billed(server)}, rounds=2).run()
+        finally:
+            set_custom_snapshot(None)
+    with RunStore.read(folder) as store:
+        for call in store.calls():
+            assert call.dollars == pytest.approx(
+                call.tokens_in * 0.15e-6 + call.tokens_out * 0.6e-6
+            )
+        assert store.rates()[name].prices == (0.15, 0.6, 0.075)

@@ -21,6 +21,7 @@ NOTED = (
     "paused",
     "unpaused",
     "run-reopened",
+    "priced",
 )  # what gets a line of its own
 NOTE = 160  # characters of it
 

@@ -66,6 +66,7 @@ def _content(store: RunStore) -> dict[str, Any]:
         "sources": store.sources(),
         "spent": store.spent(),
         "in_words": in_words,
+        "prices": list(map(str, store.rates().values())),
         "headline": _headline(points, store.spent()),
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),

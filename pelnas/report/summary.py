@@ -40,6 +40,7 @@ def summary(store: RunStore) -> dict[str, Any]:
         | {"models": {role: config.model_of(role) for role in ROLES}},
         "sources": asdict(store.sources()),
         "spent": asdict(store.spent()),
+        "prices": [asdict(rates) for rates in store.rates().values()],
         "hypervolume": final_hypervolume(store.evaluations()),
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],

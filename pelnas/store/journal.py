@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
+from pelnas.prices import Rates
 from pelnas.store.events import Events
 from pelnas.store.records import Origin, Sources
 
+PRICED = "priced"  # the kind of the events that keep what a model costs
 # Of the rounds after ?1, up to ?2.
 _CALLS = "calls WHERE model NOT LIKE 'builtin:%' AND round > ?1 AND round <= ?2"
 _SPENT = f"""
@@ -109,6 +111,18 @@ class Journal(Events):
                 row["run"], row["round"], settings, bool(row["scores"]), bool(row["costs"])
             )
         return None
+
+    def rates(self) -> dict[str, Rates]:
+        """What each model cost when the run first used it, in that order, by its name."""
+        found = self._database.rows(
+            "SELECT data FROM events WHERE kind = ? ORDER BY seq", (PRICED,)
+        )
+        names = [field.name for field in fields(Rates)]
+        kept: dict[str, Rates] = {}
+        for row in found:
+            told = json.loads(row["data"])
+            kept.setdefault(told["model"], Rates(**{name: told[name] for name in names}))
+        return kept
 
     def finish(self, reason: str) -> None:
         """Mark the run as finished; the last reason stays."""

@@ -35,6 +35,7 @@ def overview(store: RunStore) -> dict[str, Any]:
         "sources": asdict(store.sources()),
         "models": {role: config.model_of(role) for role in ROLES},
         "spent": spent,
+        "prices": [asdict(rates) for rates in store.rates().values()],
         "budgets": [
             {"name": field, "used": used.get(field), "limit": getattr(config.budget, field)}
             for field in type(config.budget).model_fields

@@ -1,0 +1,71 @@
+"""Language models around others: they wait for their turn, or cost what they cost before."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from pelnas.agents.models import LanguageModel, Move, Reply
+from pelnas.call import Message
+from pelnas.prices import Rates
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langchain_core.tools import BaseTool
+
+
+class Wrapped(LanguageModel):
+    """Another model in everything."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.name = model.name
+        self.priced = model.priced
+        self.rates = model.rates
+        self.calls_tools = model.calls_tools
+        self._model = model
+
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        return self._model.ask(messages, schema)
+
+    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+        return self._model.move(messages, tools)
+
+    def stop(self) -> None:
+        self._model.stop()
+
+    def close(self) -> None:
+        self._model.close()
+
+
+class Limited(Wrapped):
+    """A model that waits for its turn: only so many calls reach its provider at the same time."""
+
+    def __init__(self, model: LanguageModel, turns: AbstractContextManager[Any]) -> None:
+        """``turns``: held while a call is under way, such as a semaphore of the provider."""
+        super().__init__(model)
+        self._turns = turns
+
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        with self._turns:
+            return super().ask(messages, schema)
+
+    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+        with self._turns:
+            return super().move(messages, tools)
+
+
+class Priced(Wrapped):
+    """A model at prices that were kept, whatever today's catalogue says."""
+
+    def __init__(self, model: LanguageModel, rates: Rates) -> None:
+        super().__init__(model)
+        self.rates = rates
+        self.priced = rates.known
+
+    def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        reply = super().ask(messages, schema)
+        spent = reply.tokens_in, reply.tokens_out, reply.tokens_cached
+        assert self.rates is not None  # noqa: S101 - given to the constructor
+        return replace(reply, dollars=self.rates.dollars(*spent))
