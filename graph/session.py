@@ -7,15 +7,15 @@ from typing import Any, Self
 
 from pelnas.agents.cast import Cast, assemble, connect_all
 from pelnas.agents.models import LanguageModel
-from pelnas.architecture import Architecture, Cost, Evaluation
+from pelnas.architecture import Architecture, Cost
 from pelnas.archive import Archive
 from pelnas.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
-from pelnas.directives.inforce import Refused
 from pelnas.errors import PelnasError
 from pelnas.gate import Gate
+from pelnas.graph.aside import Aside
 from pelnas.graph.bench import Bench, ground
 from pelnas.graph.extension import Extension
 from pelnas.graph.labels import with_kept_labels
@@ -54,7 +54,7 @@ class Session:
         self.cast: Cast = assemble(self.config, self._models, self, self.meter)
         self._stop = threading.Event()
         self._measuring = threading.Lock()
-        self._aside: tuple[Directives, dict[str, Refused | None]] = (Directives(), {})
+        self._aside = Aside(store, bench.space)
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
         self._ground = ground(bench.partition, bench.evaluator.device)
         self.steering = Steering(store, self._ground, self, self._stop)
@@ -131,17 +131,7 @@ class Session:
         """All evaluations so far; those that break a directive in force stand aside."""
         evaluations = self.store.evaluations()
         niches = len(self.bench.partition.niches)
-        return Archive(evaluations, niches, self._set_aside(evaluations))
-
-    def _set_aside(self, evaluations: Sequence[Evaluation]) -> set[str]:
-        """Judged once each while the directives stay the same."""
-        directives, judged = self._aside
-        if directives is not self.directives:
-            directives, judged = self._aside = (self.directives, {})
-        fresh = [e for e in evaluations if e.id not in judged]
-        found = directives.set_aside(fresh, self.bench.space)
-        judged.update((e.id, found.get(e.id)) for e in fresh)
-        return {e.id for e in evaluations if judged[e.id] is not None}
+        return Archive(evaluations, niches, self._aside.of(self.directives, evaluations))
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""
@@ -255,6 +245,7 @@ class Session:
         self.meter.tick()
         self._go_on()
         self.steering.step(Boundary(round_, node))
+        self._aside.tell(self.directives, evaluated=node == "learn")
         self._go_on()
 
     def forget_time(self) -> None:

@@ -31,6 +31,7 @@ class Archive:
     ) -> None:
         self.evaluations = tuple(evaluations)
         self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
+        self.aside = aside
         self._standing = tuple(e for e in self.evaluations if e.id not in aside)
         self._standing_in: list[list[Evaluation]] = [[] for _ in range(niches)]
         for evaluation in self.evaluations:

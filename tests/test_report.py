@@ -18,6 +18,7 @@ from PIL import Image
 from pelnas.architecture import Cost, Design, Prediction, Refusal
 from pelnas.call import CallRecord, Message
 from pelnas.config import SearchConfig
+from pelnas.pareto import hypervolume
 from pelnas.predicate import Condition, Predicate
 from pelnas.report import agent_rates, front_points, niche_rows, summary, write_all, write_front
 from pelnas.report.drawing import draw
@@ -235,6 +236,22 @@ def test_growth_never_falls_and_ends_at_the_whole(begin: Callable[..., RunStore]
     assert counts[-1] == 200
     assert all(a <= b for a, b in pairwise(values))
     assert growth([]) == ([], [])
+
+
+def test_what_stands_aside_is_counted_and_adds_no_volume(begin: Callable[..., RunStore]) -> None:
+    store = begin()
+    fill(store, [(4.0, 4.0), (1.0, 9.0), (9.0, 0.5), (3.0, 2.0)])
+    evaluations = store.evaluations()
+    ranges = (1.0, 9.0), (0.5, 9.0)
+    best = next(e.id for e in evaluations if e.score == 9.0)
+    counts, values = growth(evaluations, aside={best})
+    assert counts == [1, 2, 3, 4]
+    assert all(a <= b for a, b in pairwise(values))
+    left = [e for e in evaluations if e.id != best]
+    latency, score = [e.latency_ms for e in left], [e.score for e in left]
+    assert values[-1] == pytest.approx(hypervolume(latency, score, *ranges))
+    assert values[-1] < growth(evaluations)[1][-1] == 1.0
+    assert growth(evaluations, aside={e.id for e in evaluations})[1] == [0, 0, 0, 0]
 
 
 def test_a_few_bad_scores_do_not_squeeze_the_picture() -> None:

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from pelnas.architecture import Architecture, Candidate, Evaluation
-from pelnas.directives import Directives
+from pelnas.archive import Archive
 from pelnas.errors import RunError
-from pelnas.report.front import archive_of
+from pelnas.report.front import aside_of
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
@@ -33,16 +33,12 @@ class Findings:
         self.store = store
         self.space = get_space(store.config.space)
         self.candidates = {candidate.id: candidate for candidate in store.candidates()}
-        archive = archive_of(store)
-        self.evaluations, self.front = archive.evaluations, archive.union()
+        self.evaluations = tuple(store.evaluations())
+        self.aside = aside_of(store, self.evaluations)  # by id: (its directive, what that asks)
+        niches = max((e.candidate.niche + 1 for e in self.evaluations), default=0)
+        self.front = Archive(self.evaluations, niches, self.aside).union()
         self.by_id = {evaluation.id: evaluation for evaluation in self.evaluations}
         self.on_front = frozenset(evaluation.id for evaluation in self.front)
-
-    @cached_property
-    def aside(self) -> dict[str, tuple[str, str]]:
-        """Evaluations that break a directive in force: (its id, what it asks)."""
-        directives = Directives(self.store.directives())
-        return directives.set_aside(self.evaluations, self.space)
 
     @cached_property
     def _by_text(self) -> dict[str, Candidate]:

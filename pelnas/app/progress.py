@@ -43,6 +43,7 @@ class Progress:
         self._seconds_then = 0.0  # when the last round was done
         self._scores: dict[str, float] = {}
         self._points: dict[str, Point] = {}
+        self._aside: frozenset[str] = frozenset()  # what directives keep off the front
         self._paused_at: float | None = None
         self._lock = Lock()
 
@@ -63,11 +64,11 @@ class Progress:
         return max(0.0, whole - self.seconds)
 
     def front(self) -> list[Point]:
-        """The points that no other one dominates, by latency."""
+        """The points that no other one dominates and no directive keeps off, by latency."""
         from pelnas.pareto import non_dominated
 
         with self._lock:
-            points = sorted(self._points.values())
+            points = sorted(p for id_, p in self._points.items() if id_ not in self._aside)
         mask = non_dominated([p[0] for p in points], [p[1] for p in points])
         return [point for point, kept in zip(points, mask, strict=True) if kept]
 
@@ -107,6 +108,9 @@ class Progress:
         self.dollars += dollars or 0.0
         self.unpriced += dollars is None
         self.niche = event.niche
+
+    def _on_set_aside(self, event: Event) -> None:
+        self._aside = frozenset(event.data["candidates"])
 
     def _on_paused(self, event: Event) -> None:
         self.stage, self.niche = "paused", None

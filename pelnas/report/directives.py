@@ -92,7 +92,8 @@ def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
     """Every pinned architecture, with its figures."""
     directives = Directives(store.directives())
     evaluations = {e.candidate.architecture: e for e in archive.evaluations}
-    aside = directives.set_aside(archive.evaluations, get_space(store.config.space))
+    named = [evaluations[text] for _, text in directives.pins if text in evaluations]
+    aside = directives.set_aside(named, get_space(store.config.space))
     front = {evaluation.id for evaluation in archive.union()}
     rows = []
     for directive, text in directives.pins:

@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def _draw(figure: "Figure", store: RunStore, theme: Theme) -> None:
     _candidates(main, feasible, colours, theme)
     _front(main, front, colours, theme)
     _axes(main, store, feasible, front, theme)
-    _growth(side, feasible, theme)
+    _growth(side, feasible, archive.aside, theme)
     _legend(figure.add_subplot(grid[1, 1]), labels, colours, theme)
     _numbers(main, front, theme)
 
@@ -237,8 +237,10 @@ def _numbers(axes: "Axes", front: Sequence[Evaluation], theme: Theme) -> None:
         )  # fmt: skip
 
 
-def _growth(axes: "Axes", feasible: Sequence[Evaluation], theme: Theme) -> None:
-    counts, values = growth(feasible)
+def _growth(
+    axes: "Axes", feasible: Sequence[Evaluation], aside: Container[str], theme: Theme
+) -> None:
+    counts, values = growth(feasible, aside=aside)
     axes.plot(counts, values, color=theme.ink, linewidth=1.6)
     axes.fill_between(counts, values, color=theme.ink, alpha=0.08)
     axes.set_title("hypervolume over evaluations", fontsize=9.5, loc="left", color=theme.soft)

@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Directives
+from pelnas.directives.inforce import Refused
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, write_atomically
 
@@ -57,12 +59,15 @@ def archive_of(store: RunStore) -> Archive:
     """All evaluations of a run by niche; those that break a directive in force stand aside."""
     evaluations = store.evaluations()
     niches = max([len(store.niches()), *(e.candidate.niche + 1 for e in evaluations)])
+    return Archive(evaluations, niches, aside_of(store, evaluations))
+
+
+def aside_of(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, Refused]:
+    """The evaluations that break a directive in force, by id: (its id, what it asks)."""
     directives = Directives(store.directives())
     if not directives.constrain:
-        return Archive(evaluations, niches)
-    return Archive(
-        evaluations, niches, directives.set_aside(evaluations, get_space(store.config.space))
-    )
+        return {}
+    return directives.set_aside(evaluations, get_space(store.config.space))
 
 
 def front_points(store: RunStore) -> list[FrontPoint]:

@@ -1,6 +1,7 @@
 """How the front grew with the evaluations spent on it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,14 @@ Ranges = tuple[tuple[float, float], tuple[float, float]]  # of latency in ms and
 
 
 def growth(
-    evaluations: Sequence[Evaluation], within: Ranges | None = None
+    evaluations: Sequence[Evaluation],
+    within: Ranges | None = None,
+    aside: Container[str] = (),
 ) -> tuple[list[int], list[float]]:
     """(evaluations, hypervolume of the front of the first so many), never falling.
+
+    The last value is that of the front as it is shown: those in ``aside``, ids of
+    candidates that break a directive, are counted and set ranges, and are on no front.
 
     Normalised by the ranges of all of them: a figure to watch a run by, not
     comparable between runs unless these are given the same ranges, ``within``.
@@ -27,7 +33,13 @@ def growth(
     if bounds is None or not len(latency):
         return [], []
     steps = np.unique(np.linspace(1, len(latency), min(len(latency), CHECKPOINTS)).astype(int))
-    return steps.tolist(), [hypervolume(latency[:n], score[:n], *bounds) for n in steps]
+    standing = np.array([e.id not in aside for e in evaluations])[_usable(evaluations)]
+
+    def volume(first: int) -> float:
+        kept = standing[:first]
+        return hypervolume(latency[:first][kept], score[:first][kept], *bounds)
+
+    return steps.tolist(), [volume(step) for step in steps]
 
 
 def ranges(evaluations: Sequence[Evaluation]) -> Ranges | None:
@@ -41,14 +53,12 @@ def ranges(evaluations: Sequence[Evaluation]) -> Ranges | None:
     )
 
 
-def final_hypervolume(evaluations: Sequence[Evaluation]) -> float:
-    """The last value of ``growth``; 0 without a feasible evaluation."""
-    _, values = growth(evaluations)
-    return values[-1] if values else 0.0
-
-
 def _feasible(evaluations: Sequence[Evaluation]) -> tuple[Floats, Floats]:
+    usable = _usable(evaluations)
     latency = np.array([e.latency_ms for e in evaluations])
     score = np.array([e.score for e in evaluations])
-    usable = np.isfinite(latency) & np.isfinite(score)
     return latency[usable], score[usable]
+
+
+def _usable(evaluations: Sequence[Evaluation]) -> NDArray[np.bool_]:
+    return np.array([isfinite(e.latency_ms) and isfinite(e.score) for e in evaluations], dtype=bool)

@@ -16,7 +16,6 @@ from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours, render
 from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
-from pelnas.report.growth import final_hypervolume
 from pelnas.report.niches import niche_rows
 from pelnas.report.rates import agent_rates
 from pelnas.rules import Rule
@@ -78,7 +77,7 @@ def _content(store: RunStore) -> dict[str, Any]:
         "colours": list(
             zip(*(niche_colours(len(niches), look) for look in (LIGHT, DARK)), strict=True)
         ),
-        "hypervolume": final_hypervolume(store.evaluations()),
+        "hypervolume": archive_of(store).hypervolume(),
         "rules": _rules(store.rules(), store.niches()),
         "verdicts": VERDICTS,
         "rates": agent_rates(store),

@@ -7,8 +7,7 @@ from pelnas.config import ROLES
 from pelnas.directives import Directives
 from pelnas.report.directives import directive_rows
 from pelnas.report.figure import write_figure
-from pelnas.report.front import front_points, write_front
-from pelnas.report.growth import final_hypervolume
+from pelnas.report.front import archive_of, front_points, write_front
 from pelnas.report.niches import niche_rows
 from pelnas.report.page import write_report
 from pelnas.report.rates import agent_rates
@@ -41,7 +40,7 @@ def summary(store: RunStore) -> dict[str, Any]:
         "sources": asdict(store.sources()),
         "spent": asdict(store.spent()),
         "prices": [asdict(rates) for rates in store.rates().values()],
-        "hypervolume": final_hypervolume(store.evaluations()),
+        "hypervolume": archive_of(store).hypervolume(),
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],
         "directives": [row.to_dict() for row in directive_rows(store)],

@@ -17,6 +17,7 @@ import pytest
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
+from pelnas.app.progress import Progress
 from pelnas.architecture import Evaluation
 from pelnas.call import Message
 from pelnas.directives import Boundary, Directive, parse
@@ -25,10 +26,12 @@ from pelnas.graph.helm import Helm
 from pelnas.graph.replay import replay
 from pelnas.graph.search import build_graph
 from pelnas.graph.sessions import Sessions
+from pelnas.pareto import hypervolume
 from pelnas.recording import open_recording
 from pelnas.report import agent_rates, front_points, summary
 from pelnas.report.directives import directive_rows, pinned
-from pelnas.report.front import archive_of
+from pelnas.report.front import archive_of, aside_of
+from pelnas.report.growth import growth
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
 from pelnas.store.folder import HOLDER
@@ -125,6 +128,30 @@ def test_what_is_under_way_is_evaluated_and_stands_aside(tmp_path: Path, tiny_ta
         assert all(features(e)["skip_connect"] for e in later(store, 0))
         assert all("skip_connect" in point.architecture for point in front_points(store))
         assert not all(features(e)["skip_connect"] for e in store.evaluations())
+
+
+def test_every_hypervolume_is_that_of_the_front_as_shown(tmp_path: Path, tiny_tables: Path) -> None:
+    search = Search(config(tmp_path, tiny_tables))
+    progress = Progress(search.session.config)
+    search.session.store.subscribe(progress.update)
+    asked = ("round-planned", 1, "/limit accuracy<=45"), ("predicted", 2, "/limit latency<=8")
+    with steered(search, *asked) as store:
+        points = front_points(store)
+        evaluations = store.evaluations()
+        latency, score = [e.latency_ms for e in evaluations], [e.score for e in evaluations]
+        ranges = (min(latency), max(latency)), (min(score), max(score))
+        shown = [p.latency_ms for p in points], [p.score for p in points]
+        volume = hypervolume(*shown, *ranges)
+        assert volume < hypervolume(latency, score, *ranges)
+        assert summary(store)["hypervolume"] == pytest.approx(volume)
+        assert f"<b>{volume:.4f}</b>hypervolume" in (store.folder / "report.html").read_text()
+        done = [event for event in store.events() if event.kind == "round-done"]
+        assert done[-1].data["hypervolume"] == pytest.approx(volume)
+        _, grown = growth(evaluations, aside=aside_of(store, evaluations))
+        assert grown[-1] == pytest.approx(volume)
+        assert progress.front() == list(zip(*shown, strict=True))
+        told = [event.data["candidates"] for event in store.events() if event.kind == "set-aside"]
+        assert told[-1] == sorted(aside_of(store, evaluations))
 
 
 def test_a_score_limit_keeps_candidates_and_takes_them_off_the_front(

@@ -19,6 +19,7 @@ from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
 from pelnas.errors import InputError, RunError
+from pelnas.report.front import aside_of
 from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
 
@@ -112,7 +113,7 @@ class Api:
         evaluations = self._evaluations(request)
 
         def build(store: RunStore) -> Any:
-            found = candidates.columns(evaluations, candidates.aside(store, evaluations))
+            found = candidates.columns(evaluations, aside_of(store, evaluations))
             return found | {"constrained": candidates.constrained(store)}
 
         return self._answer(request, "columns", build)
@@ -127,7 +128,11 @@ class Api:
     def growth(self, request: Request) -> Any:
         """How the front grew."""
         evaluations = self._evaluations(request)
-        return self._answer(request, "growth", lambda _: overview.grown(evaluations))
+
+        def build(store: RunStore) -> Any:
+            return overview.grown(evaluations, aside=aside_of(store, evaluations))
+
+        return self._answer(request, "growth", build)
 
     def niches(self, request: Request) -> Any:
         """What became of each niche."""

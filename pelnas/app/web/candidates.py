@@ -11,20 +11,12 @@ from pelnas.directives import Directives
 from pelnas.errors import RunError
 from pelnas.pareto import non_dominated
 from pelnas.report.drawing import draw
-from pelnas.report.front import finite, label_of
+from pelnas.report.front import aside_of, finite, label_of
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
 RELATIVES = 60  # children of a candidate that are listed
 FIGURES = 7  # significant figures in columns: more than a screen can show
-
-
-def aside(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, tuple[str, str]]:
-    """Candidates that break a directive in force, with its id and why: they are on no front."""
-    directives = Directives(store.directives())
-    if not directives.constrain:
-        return {}
-    return dict(directives.set_aside(evaluations, get_space(store.config.space)))
 
 
 def constrained(store: RunStore) -> bool:
@@ -117,7 +109,7 @@ def detail(store: RunStore, family: Family, id_: str) -> dict[str, Any]:
         **_figures(store, evaluation),
         **_origin(store, evaluation),
         **_relatives(family, evaluation),
-        "aside": aside(store, [evaluation]).get(id_, ("", ""))[1],
+        "aside": aside_of(store, [evaluation]).get(id_, ("", ""))[1],
     }
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pelnas.app.web.candidates import aside
 from pelnas.app.web.overview import grown
 from pelnas.architecture import Evaluation
+from pelnas.report.front import aside_of
 from pelnas.report.growth import ranges
 from pelnas.rules import Rule
 from pelnas.store import RunStore
@@ -24,7 +24,7 @@ class Side:
 
     @classmethod
     def of(cls, store: RunStore, evaluations: Sequence[Evaluation]) -> Self:
-        left_out = aside(store, evaluations)
+        left_out = aside_of(store, evaluations)
         sources = store.sources()
         return cls(
             [e for e in evaluations if e.id not in left_out],

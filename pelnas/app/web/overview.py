@@ -1,7 +1,7 @@
 """A run at a glance: its state, its budgets, its niches, its rules."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -83,7 +83,14 @@ def rules(store: RunStore) -> list[dict[str, Any]]:
     return found
 
 
-def grown(evaluations: Sequence[Evaluation], within: Ranges | None = None) -> dict[str, Any]:
-    """The hypervolume over evaluations, in this run's own ranges or ``within`` others."""
-    counts, values = growth(evaluations, within)
+def grown(
+    evaluations: Sequence[Evaluation],
+    within: Ranges | None = None,
+    aside: Container[str] = (),
+) -> dict[str, Any]:
+    """The hypervolume over evaluations, in this run's own ranges or ``within`` others.
+
+    Those that directives keep ``aside`` are on no front.
+    """
+    counts, values = growth(evaluations, within, aside)
     return {"evaluations": counts, "hypervolume": [round(value, 6) for value in values]}
