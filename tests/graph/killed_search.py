@@ -6,13 +6,14 @@ import os
 import random
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
-from pelnas.errors import ModelCallError
+from pelnas.errors import ModelCallError, RunError
 from pelnas.spaces import get_space
 from pelnas.store import list_runs
 
@@ -54,28 +55,36 @@ def _rule(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def work(settings: str, commits: int) -> None:
+def work(settings: str, commits: int, rounds: int) -> None:
     """Go on with the run that the settings' folder holds, or begin it.
 
-    The process kills itself as it is about to commit the run's store for the
-    time ``commits``, counted from 1; 0: never.
+    Once it has finished it is let go on to ``rounds``; 0: not at all. The process kills
+    itself as it is about to commit the run's store for the time ``commits``, counted
+    from 1; 0: never.
     """
     config = SearchConfig.model_validate_json(settings)
     model = ScriptedModel(answer)
     models = {model.name: model}
-    runs = list_runs(config.output)
-    if runs and runs[0].status == "finished":
-        return
-    search = Search.resume(runs[0].folder, models) if runs else Search(config, models)
     left = count(commits, -1)
 
     def on_statement(sql: str) -> None:
         if sql == "COMMIT" and next(left) == 1:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    search.session.store._database._connection.set_trace_callback(on_statement)
-    search.run()
+    def see_through(search: Search) -> None:
+        search.session.store._database._connection.set_trace_callback(on_statement)
+        search.run()
+
+    runs = list_runs(config.output)
+    if not runs:
+        see_through(Search(config, models))
+    elif runs[0].status != "finished":
+        see_through(Search.resume(runs[0].folder, models))
+    with suppress(RunError):  # it has had them all
+        see_through(
+            Search.resume(list_runs(config.output)[0].folder, models, rounds=rounds or None)
+        )
 
 
 if __name__ == "killed":
-    work(globals()["settings"], globals()["commits"])
+    work(globals()["settings"], globals()["commits"], globals()["rounds"])

@@ -34,8 +34,8 @@ def start() -> Start:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(EARLY)
 
-    def started(config: SearchConfig, commits: int = 0) -> BaseProcess:
-        values = {"settings": config.model_dump_json(), "commits": commits}
+    def started(config: SearchConfig, commits: int = 0, rounds: int = 0) -> BaseProcess:
+        values = {"settings": config.model_dump_json(), "commits": commits, "rounds": rounds}
         process = context.Process(target=runpy.run_path, args=(str(CHILD), values, "killed"))
         process.start()
         return process
@@ -62,7 +62,9 @@ def settings(output: Path, tables: Path, model: str) -> SearchConfig:
     )
 
 
-def killed(start: Start, config: SearchConfig, moments: random.Random, longest: float) -> int:
+def killed(
+    start: Start, config: SearchConfig, moments: random.Random, longest: float, rounds: int = 0
+) -> int:
     """Kill and resume until the run has ended by itself; how often it was killed.
 
     Every other time at a moment on the clock, else right before one of the
@@ -71,7 +73,7 @@ def killed(start: Start, config: SearchConfig, moments: random.Random, longest: 
     kills = 0
     while True:
         by_clock = moments.random() < 0.5
-        process = start(config, 0 if by_clock else moments.randint(1, COMMITS))
+        process = start(config, 0 if by_clock else moments.randint(1, COMMITS), rounds)
         process.join(moments.uniform(0, longest) if by_clock else LONGEST)
         process.kill()
         process.join()
@@ -88,9 +90,9 @@ def plain(event: Event) -> str:
 
 
 def told(store: RunStore) -> Counter[str]:
-    """Everything that happened within spans."""
-    bounds = OPENING.keys() | CLOSING.keys()
-    return Counter(plain(event) for event in store.events() if event.kind not in bounds)
+    """Everything that happened within spans, and once."""
+    often = OPENING.keys() | CLOSING.keys() | {"rounds-changed"}  # which every resume tells
+    return Counter(plain(event) for event in store.events() if event.kind not in often)
 
 
 def calls(store: RunStore) -> list[tuple[Any, ...]]:
@@ -144,6 +146,30 @@ def test_runs_killed_at_fifty_random_moments_end_the_same(
     while kills < KILLS:
         config = settings(tmp_path / f"killed-{runs}", tiny_tables, model)
         kills += killed(start, config, moments, longest)
+        (run,) = list_runs(config.output)
+        check_same(run.folder, expected.folder)
+        runs += 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_runs_killed_around_their_first_end_go_on_the_same(
+    tmp_path: Path, tiny_tables: Path, start: Start
+) -> None:
+    def two_rounds(name: str) -> SearchConfig:
+        whole = settings(tmp_path / name, tiny_tables, "scripted:answers")
+        return whole.model_copy(update={"rounds": 2})
+
+    finish(start(two_rounds("first"), rounds=3))
+    began = time.monotonic()
+    finish(start(two_rounds("whole"), rounds=3))
+    longest = time.monotonic() - began
+    (expected,) = list_runs(tmp_path / "whole")
+    assert expected.rounds == 3
+    moments, kills, runs = random.Random(11), 0, 0
+    while kills < KILLS // 2:
+        config = two_rounds(f"killed-{runs}")
+        kills += killed(start, config, moments, longest, rounds=3)
         (run,) = list_runs(config.output)
         check_same(run.folder, expected.folder)
         runs += 1
