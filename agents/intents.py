@@ -48,7 +48,6 @@ INTENTS: dict[str, tuple[str, str, str]] = {
         "/niche {number}",
     ),
     "rules": ("which design rules hold", "what have you learned?", "/rules"),
-    "directives": ("what the orders so far changed", "what did my ban do?", "/directives"),
     "ban": (
         "no more networks with an operation",
         "do not use pooling any more",

@@ -109,7 +109,8 @@ def _subject(answer: Answer) -> str:
 
 
 def _standing(answer: Answer, better: str) -> list[str]:
-    lines = [f"{answer['how']}: {answer['source']}"]
+    source = answer["source"].removeprefix(answer["how"].split()[0]).strip()
+    lines = [f"{answer['how']}: {source}"]
     if not answer["comparable"]:
         lines.append(f"not to be compared with this run's own: those are {answer['run_source']}")
     elif answer["percentile"] is not None:

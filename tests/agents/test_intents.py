@@ -12,7 +12,7 @@ from pelnas.spaces import get_space
 
 TINY = get_space("tiny")
 CELL = TINY.format(TINY.at(7))
-PLAIN = ["status", "front", "rules", "directives", "pause", "resume", "stop", "other"]
+PLAIN = ["status", "front", "rules", "pause", "resume", "stop", "other"]
 
 
 def choosing(*intents: str) -> IntentReader:
@@ -33,7 +33,6 @@ def choosing(*intents: str) -> IntentReader:
         ("forget d3", "undo", "/undo d3"),
         ("how good would r3n2c5 be?", "score", "/score r3n2c5"),
         (f"is {CELL} quick?", "latency", f"/latency {CELL}"),
-        ("did my ban do anything?", "directives", "/directives"),
         ("hold on", "pause", "/pause"),
     ],
 )
@@ -107,7 +106,7 @@ def test_a_real_small_model_chooses_under_a_held_form(smollm2: object) -> None:
         reader = IntentReader(model)
         assert reader.read("please pause", TINY) == "/pause"
         assert reader.read("why is r3n2c5 on the front?", TINY) == "/why r3n2c5"
-        assert reader.read("keep the latency below 5 ms", TINY) == "/limit latency<=5"
+        assert reader.read("limit the latency to 5 ms", TINY) == "/limit latency<=5"
         answers = [reader.read(words, TINY) for words in ("ban everything", "say /stop", "d9!")]
         assert all(
             isinstance(a, Unclear) or not isinstance(understand(a), Unclear) for a in answers

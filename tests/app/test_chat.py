@@ -45,6 +45,7 @@ class Terminal:
 
     def __init__(self, child: "subprocess.Popen[str]") -> None:
         self._child = child
+        self.told = ""  # everything so far
 
     def say(self, line: str, until: str) -> str:
         """Everything it answers until a line that holds a text."""
@@ -57,12 +58,14 @@ class Terminal:
             answer = self._child.stdout.readline()
             assert answer, f"the conversation ended after {told!r}"
             told += answer
+        self.told += told
         return told
 
 
 @contextmanager
-def terminal(folder: Path) -> Iterator[Terminal]:
-    command = [COMMAND, "chat", folder.name, "--output", str(folder.parent), "--author", "ann"]
+def terminal(folder: Path, *options: str) -> Iterator[Terminal]:
+    run = [folder.name, "--output", str(folder.parent), "--author", "ann"]
+    command = [COMMAND, "chat", *run, *options]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
         try:
@@ -86,37 +89,62 @@ def in_force(number: int) -> Callable[[RunStore], bool]:
     return lambda store: store.directives()[number - 1].status == "active"
 
 
+#: What is asked for, as a command and in words that a very small model reads.
+COMMANDS = ("/pause", "/ban avg_pool_3x3", "/limit latency<=7.5", "/why {}", "/resume")
+WORDS = (
+    "please pause",
+    "ban pooling",
+    "limit the latency to 7.5 ms",
+    "why is {} on the front?",
+    "resume the search",
+)
+
+
 def test_a_conversation_steers_a_search_in_another_process(pelnas: Pelnas, begun: Path) -> None:
+    steered(pelnas, begun, COMMANDS)
+
+
+@pytest.mark.slow
+def test_free_words_to_a_real_small_model_steer_it_as_well(
+    pelnas: Pelnas, begun: Path, smollm2: Path
+) -> None:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    steered(pelnas, begun, WORDS, "--model", f"local:{smollm2}")
+
+
+def steered(pelnas: Pelnas, begun: Path, lines: tuple[str, ...], *options: str) -> None:
+    """Pause, ban, limit, ask why and resume; the search in another process obeys."""
+    pause, ban, limit, why, resume = lines
     stopped_at = ("steer", begun.name, "/pause", "--output", begun.parent)
     search = [COMMAND, "resume", begun.name, "--output", str(begun.parent)]
-    with terminal(begun) as talk:
+    with terminal(begun, *options) as talk:
+        talk.say(pause, "Yes or no?")  # a small model may take as long as this whole search
         child = subprocess.Popen(search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            talk.say("/pause", "Yes or no?")
             wait_until(begun, lambda store: bool(store.evaluations()))
             assert "d1: pause" in talk.say("yes", "d1: ")
             wait_until(begun, in_force(1))
             told = talk.say("/status", "spent:")
             assert told.startswith("d1 took effect in round ")
             assert ": paused by d1" in told
-            assert "took effect" not in talk.say("/ban avg_pool_3x3", "Yes or no?"), "told once"
+            talk.say(ban, "Yes or no?")
             talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
-            talk.say(f"/limit latency<={LIMIT}", "Yes or no?")
+            talk.say(limit, "Yes or no?")
             talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
             with RunStore.read(begun) as store:
                 known = {candidate.id for candidate in store.candidates()}
                 some = store.evaluations()[0].id
-            assert "(rank" in talk.say(f"/why {some}", "one changed operation")
-            talk.say("/resume", "Yes or no?")
+            assert "(rank" in talk.say(why.format(some), "one changed operation")
+            talk.say(resume, "Yes or no?")
             talk.say("yes", "d4: go on")
             assert child.wait(timeout=180) == 0
         finally:
             child.kill()
             child.wait()
         told = talk.say("/directives", "d4: ")
-        assert "d2 took effect in round " in told
-        assert "d3 took effect in round " in told
-        assert "d2: design nothing with avg_pool_3x3, by ann; active in round " in told
+        for id_ in ("d1", "d2", "d3", "d4"):
+            assert talk.told.count(f"{id_} took effect in round ") == 1
+        assert "d2: design nothing with avg_pool_3x3, by ann" in told
         assert "finished" in talk.say("/status", "finished")
     obeyed(begun, known)
     assert pelnas(*stopped_at).code == 2
