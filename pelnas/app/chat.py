@@ -38,12 +38,15 @@ def chat(
     from pelnas.app.output import say
     from pelnas.app.steer import user
     from pelnas.graph.talk import Talk
+    from pelnas.graph.voices import OF_RUN
     from pelnas.store import find_run
     from pelnas.traces.text import visible
 
     folder = find_run(options.runs_folder(output), run).resolve()
     with ExitStack() as held:
-        reader = _connected(folder, model, base_url)
+        if model == OF_RUN:
+            model, base_url = _own(folder, base_url)
+        reader = reader_of(model, base_url)
         if reader is not None:
             held.callback(reader.close)
         talk = Talk(folder.parent, folder.name, author or user(), reader)
@@ -56,18 +59,22 @@ def chat(
             say("Nothing was changed.")
 
 
-def _connected(folder: Path, name: str | None, base_url: str | None) -> "LanguageModel | None":
-    """The model of this name; ``None`` for commands only. ModelError: it cannot be reached."""
+def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
+    """Who reads free words; ``None`` for commands only. ModelError: it cannot be reached."""
     from pelnas.agents.models import connect
-    from pelnas.graph.voices import BUILTIN, OF_RUN, PATIENCE, steady
-    from pelnas.store import RunStore
+    from pelnas.graph.voices import BUILTIN, PATIENCE, steady
 
-    if name == OF_RUN:
-        with RunStore.read(folder) as store:
-            name, base_url = store.config.model, base_url or store.config.base_url
     if name is None or name.startswith(BUILTIN):
         return None
     return connect(name, base_url=base_url, temperature=steady(name), patience=PATIENCE)
+
+
+def _own(folder: Path, base_url: str | None) -> tuple[str, str | None]:
+    """The model of a run, and its address."""
+    from pelnas.store import RunStore
+
+    with RunStore.read(folder) as store:
+        return store.config.model, base_url or store.config.base_url
 
 
 def _begin(folder: Path) -> None:

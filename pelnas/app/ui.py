@@ -1,5 +1,6 @@
 """``pelnas ui``: the runs in a browser on this machine, live, with their prompts and answers."""
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,15 @@ def ui(
         str | None, typer.Argument(help="Show this run first: name, a clear part of it, or last.")
     ] = None,
     output: options.Output = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help="Who reads free words: provider:model. Default: commands only."
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
+    ] = None,
     port: Annotated[int, typer.Option("--port", help="0: any that is free.")] = 0,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
@@ -27,17 +37,21 @@ def ui(
             f"the page needs packages that are not installed ({missing.name}):"
             " pip install 'pelnas[ui]'"
         ) from None
+    from pelnas.app.chat import reader_of
+
     folder, fragment = options.runs_folder(output), ""
     if run is not None:
         folder, fragment = _place(folder, run)
-    site = Site(folder, port)
+    reader = reader_of(model, base_url)
+    site = Site(folder, port, reader)
     address = site.address + fragment
     typer.echo(f"open {address}\nit is for you alone: the address opens the page; Ctrl-C ends it")
     if browser:
         import webbrowser
 
         webbrowser.open(address)
-    site.serve()
+    with closing(reader) if reader else nullcontext():
+        site.serve()
 
 
 def _place(output: Path, run: str) -> tuple[Path, str]:

@@ -20,7 +20,9 @@ from pelnas.app.web.live import tail
 from pelnas.app.web.server import Site, make_app
 from pelnas.call import Message
 from pelnas.errors import ConfigError, RunError, StoreError
+from pelnas.graph.talk import Talk
 from pelnas.pareto import non_dominated
+from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, find_run
 
@@ -141,9 +143,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: TestClient, ad
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize(
-    "address", ["/api/runs", "/api/runs/x/directives", "/api/runs/x/directives/check"]
-)
+@pytest.mark.parametrize("address", ["/api/runs", "/api/runs/x/talk"])
 def test_writing_needs_the_proof_the_origin_and_json(client: TestClient, address: str) -> None:
     proof = client.headers[PROOF]
     assert client.post(address, json={}, headers={PROOF: "wrong"}).status_code == 403
@@ -395,35 +395,84 @@ def test_a_search_that_cannot_begin_says_why(client: TestClient) -> None:
     assert "--nowhere" in told["problem"]
 
 
+def say(client: TestClient, run: str, line: Any, talk: Any = "mine") -> Any:
+    """What is answered to a line of a conversation."""
+    return client.post(f"/api/runs/{run}/talk", json={"talk": talk, "line": line}).json()
+
+
 def test_a_directive_is_said_back_and_then_given(client: TestClient, halted: str) -> None:
     at = f"/api/runs/{halted}/directives"
-    checked = client.post(f"{at}/check", json={"command": "/ban   nor_conv_1x1"}).json()
-    assert checked == {"command": "/ban nor_conv_1x1", "says": "design nothing with nor_conv_1x1"}
+    told = say(client, halted, "/ban   nor_conv_1x1")
+    assert told["says"] == ["I understand: design nothing with nor_conv_1x1. Yes or no?"]
+    assert told["waiting"]
     assert client.get(at).json() == []
-    given = client.post(at, json={"command": checked["command"], "words": EVIL})
-    assert given.json()["id"] == "d1"
+    assert not say(client, halted, "yes", "another")["waiting"]  # has nothing to say yes to
+    assert client.get(at).json() == []
+    given = say(client, halted, "yes")
+    assert given["says"][0].startswith("d1: design nothing with nor_conv_1x1")
+    assert not given["waiting"]
     (row,) = client.get(at).json()
     assert row["status"] == "pending"
-    assert row["words"] == EVIL
+    assert row["words"] == "/ban nor_conv_1x1"
 
 
 @pytest.mark.parametrize(
-    "asked",
-    ["/limit latency<=0", "please be quick", "/ban no_such_thing", "", "/stop now", None, 3],
+    "asked", ["/limit latency<=0", "please be quick", "/ban no_such_thing", "/stop now", EVIL]
 )
-def test_what_cannot_be_obeyed_is_refused_with_the_reason(
-    client: TestClient, halted: str, asked: Any
+def test_what_cannot_be_obeyed_is_answered_with_the_reason(
+    client: TestClient, halted: str, asked: str
 ) -> None:
-    for end in ("/check", ""):
-        answered = client.post(f"/api/runs/{halted}/directives{end}", json={"command": asked})
-        assert answered.status_code == 400
-        assert answered.json()["error"]
+    told = say(client, halted, asked)
+    assert told["says"][0]
+    assert not told["waiting"]
+    assert client.get(f"/api/runs/{halted}/directives").json() == []
+
+
+@pytest.mark.parametrize("line", ["", None, 3, "x" * 5_000])
+def test_a_line_that_is_none_is_refused(client: TestClient, halted: str, line: Any) -> None:
+    assert "expected line" in say(client, halted, line)["error"]
+    assert "expected talk" in say(client, halted, "/status", line)["error"]
+
+
+def test_questions_are_answered_as_in_the_terminal(
+    client: TestClient, output: Path, designed: str
+) -> None:
+    talk = Talk(output, designed, "ann")
+    with RunStore.read(output / designed) as store:
+        best = front_points(store)[-1]
+    for line in (
+        f"/why {best.id}",
+        "/front",
+        "/status",
+        "/rules all",
+        "/within 4",
+        "/help",
+        "what?",
+    ):
+        told = say(client, designed, line)
+        assert told["says"] == talk.say(line)
+    assert best.id in say(client, designed, f"/why {best.id}")["says"][0]
+    forms = client.get("/api/session").json()["grammar"]
+    assert [form["form"].split()[0] for form in forms["questions"]][-1] == "/help"
+    assert "/pause" in [form["form"] for form in forms["orders"]]
+
+
+def test_free_words_are_read_by_the_model_that_the_server_was_given(
+    output: Path, halted: str
+) -> None:
+    model = ScriptedModel(['{"intent": "pause"}'])
+    app = make_app(output, TOKEN, PORT, model=model)
+    with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
+        client.get(f"/?token={TOKEN}")
+        client.headers[PROOF] = client.get("/api/session").json()["proof"]
+        assert "pause" in say(client, halted, "please wait a little")["says"][0]
+    assert len(model.requests) == 1
 
 
 def test_a_finished_run_cannot_be_steered(client: TestClient, designed: str) -> None:
-    answered = client.post(f"/api/runs/{designed}/directives/check", json={"command": "/pause"})
-    assert answered.status_code == 404
-    assert "finished" in answered.json()["error"]
+    told = say(client, designed, "/pause")
+    assert "finished" in told["says"][0]
+    assert not told["waiting"]
 
 
 # -- the command ------------------------------------------------------------------------

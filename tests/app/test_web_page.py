@@ -34,9 +34,8 @@ FLAGS = (
 )  # fmt: skip
 PATIENCE = 60  # seconds: a machine under load, not what a person waits
 EVIL = '<img src=x onerror="window.broken=1"><b>bold</b></script>'
-# Plotly tries to inline a style sheet of one of its kinds of map, which the page's policy refuses;
-# and a directive that cannot be obeyed is answered so on purpose.
-KNOWN = ("Applying inline style violates", "directives/check - Failed to load resource")
+# Plotly tries to inline a style sheet of one of its kinds of map, which the page's policy refuses.
+KNOWN = ("Applying inline style violates",)
 TABS = ("front", "niches", "rules", "timeline", "steer", "settings")
 TICKS = "return [...document.querySelectorAll('.axes .xtick text')].map((t) => t.textContent)"
 SPACE = get_space("tiny")
@@ -171,11 +170,11 @@ class Page:
 
     def command(self, text: str) -> None:
         """Ask for something in the conversation and say yes to what is said back."""
-        field = self.one("#command")
-        field.clear()
-        field.send_keys(text, Keys.ENTER)
-        self.click(".confirm button", "Yes")
-        self.until(lambda: text in self.text(".talk"))
+        before = len(self.all(".given b"))
+        self.one("#command").send_keys(text, Keys.ENTER)
+        self.click(".steer .tools button", "Yes")
+        self.until(lambda: len(self.all(".given b")) > before)
+        assert text in self.text(".talk")
 
     def complaints(self) -> list[str]:
         """What the browser did not like."""
@@ -199,13 +198,13 @@ def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tab
     Select(page.one("#f-accuracy")).select_by_value("table")
     page.click("form button", "Start")
     page.until(lambda: "mine" in page.text("h1"))
-    page.click("[role=tab]", "Steer")
+    page.click("[role=tab]", "Talk")
     page.command("/pause")
-    page.until(lambda: "active" in page.text(".talk"))
+    page.until(lambda: "active" in page.text(".given"))
     page.command("/ban nor_conv_1x1")
     field = page.one("#command")
     field.send_keys("/limit latency<=0", Keys.ENTER)
-    page.until(lambda: "no network" in page.text(".refused"))
+    page.until(lambda: "no network" in page.text(".talk"))
     page.command("/resume")
     page.click("[role=tab]", "Front")
     page.until(lambda: int(page.text(".card dd").replace(",", "")) > 0)
@@ -224,8 +223,8 @@ def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tab
     with RunStore.read(folder) as store:  # the axes have followed the points
         assert max(marks) <= 1.2 * max(e.latency_ms for e in store.evaluations())
         assert max(marks) > 2
-    page.click("[role=tab]", "Steer")
-    page.until(lambda: "as asked" in page.text(".talk"))
+    page.click("[role=tab]", "Talk")
+    page.until(lambda: "as asked" in page.text(".given"))
     page.one(".state.finished")
 
 
@@ -355,6 +354,24 @@ def test_a_call_of_the_timeline_opens_prompt_and_answer(page: Page, written: str
     page.click("dialog button", "Close")
     page.one(".roundlist").send_keys(Keys.ARROW_DOWN)
     page.until(lambda: "Round 3" in page.text(".waterfall h2"))
+
+
+def test_a_conversation_answers_from_the_run_and_its_ids_lead_on(page: Page, written: str) -> None:
+    with RunStore.read(page.site.output / written) as store:
+        born = next(e for e in store.evaluations() if e.candidate.design.call)
+    page.go(f"#/run/{written}/steer")
+    page.one("#command").send_keys("/why " + born.id, Keys.ENTER)
+    page.until(lambda: EVIL in page.text(".talk"))
+    assert page.all(".talk img") == []
+    page.click(".talk button", str(born.candidate.design.call))
+    page.until(lambda: page.text("dialog h3") == "system")
+    page.one("dialog").send_keys(Keys.ESCAPE)
+    page.one("#command").send_keys("/ban nor_conv_1x1", Keys.ENTER)
+    page.until(lambda: "is finished" in page.text(".talk"))
+    page.click(".talk button", born.id)
+    page.until(lambda: page.text(".candidate h2") == born.id)
+    page.click("[role=tab]", "Talk")
+    assert "is finished" in page.text(".talk")  # what was said stays
 
 
 def test_runs_that_are_ticked_stand_side_by_side(

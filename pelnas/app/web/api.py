@@ -31,9 +31,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Api:
     """Answers from the runs of one folder."""
 
-    def __init__(self, library: Library, starts: Starts, ended: Callable[[], bool] = never) -> None:
+    def __init__(
+        self,
+        library: Library,
+        starts: Starts,
+        talks: steering.Talks,
+        ended: Callable[[], bool] = never,
+    ) -> None:
         self._library = library
         self._starts = starts
+        self._talks = talks
         self._ended = ended  # whether the server is about to stop
 
     def routes(self) -> list[Route]:
@@ -55,8 +62,7 @@ class Api:
             _get(f"{run}/timeline/{{round:int}}", self.round),
             _get(f"{run}/calls/{{call}}", self.call),
             _get(f"{run}/directives", self.directives),
-            _post(f"{run}/directives", self.direct),
-            _post(f"{run}/directives/check", self.check),
+            _post(f"{run}/talk", self.talk),
             Route(f"{run}/events", self.events),
         ]
 
@@ -175,13 +181,9 @@ class Api:
         """What people asked of the run, and what became of it."""
         return self._answer(request, "directives", steering.given)
 
-    def check(self, request: Request, body: Mapping[str, Any]) -> Any:
-        """What a command means, in plain words, before it is given."""
-        return steering.check(self._library.folder(request.path_params["run"]), body)
-
-    def direct(self, request: Request, body: Mapping[str, Any]) -> Any:
-        """Give a directive that a person has said yes to."""
-        return steering.give(self._library.folder(request.path_params["run"]), body)
+    def talk(self, request: Request, body: Mapping[str, Any]) -> Any:
+        """A line of a conversation about a run: answered, asked back, or said back for a yes."""
+        return self._talks.say(self._library.folder(request.path_params["run"]), body)
 
     # -- reading ----------------------------------------------------------------
 

@@ -16,12 +16,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from pelnas.agents.models import LanguageModel
 from pelnas.app.listening import LOOPBACK, listen
 from pelnas.app.web.api import Api, complain
 from pelnas.app.web.guard import Guard
 from pelnas.app.web.library import Library
 from pelnas.app.web.live import never
 from pelnas.app.web.starts import Starts
+from pelnas.app.web.steering import Talks
 from pelnas.errors import InputError
 
 STATIC = Path(str(files("pelnas.app.web") / "static"))
@@ -38,13 +40,16 @@ class _Files(StaticFiles):
 class Site:
     """One server: ``address`` opens the page in a browser."""
 
-    def __init__(self, output: Path, port: int = 0) -> None:
-        """Take a port; 0: any that is free. ConfigError: it is taken."""
+    def __init__(self, output: Path, port: int = 0, model: LanguageModel | None = None) -> None:
+        """Take a port; 0: any that is free. ConfigError: it is taken.
+
+        ``model``: reads free words in conversations.
+        """
         self.output = output
         self.token = secrets.token_urlsafe(24)
         self._socket = listen(port)
         self.port = int(self._socket.getsockname()[1])
-        self.app = make_app(output, self.token, self.port, lambda: self._server.should_exit)
+        self.app = make_app(output, self.token, self.port, self._ended, model)
         settings = uvicorn.Config(
             self.app, log_level="warning", access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=1,
@@ -60,6 +65,9 @@ class Site:
         with suppress(KeyboardInterrupt):
             self._server.run(sockets=[self._socket])
 
+    def _ended(self) -> bool:
+        return self._server.should_exit
+
     def stop(self) -> None:
         """Make ``serve`` return soon; from any thread."""
         self._server.should_exit = True
@@ -69,25 +77,33 @@ class Site:
         self._socket.close()
 
 
-def make_app(output: Path, token: str, port: int, ended: Callable[[], bool] = never) -> Starlette:
+def make_app(
+    output: Path,
+    token: str,
+    port: int,
+    ended: Callable[[], bool] = never,
+    model: LanguageModel | None = None,
+) -> Starlette:
     """The page over the runs in ``output``; only who knows the token gets anything.
 
     ``ended``: whether the server is about to stop, so that what is followed ends in time.
+    ``model``: reads free words in conversations.
     """
+    api = Api(Library(output), Starts(output), Talks(model), ended)
     hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
     guard = Middleware(Guard, hosts=hosts, token=token, cookie=f"pelnas-{port}")
     return Starlette(
-        routes=list(_routes(output, ended)),
+        routes=list(_routes(api)),
         middleware=[guard],
         exception_handlers={InputError: complain, HTTPException: complain},
     )
 
 
-def _routes(output: Path, ended: Callable[[], bool]) -> Iterable[BaseRoute]:
+def _routes(api: Api) -> Iterable[BaseRoute]:
     yield Route("/", _index)
     yield Route("/static/plotly.min.js", _plotly)
     yield Mount("/static", _Files(directory=STATIC))
-    yield from Api(Library(output), Starts(output), ended).routes()
+    yield from api.routes()
 
 
 async def _index(_: Request) -> Response:

@@ -1,20 +1,36 @@
-"""Directives from the page: said back in plain words first, given only after a yes."""
+"""Talking to a run from the page: the conversation of ``pelnas chat``, and the directives given."""
 
-import getpass
+import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from pelnas.directives import GRAMMAR, Order, command, parse, say
-from pelnas.errors import DirectiveError
-from pelnas.graph.helm import Helm
+from pelnas.agents.conversation import HELP
+from pelnas.agents.models import LanguageModel
+from pelnas.agents.questions import QUESTIONS
+from pelnas.app.steer import user
+from pelnas.directives import GRAMMAR
+from pelnas.errors import InputError
 from pelnas.report.directives import directive_rows
 from pelnas.store import RunStore
 
+if TYPE_CHECKING:
+    from pelnas.graph.talk import Talk
 
-def grammar() -> list[dict[str, str]]:
-    """Every form of a command and what it does."""
-    return [{"form": form, "does": does} for form, does in GRAMMAR]
+KEPT = 32  # conversations: one for each page that is open, until it is loaded again
+LONGEST = 4_000  # characters of a line
+NAMES = 64  # characters of a conversation's name
+
+
+def grammar() -> dict[str, list[dict[str, str]]]:
+    """Every form of a question and of an order, and what it does."""
+    questions = [(form.form, form.does) for form in QUESTIONS] + [(HELP, "all commands")]
+    return {
+        "questions": [{"form": form, "does": does} for form, does in questions],
+        "orders": [{"form": form, "does": does} for form, does in GRAMMAR],
+    }
 
 
 def given(store: RunStore) -> list[dict[str, Any]]:
@@ -22,30 +38,44 @@ def given(store: RunStore) -> list[dict[str, Any]]:
     return [row.to_dict() for row in directive_rows(store)]
 
 
-def check(folder: Path, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a command means. DirectiveError: it is none, or cannot be obeyed. RunError: too late."""
-    with Helm.open(folder) as helm:
-        order = helm.check(_order(body))
-        return {"command": command(order), "says": helm.say(order)}
+class Talks:
+    """Conversations about runs, each with its own memory; safe to use from several threads.
+
+    ``model``: reads free words; without one what is no command is asked back.
+    """
+
+    def __init__(self, model: LanguageModel | None = None) -> None:
+        self._model = model
+        self._kept: OrderedDict[tuple[Path, str], tuple[Talk, Lock]] = OrderedDict()
+        self._lock = Lock()
+
+    def say(self, folder: Path, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What is answered to ``line`` in the conversation that the page calls ``talk``.
+
+        ``waiting``: whether an order was said back and waits for a yes or a no.
+        InputError: a part of the request is missing or too long.
+        """
+        name, line = _text(body, "talk", NAMES), _text(body, "line", LONGEST)
+        talk, alone = self._talk(folder, name)
+        with alone:
+            says = talk.say(line)
+            return {"says": says, "waiting": talk.waiting, "time": time.time()}
+
+    def _talk(self, folder: Path, name: str) -> "tuple[Talk, Lock]":
+        from pelnas.graph.talk import Talk
+
+        with self._lock:
+            if (folder, name) not in self._kept:
+                talk = Talk(folder.parent, folder.name, user(), self._model)
+                self._kept[folder, name] = talk, Lock()
+            self._kept.move_to_end((folder, name))
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[folder, name]
 
 
-def give(folder: Path, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the order that ``check`` said back; errors as there."""
-    with Helm.open(folder) as helm:
-        order = _order(body)
-        directive = helm.give(order, _user(), str(body.get("words", "")))
-        return {"id": directive.id, "asks": say(directive.order)}
-
-
-def _order(body: Mapping[str, Any]) -> Order:
-    text = body.get("command")
-    if not isinstance(text, str):
-        raise DirectiveError("expected a command such as /focus latency<=5, found none: type one")
-    return parse(text)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name
-        return "person"
+def _text(body: Mapping[str, Any], part: str, longest: int) -> str:
+    text = body.get(part)
+    if not isinstance(text, str) or not 0 < len(text) <= longest:
+        raise InputError(f"expected {part} of 1 to {longest} characters: say it in fewer words")
+    return text

@@ -11,7 +11,7 @@ const TABS = {
   niches: ["Niches", async (...a) => new (await import("./niches.js")).NichesTab(...a)],
   rules: ["Rules", async (...a) => new (await import("./rules.js")).RulesTab(...a)],
   timeline: ["Timeline", async (...a) => new (await import("./timeline.js")).TimelineTab(...a)],
-  steer: ["Steer", async (...a) => new (await import("./steer.js")).SteerTab(...a)],
+  steer: ["Talk", async (...a) => new (await import("./steer.js")).SteerTab(...a)],
   settings: ["Settings", async (...a) => new (await import("./settings.js")).SettingsTab(...a)],
 };
 

@@ -1,33 +1,45 @@
-// Talking to a running search: a command is said back in plain words and given only after a yes.
+// Talking to a run: questions are answered from its data, orders are said back and given after a yes.
 
 import { get, of, opened, post } from "./api.js";
 import { Again } from "./again.js";
-import { fill, h } from "./dom.js";
+import { showCall } from "./call.js";
+import { fill, h, link } from "./dom.js";
 import { clock, plural } from "./words.js";
 
+const QUICK = [
+  ["/status", "How does it stand?"], ["/front", "The front"], ["/rules", "The rules"], ["/pause", "Pause"],
+  ["/resume", "Resume"], ["/stop", "Stop after this round"],
+];
+const IDS = /\b(r\d+\.[a-z]+(?:\.n\d+)?\.a\d+|r\d+n\d+c\d+|R[0-9a-f]{10})\b/;
+
 export class SteerTab {
-  constructor(data) {
+  constructor(data, go) {
     this._data = data;
-    this._log = h("ol", { class: "talk", "aria-label": "Conversation", "aria-live": "polite" });
-    this._ask = h("div", {});
+    this._go = go;
+    this._talk = crypto.randomUUID();
+    this._log = h("ol", { class: "talk", "aria-label": "Conversation", "aria-live": "polite", tabindex: 0 });
+    this._ask = h("div", { class: "tools" });
     this._line = h("input", {
       id: "command", type: "text", autocomplete: "off", spellcheck: "false", maxlength: 1000, list: "forms",
-      placeholder: "/focus latency<=5",
+      placeholder: "/why r2n3c4",
     });
     this._forms = h("datalist", { id: "forms" });
+    this._given = h("ol", { class: "given", "aria-label": "Directives" });
     this._help = h("div", {});
-    const quick = [["/pause", "Pause"], ["/resume", "Resume"], ["/stop", "Stop after this round"]].map(([command, text]) =>
-      h("button", { type: "button", class: "small", click: () => this._check(command) }, text),
+    const quick = QUICK.map(([command, text]) =>
+      h("button", { type: "button", class: "small", click: () => this._say(command) }, text),
     );
     this.element = h(
       "div",
       { class: "steer" },
-      h("div", {}, this._log, this._ask,
+      h("div", {},
+        this._log, this._ask,
         h("form", { class: "line", submit: (event) => this._submitted(event) },
-          h("label", { for: "command", class: "unseen" }, "Command"), this._line, this._forms,
-          h("button", { type: "submit" }, "Ask")),
-        h("div", { class: "tools" }, ...quick)),
-      h("aside", { "aria-label": "Commands" }, h("h2", {}, "Commands"), this._help),
+          h("label", { for: "command", class: "unseen" }, "Question or order"), this._line, this._forms,
+          h("button", { type: "submit" }, "Send")),
+        h("div", { class: "tools" }, ...quick),
+        h("h2", {}, "Directives"), this._given),
+      h("aside", { "aria-label": "Commands" }, this._help),
     );
     this._again = new Again(() => this._load(), ["directive", "paused", "unpaused", "round-done", "run-finished"]);
   }
@@ -43,9 +55,15 @@ export class SteerTab {
 
   async _explain() {
     const { grammar } = await opened();
-    fill(this._forms, grammar.map(({ form }) => h("option", { value: form })));
-    fill(this._help, h("dl", { class: "grammar" }, ...grammar.map(({ form, does }) =>
-      h("div", {}, h("dt", {}, h("button", { type: "button", class: "link", click: () => this._insert(form) }, form)), h("dd", {}, does)))));
+    fill(this._forms, [...grammar.questions, ...grammar.orders].map(({ form }) => h("option", { value: form })));
+    const list = (forms) => h("dl", { class: "grammar" }, ...forms.map(({ form, does }) =>
+      h("div", {}, h("dt", {}, h("button", { type: "button", class: "link", click: () => this._insert(form) }, form)), h("dd", {}, does))));
+    fill(this._help,
+      h("details", { open: true }, h("summary", {}, "Questions"), list(grammar.questions)),
+      h("details", { open: true }, h("summary", {}, "Orders, given after a yes"), list(grammar.orders)));
+    if (!this._log.children.length) {
+      fill(this._log, h("li", { class: "soft" }, "Ask what you want to know. An order is said back in plain words, and nothing changes before a yes."));
+    }
   }
 
   _insert(form) {
@@ -53,57 +71,59 @@ export class SteerTab {
     this._line.focus();
   }
 
-  async _load() {
-    const given = await get(of(this._data.name, "/directives"));
-    fill(this._log, given.length ? given.map(directive) : h("li", { class: "soft" }, this._empty()));
-  }
-
-  _empty() {
-    return this._data.state === "finished"
-      ? "This run is finished, and nobody steered it."
-      : "Nobody has steered this run yet. What you ask is said back in plain words before anything changes.";
-  }
+  // -- the conversation ---------------------------------------------------------------
 
   _submitted(event) {
     event.preventDefault();
     const words = this._line.value.trim();
-    if (words) this._check(words);
+    if (words) this._say(words);
   }
 
-  async _check(words) {
+  async _say(line) {
+    if (this._busy) return; // one line after the other, as the answers belong to them
+    this._busy = true;
+    this._line.value = "";
+    fill(this._ask);
+    this._add("said", h("b", {}, "you"), " ", h("code", {}, line));
     try {
-      const checked = await post(of(this._data.name, "/directives/check"), { command: words });
-      this._confirm(words, checked);
+      const { says, waiting } = await post(of(this._data.name, "/talk"), { talk: this._talk, line });
+      for (const text of says) this._add(waiting ? "reply confirm" : "reply", this._linked(text));
+      if (waiting) this._confirm();
+      else this._line.focus();
+      await this._load();
     } catch (error) {
-      fill(this._ask, h("p", { role: "alert", class: "refused" }, error.message));
+      this._add("reply refused", error.message);
     }
+    this._busy = false;
   }
 
-  _confirm(words, { command, says }) {
-    const yes = h("button", { type: "button", click: () => this._give(words, command) }, "Yes, do it");
-    const no = h("button", { type: "button", class: "small", click: () => this._dismiss() }, "No");
-    fill(this._ask,
-      h("div", { class: "confirm", role: "group", "aria-labelledby": "confirm" },
-        h("p", { id: "confirm" }, "Shall the search ", h("b", {}, says), "?"),
-        h("p", {}, h("code", {}, command)),
-        h("div", { class: "tools" }, yes, no)));
+  _add(kind, ...parts) {
+    this._log.querySelector("li.soft")?.remove();
+    this._log.append(h("li", {}, h("div", { class: kind }, ...parts)));
+    this._log.scrollTop = this._log.scrollHeight;
+  }
+
+  _confirm() {
+    const yes = h("button", { type: "button", click: () => this._say("yes") }, "Yes, do it");
+    fill(this._ask, yes, h("button", { type: "button", class: "small", click: () => this._say("no") }, "No"));
     yes.focus();
   }
 
-  async _give(words, command) {
-    try {
-      await post(of(this._data.name, "/directives"), { command, words });
-      this._line.value = "";
-      this._dismiss();
-      await this._load();
-    } catch (error) {
-      fill(this._ask, h("p", { role: "alert", class: "refused" }, error.message));
-    }
+  /** Text with the ids in it as links. */
+  _linked(text) {
+    return text.split(IDS).map((part, i) => (i % 2 ? this._to(part) : part));
   }
 
-  _dismiss() {
-    fill(this._ask);
-    this._line.focus();
+  _to(id) {
+    if (id.includes(".")) return link(id, () => showCall(this._data.name, id));
+    return link(id, () => this._go(id.startsWith("R") ? "rules" : "front", id));
+  }
+
+  // -- the directives -----------------------------------------------------------------
+
+  async _load() {
+    const given = await get(of(this._data.name, "/directives"));
+    fill(this._given, given.length ? given.map(directive) : h("li", { class: "soft" }, "Nobody has steered this run."));
   }
 }
 
@@ -119,9 +139,9 @@ function directive(d) {
   return h(
     "li",
     {},
-    h("p", { class: "said" }, h("b", {}, d.author), h("small", {}, ` ${clock(d.time)}, ${d.id}`), h("br"), h("code", {}, d.words || d.command)),
-    h("p", { class: "reply" }, h("span", { class: `verdict ${d.status}` }, d.status), ` ${d.asks}`, h("br"),
-      h("small", {}, [since, d.reason, ...held].filter(Boolean).join("; "))),
+    h("p", {}, h("b", {}, d.id), " ", h("span", { class: `verdict ${d.status}` }, d.status), ` ${d.asks}`),
+    h("p", {}, h("small", {}, `${d.author}, ${clock(d.time)}: `, h("code", {}, d.words || d.command))),
+    h("p", {}, h("small", {}, [since, d.reason, ...held].filter(Boolean).join("; "))),
   );
 }
 
