@@ -7,7 +7,7 @@ programs: what the file says is put into it, what it says is saved beside the fi
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pelnas import tokens
 from pelnas.agents.models import LanguageModel, Reply
 from pelnas.call import Message, request_hash
-from pelnas.errors import ModelError, Stopped
+from pelnas.errors import BudgetExhausted, ModelError, Stopped
 from pelnas.store import write_atomically
 
 LOOK_EVERY = 0.5  # seconds between two looks for an answer
@@ -37,6 +37,7 @@ class HandModel(LanguageModel):
         self.folder = Path(folder).expanduser()
         self._look_every = look_every
         self._stop = threading.Event()
+        self._minutes_left: Callable[[], float | None] = lambda: None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -48,7 +49,8 @@ class HandModel(LanguageModel):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         """The answer when somebody has written it.
 
-        Stopped: ``stop`` was called before. StoreError: the question cannot be written.
+        Stopped: ``stop`` was called before. BudgetExhausted: the search's limit of time was
+        reached before. StoreError: the question cannot be written.
         """
         started = time.perf_counter()
         name = request_hash(self.name, messages, schema.model_json_schema())[:DIGITS]
@@ -64,6 +66,9 @@ class HandModel(LanguageModel):
             dollars=0.0,
             rung="by hand",
         )
+
+    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+        self._minutes_left = minutes_left
 
     def stop(self) -> None:
         self._stop.set()
@@ -90,6 +95,11 @@ class HandModel(LanguageModel):
                 raise Stopped(
                     f"the search was asked to stop while it waited for {file}:"
                     " write the answer and go on with 'pelnas resume'"
+                )
+            if self._minutes_left() == 0:
+                raise BudgetExhausted(
+                    f"the budget of minutes was spent while the search waited for {file}:"
+                    " give a larger one, and answer"
                 )
 
 

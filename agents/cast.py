@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
+from typing import Protocol
 
 from pelnas.agents.designer import Designer, ModelDesigner
 from pelnas.agents.dialogue import Dialogue, Ledger, Meter, OpenDialogue
@@ -23,6 +24,13 @@ from pelnas.errors import ModelError
 from pelnas.prompts import Prompt, load_prompt
 
 DESIGNERS: dict[str, Callable[[], Designer]] = {EVOLVER: EvolvingDesigner, RANDOM: RandomDesigner}
+
+
+class RunMeter(Meter, Protocol):
+    """The meter of a whole run, which knows its limit of time as well."""
+
+    def minutes_left(self) -> float | None:
+        """Minutes until the limit of time, at least 0; ``None`` without a limit."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,11 @@ def _refuse_unpriced(models: Iterable[LanguageModel]) -> None:
 
 
 def assemble(
-    config: SearchConfig, models: dict[str, LanguageModel], ledger: Ledger, meter: Meter
+    config: SearchConfig, models: dict[str, LanguageModel], ledger: Ledger, meter: RunMeter
 ) -> Cast:
     """The agents of a search. PromptError: a prompt of the run's own cannot be used."""
-
+    for model in models.values():
+        model.heed(meter.minutes_left)
     limited = _limited(models, config)
 
     def chain(role: str) -> list[tuple[str, Prompt, OpenDialogue]]:

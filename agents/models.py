@@ -5,7 +5,7 @@ Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect`
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,12 @@ class LanguageModel(ABC):
         ToolsRefusedError: the model or its server takes no tools. ModelCallError: as in ``ask``.
         """
         raise ToolsRefusedError(f"{self.name} calls no tools")
+
+    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+        """Learn how long the search may still take; ``None``: without a limit.
+
+        Only a model that waits for a person needs to know: other calls end by themselves.
+        """
 
     def stop(self) -> None:
         """The search is to stop: end what only a person could end; other calls may go on."""

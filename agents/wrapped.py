@@ -1,6 +1,6 @@
 """Language models around others: they wait for their turn, or cost what they cost before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,9 @@ class Wrapped(LanguageModel):
 
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
         return self._model.move(messages, tools)
+
+    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+        self._model.heed(minutes_left)
 
     def stop(self) -> None:
         self._model.stop()

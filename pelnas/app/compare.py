@@ -28,6 +28,10 @@ def compare(
         list[str] | None,
         typer.Option("--models", help="The same; more may follow: --models A B C."),
     ] = None,
+    by_hand: Annotated[
+        bool,
+        typer.Option("--by-hand", help=f"A person, too, by files: the model {options.BY_HAND}."),
+    ] = False,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="Runs of each, seeds from 0 on.")
     ] = 3,
@@ -69,11 +73,12 @@ def compare(
     from pelnas.bench.curves import draw_curves
     from pelnas.store import write_atomically
 
-    apart = ("more", "models", "seeds", "config", "picture", "as_json")
+    apart = ("more", "models", "by_hand", "seeds", "config", "picture", "as_json")
     named = {name: given[name] for name in given if name not in apart} | {"name": "compare"}
     settings = load_config(config, options.settings(named))
-    _foretell(settings, [*(models or ()), *(more or ())], seeds)
-    trials = list(_told(run_all(settings, [*(models or ()), *(more or ())], range(seeds))))
+    compared = [*(models or ()), *(more or ()), *([options.BY_HAND] if by_hand else [])]
+    _foretell(settings, compared, seeds)
+    trials = list(_told(run_all(settings, compared, range(seeds))))
     scale = scale_of(settings, trials)
     judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
     means, runs = rows(trials, scale), [to_dict(trial, scale) for trial in trials]

@@ -21,6 +21,7 @@ NESTED = {
     "batch": ("scoring", "batch"),
 }
 DEFAULTS = SearchConfig()
+BY_HAND = "hand:questions"  # the model of --by-hand, which takes no value
 
 
 def settings(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,13 @@ def search(
     reflection_model: Annotated[
         str | None, setting("reflection_model", "Another model for reflection.")
     ] = None,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand",
+            help=f"Like --designer-model {options.BY_HAND}: a person designs, by files.",
+        ),
+    ] = False,
     fallbacks: Annotated[
         list[str] | None,
         typer.Option("--fallback", help="Model to ask where a role's own one fails; repeatable."),
@@ -108,8 +115,11 @@ def search(
 ) -> None:
     """Find the best networks for a device at every latency, without training any."""
     given = dict(locals())
-    path, _, _ = (given.pop(name) for name in ("config", "as_json", "estimate"))
+    path, *_ = (given.pop(name) for name in ("config", "as_json", "estimate", "by_hand"))
     from pelnas import Search, load_config
+
+    if by_hand:
+        given["designer_model"] = _person(designer_model)
 
     settings = load_config(path, options.settings(given))
     if estimate:
@@ -140,6 +150,17 @@ def resume(
     budget = load_config(None, options.settings(limits)).budget
     folder = find_run(options.runs_folder(output), run)
     _follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
+
+
+def _person(designer_model: str | None) -> str:
+    """The model of ``--by-hand``."""
+    from pelnas.errors import ConfigError
+
+    if designer_model is not None:
+        raise ConfigError(
+            f"expected one designer, found --by-hand and --designer-model {designer_model}: leave one"
+        )
+    return options.BY_HAND
 
 
 def _estimate(config: "SearchConfig", as_json: bool) -> None:

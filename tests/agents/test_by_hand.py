@@ -16,7 +16,10 @@ from pelnas.agents.by_hand import HandModel
 from pelnas.agents.models import connect
 from pelnas.agents.reading import read_answer
 from pelnas.call import Message
-from pelnas.errors import ModelError, Stopped
+from pelnas.config import Budget
+from pelnas.errors import BudgetExhausted, ModelError, Stopped
+from pelnas.graph.replay import replay
+from pelnas.recording import open_recording
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
@@ -56,6 +59,20 @@ class Person:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+
+
+def settings(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
+    values: dict[str, Any] = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tables,
+        "accuracy": "table",
+        "rounds": 1,
+        "per_niche": 1,
+        "output": tmp_path / "runs",
+    }
+    return SearchConfig.model_validate(values | changes)
 
 
 def hand(folder: Path) -> HandModel:
@@ -113,22 +130,62 @@ def test_a_name_becomes_a_model_and_a_bad_folder_is_told(tmp_path: Path) -> None
         connect(f"hand:{tmp_path / 'file'}")
 
 
+def test_a_limit_of_time_ends_the_wait(tmp_path: Path) -> None:
+    model, left = hand(tmp_path), [None, 0.2, 0.0]
+    model.heed(lambda: left.pop(0))
+    with pytest.raises(BudgetExhausted, match="minutes was spent while the search waited for"):
+        model.ask(ASKED, Word)
+    assert left == []
+    assert len(list(waiting(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("concurrency", [None, 1])
+def test_a_search_whose_minutes_end_while_it_waits_ends_with_its_report(
+    tmp_path: Path, tiny_tables: Path, concurrency: int | None
+) -> None:
+    """Nobody answers. What was designed without a person is reported, and nothing more asked."""
+    questions = tmp_path / "questions"
+    config = settings(
+        tmp_path,
+        tiny_tables,
+        rounds=2,
+        reflection_model=f"hand:{questions}",
+        concurrency=concurrency,
+        budget={"minutes": 600},
+    )
+    search, ended = Search(config), threading.Event()
+
+    def spend_when_asked() -> None:
+        while not list(waiting(questions)):
+            if ended.wait(0.05):
+                return
+        search.session.meter.change(Budget(minutes=1e-6))
+
+    thread = threading.Thread(target=spend_when_asked)
+    thread.start()
+    result = search.run()
+    ended.set()
+    thread.join()
+    assert not result.stopped
+    assert "budget of minutes is spent" in result.reason
+    with RunStore.read(result.folder) as store:
+        assert store.status == "finished"
+        assert len(store.evaluations()) == len(store.candidates()) == 3
+        assert store.calls() == []
+        told = [event.data["message"] for event in store.events() if event.kind == "budget"]
+        assert store.spent().calls == 0
+    assert any("while the search waited" in message for message in told)
+    assert (result.folder / "front.json").is_file()
+    with open_recording(result.folder) as recording:
+        found = replay(recording, tmp_path / "again")
+    assert (found.same_front, found.same_rules) == (True, True)
+
+
 def test_a_search_that_is_stopped_while_it_waits_finds_its_answers_when_resumed(
     tmp_path: Path, tiny_tables: Path
 ) -> None:
     questions = tmp_path / "questions"
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tiny_tables,
-        "accuracy": "table",
-        "rounds": 1,
-        "per_niche": 1,
-        "designer_model": f"hand:{questions}",
-        "output": tmp_path / "runs",
-    }
-    search = Search(SearchConfig(**values))
+    search = Search(settings(tmp_path, tiny_tables, designer_model=f"hand:{questions}"))
     waited = threading.Event()
 
     def stop_when_asked() -> None:

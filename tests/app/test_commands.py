@@ -233,3 +233,15 @@ def test_a_search_begins_with_its_estimate(
     outcome = pelnas("search", *table_options, "--output", tmp_path)
     first = outcome.err.splitlines()[0]
     assert first == "pelnas: expected in 2 rounds: 18 evaluations, no model calls"
+
+
+def test_by_hand_a_person_is_the_designer(
+    pelnas: Pelnas, table_options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    limit = ("--max-minutes", "0.001", "--json")  # nobody answers
+    summary = pelnas("search", *table_options, "--by-hand", *limit).json()
+    others = dict.fromkeys(("planner", "reflection"), "builtin:evolver")
+    assert summary["config"]["models"] == others | {"designer": "hand:questions"}
+    assert summary["front"] == []
+    assert "minutes" in summary["reason"]

@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,42 @@ def test_a_model_beside_evolution_and_random_sampling(
         assert volumes == sorted(volumes)
         assert volumes[-1] == pytest.approx(run["hypervolume"])
     assert Path(found["picture"]).read_bytes().startswith(PNG)
+
+
+def answer_questions(folder: Path, done: threading.Event) -> None:
+    """A person: answers every question by the form at its end."""
+    while not done.wait(0.05):
+        for question in folder.glob("*.md"):
+            answer = question.with_name(f"{question.stem}.answer.md")
+            if not question.name.endswith(".answer.md") and not answer.exists():
+                form = question.read_text().rpartition("```json")[2].partition("```")[0]
+                asked = [Message("system", ""), Message("user", question.name)]
+                answer.write_text(designs(asked, json.loads(form)))
+
+
+def test_a_person_is_compared_like_a_model(
+    pelnas: Pelnas,
+    table_options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = threading.Event()
+    person = threading.Thread(target=answer_questions, args=(tmp_path / "questions", done))
+    person.start()
+    try:
+        found = pelnas(
+            "compare", "--by-hand", "--seeds", "1", *table_options, "--rounds", "1",
+            "--output", "runs", "--json",
+        ).json()  # fmt: skip
+    finally:
+        done.set()
+        person.join()
+    named = {row["model"]: row for row in found["models"]}
+    assert set(named) == {"hand:questions", "builtin:evolver", "builtin:random"}
+    assert (named["hand:questions"]["dollars"], named["hand:questions"]["failed_calls"]) == (0, 0)
+    assert named["hand:questions"]["calls"] >= 3  # a plan, designs of a niche, its reflection
+    assert named["hand:questions"]["invalid"] > 0
 
 
 def test_a_person_gets_a_table_and_a_picture(

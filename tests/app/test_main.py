@@ -40,6 +40,7 @@ def one_sentence(outcome: tuple[int, str, str]) -> str:
         (["search", "--rounds", "0"], "rounds"),
         (["search", "--rounds", "many"], "--rounds"),
         (["search", "--temperature", "9"], "temperature"),
+        (["search", "--by-hand", "--designer-model", "openai:x"], "expected one designer"),
         (["search", "--concurrency", "openai:gpt=4"], "PROVIDER=N"),
         (["search", "--concurrency", "4", "--concurrency", "5"], "all others"),
         (["search", "--model", "openai:x", "--planner-fallback", "builtin:no"], "built in are"),
