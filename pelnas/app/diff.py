@@ -9,6 +9,7 @@ import typer
 from pelnas.app import options
 
 if TYPE_CHECKING:
+    from pelnas.budget import Spent
     from pelnas.report.difference import ClaimChange, Difference, Member, Seen, Verdict
     from pelnas.report.spend import Spend
 
@@ -124,9 +125,14 @@ def _verdict(verdict: "Verdict | None") -> str:
     return f"{verdict.status}{effect}, {verdict.support} for, {verdict.contradictions} against"
 
 
+def _price(spent: "Spent") -> str:
+    from pelnas.prices import in_words
+
+    return in_words(spent.dollars, spent.unpriced)
+
+
 def _spend(a: "Spend", b: "Spend") -> Iterable[tuple[str, str, str]]:
     from pelnas.app.output import duration
-    from pelnas.prices import in_words
 
     for what, one, other in (("", a.own, b.own), (", before the fork", a.before, b.before)):
         if what and not (a.before.evaluations or b.before.evaluations):
@@ -134,7 +140,7 @@ def _spend(a: "Spend", b: "Spend") -> Iterable[tuple[str, str, str]]:
         yield f"evaluations{what}", str(one.evaluations), str(other.evaluations)
         yield f"model calls{what}", str(one.calls), str(other.calls)
         yield f"tokens{what}", f"{one.tokens:,}", f"{other.tokens:,}"
-        yield f"price{what}", *(in_words(s.dollars, s.unpriced) for s in (one, other))
+        yield f"price{what}", _price(one), _price(other)
         yield f"time{what}", duration(one.seconds), duration(other.seconds)
     yield "scores computed", str(a.scores), str(b.scores)
     yield "scores taken over", str(a.shared_scores), str(b.shared_scores)
