@@ -13,7 +13,7 @@ from pelnas.directives import Ground
 from pelnas.errors import InputError
 from pelnas.graph.labels import labels_of
 from pelnas.images import ImageSet, load_images
-from pelnas.partition import Partition, partition_by_flops, partition_by_operations
+from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
 from pelnas.predictors import get_predictor
 from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
@@ -109,6 +109,11 @@ def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partit
         return partition_by_operations(space, classes, resolution)
     rng = np.random.default_rng(config.seed)
     return partition_by_flops(space, config.niches, rng, classes, resolution)
+
+
+def niches_of(config: SearchConfig, space: SearchSpace, classes: int) -> tuple[Niche, ...]:
+    """The niches that a configuration cuts a space into, for networks with so many outputs."""
+    return _partition(config, space, classes).niches
 
 
 def sources_of(bench: Bench) -> Sources:

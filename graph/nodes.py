@@ -19,7 +19,9 @@ from pelnas.agents.reflection import Reflection, Reflector
 from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
+from pelnas.graph.evaluating import evaluate_round
 from pelnas.graph.guidance import claims, note_exhaustion
+from pelnas.graph.inheriting import evaluate_inherited, remeasure
 from pelnas.graph.session import Session
 from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import ALL_ROUNDS, NOTHING_LEFT, NicheTask, SearchState
@@ -62,6 +64,20 @@ class Nodes:
             return {"round": state.get("round", 0), "stop": ""}
         session = self._sessions.create(load_config(None, state.get("settings", {})))
         return {"run": session.store.folder.name, "round": 0, "stop": ""}
+
+    def inherit(self, state: SearchState) -> Change:
+        """Make what a fork took over its own: evaluations that it lacks, and rules measured here."""
+        session, round_ = self._sessions.get(state["run"]), state["round"]
+        session.step(round_, "plan")
+        with session.teller.inheriting():
+            try:
+                done = evaluate_inherited(session, round_)
+            except BudgetExhausted as spent:
+                return {"stop": str(spent)}
+            if not done:
+                return {"stop": session.meter.exhausted()}
+            remeasure(session, round_ - 1)
+        return {"stop": _why_over(session, round_ - 1)}
 
     @_told("plan", "planner")
     def plan(self, state: SearchState) -> Change:
@@ -119,7 +135,7 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "evaluate")
         try:
-            done = _predict(session, state["round"]) and _cost(session, state["round"])
+            done = evaluate_round(session, state["round"])
         except BudgetExhausted as spent:
             return {"stop": str(spent)}
         return {"stop": "" if done else session.meter.exhausted()}
@@ -150,7 +166,8 @@ class Nodes:
         session, round_ = self._sessions.get(state["run"]), state["round"]
         session.step(round_, "learn")
         before = session.store.rules(through_round=round_ - 1)
-        known = {rule.id: rule for rule in before}
+        here = session.scope(None)
+        known = {rule.id: rule for rule in before if rule.scope.everywhere() == here}
         for proposed in session.store.proposals(round_):
             known.setdefault(proposed.id, proposed)
         asked = claims(session)
@@ -193,23 +210,25 @@ class Nodes:
         )
         for warning in session.meter.warnings():
             session.event("budget", message=warning)
-        if session.steering.scheduled:  # the run that this one repeats was let go on from here
-            return {"round": round_ + 1, "stop": ""}
-        asked = session.directives.stop
-        if asked is not None:
-            reason = f"stopped after round {round_ + 1} by {asked.id} ({asked.author})"
-            return {"round": round_ + 1, "stop": reason}
-        if round_ + 1 >= session.config.rounds:
-            return {"round": round_ + 1, "stop": ALL_ROUNDS}
-        return {"round": round_ + 1, "stop": session.meter.exhausted()}
+        return {"round": round_ + 1, "stop": _why_over(session, round_)}
 
     # -- where to go next -------------------------------------------------------
 
     def to_first(self, state: SearchState) -> str:
-        """The plan of the round; or its evaluation, where a run that goes on was cut off in it."""
+        """The plan of the round; or its evaluation, where a run that goes on was cut off in it.
+
+        Before the first plan of a fork, what it took over.
+        """
         session, round_ = self._sessions.get(state["run"]), state["round"]
+        if 0 < round_ == session.first_round and not session.store.plans(round_):
+            return "inherit"
         cut = session.teller.is_open(round_) and session.store.candidates(round_)
         return "evaluate" if cut else "plan"
+
+    @staticmethod
+    def to_plan(state: SearchState) -> str:
+        """The plan of the round, or the report."""
+        return "report" if state["stop"] else "plan"
 
     @staticmethod
     def to_designers(state: SearchState) -> list[Send] | str:
@@ -221,10 +240,15 @@ class Nodes:
         """One reflection agent for each niche that was designed for, in parallel."""
         return "report" if state["stop"] else _send("reflect", state)
 
-    @staticmethod
-    def to_next_round(state: SearchState) -> str:
-        """The next round, or the report."""
-        return "report" if state["stop"] else "plan"
+
+def _why_over(session: Session, round_: int) -> str:
+    """Why the search ends after a round; '' where it goes on."""
+    if session.steering.scheduled:  # the run that this one repeats was let go on from here
+        return ""
+    asked = session.directives.stop
+    if asked is not None:
+        return f"stopped after round {round_ + 1} by {asked.id} ({asked.author})"
+    return ALL_ROUNDS if round_ + 1 >= session.config.rounds else session.meter.exhausted()
 
 
 def _first(
@@ -254,46 +278,3 @@ def _send(node: str, state: SearchState) -> list[Send]:
         )
         for entry in state["plan"]
     ]
-
-
-def _predict(session: Session, round_: int) -> bool:
-    """Record the accuracy part as it arrives; False where the time budget ended it early."""
-    waiting = session.store.without_prediction(round_)
-    evaluator = session.bench.evaluator
-    with session.teller.tool("score", "score_architecture", len(waiting)):
-        texts = [candidate.architecture for candidate in waiting]
-        predictions = evaluator.predict(texts) if texts else ()  # none: a kill came at the end
-        for candidate, prediction in zip(waiting, predictions, strict=True):
-            parameters, flops = evaluator.sizes(candidate.architecture)
-            with session.store.together():  # so that each is told once, as it is scored once
-                session.store.record_prediction(candidate.id, prediction, parameters, flops)
-                session.event(
-                    "predicted",
-                    niche=candidate.niche,
-                    candidate=candidate.id,
-                    score=prediction.score,
-                )
-            session.step(round_, "evaluate")
-            if session.meter.minutes_left() == 0:
-                return False
-    return True
-
-
-def _cost(session: Session, round_: int) -> bool:
-    """Record the latency part as it arrives; False where the time budget ended it early."""
-    waiting = session.store.without_cost(round_)
-    with session.teller.tool("latency", "lookup_latency", len(waiting)):
-        costs = session.costs([candidate.architecture for candidate in waiting])
-        for candidate, cost in zip(waiting, costs, strict=True):
-            with session.store.together():
-                session.store.record_cost(candidate.id, cost)
-                session.event(
-                    "evaluated",
-                    niche=candidate.niche,
-                    candidate=candidate.id,
-                    latency_ms=cost.latency_ms,
-                )
-            session.step(round_, "evaluate")
-            if session.meter.minutes_left() == 0:
-                return False
-    return True

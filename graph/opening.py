@@ -19,13 +19,18 @@ def furnish(store: RunStore, bench: Bench, carried: Sequence[Rule]) -> None:
     """What a run knows before its first round; all or nothing, should it be killed here."""
     keep_labels(store.folder, bench.labels)
     with store.together():
-        store.set_niches([niche.label for niche in bench.partition.niches])
-        store.set_sources(sources_of(bench))
-        if bench.images is not None:  # training will want the same ones
-            store.pin_images(bench.images.name, bench.images.digest)
+        describe(store, bench)
         store.replace_rules(CARRIED, carried)
         for kind, data in rule_changes((), carried):
             store.event(kind, span=RUN, **data)
+
+
+def describe(store: RunStore, bench: Bench) -> None:
+    """What the niches of a run are called, and where its numbers come from."""
+    store.set_niches([niche.label for niche in bench.partition.niches])
+    store.set_sources(sources_of(bench))
+    if bench.images is not None:  # training will want the same ones
+        store.pin_images(bench.images.name, bench.images.digest)
 
 
 def began_with(recording: Recording) -> list[Rule]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pelnas.agents.recorded import RecordedModel
 from pelnas.config import BUILTIN, ROLES
 from pelnas.directives import SetModel
+from pelnas.graph.fork import repeat
 from pelnas.graph.run import Result, Search
 from pelnas.recording import Recording
 from pelnas.report import front_json
@@ -47,8 +48,10 @@ def replay(
     models = {
         name: RecordedModel(name, recording) for name in names if not name.startswith(BUILTIN)
     }
-    search = Search(config, models, recording)
-    search.schedule(directives)
+    forked = recording.store.origin() is not None
+    search = repeat(recording, config, models) if forked else Search(config, models, recording)
+    taken_over = search.session.store.newest_directive()
+    search.schedule([directive for directive in directives if directive.number > taken_over])
     result = search.run(on_event)
     with RunStore.read(result.folder) as again:
         return Replay(

@@ -64,6 +64,13 @@ class Search:
         self.folder = session.store.folder
 
     @classmethod
+    def of(cls, session: Session) -> Self:
+        """The search over a session that is open."""
+        search = cls.__new__(cls)
+        search._begin(session)
+        return search
+
+    @classmethod
     def resume(
         cls,
         folder: Path,
@@ -78,9 +85,7 @@ class Search:
         whole run, and are kept with it. RunError: in use, no run, or finished and these
         limits leave nothing to do.
         """
-        search = cls.__new__(cls)
-        search._begin(Session.open(folder, models, rounds=rounds, budget=budget))
-        return search
+        return cls.of(Session.open(folder, models, rounds=rounds, budget=budget))
 
     def schedule(self, directives: Sequence[Directive]) -> None:
         """Repeat the directives of an earlier run, each at the boundary where it took effect there.
@@ -144,7 +149,7 @@ class Search:
         """What the graph is given: nothing where it has work left, else where to begin."""
         run = {"run": self.folder.name}
         if not state.values:
-            return run | {"round": 0}
+            return run | {"round": self.session.first_round}
         about_to_end = state.next == ("report",)
         if about_to_end and goes_on(self.session.store, state.values.get("stop", "")):
             return run

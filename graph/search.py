@@ -11,7 +11,7 @@
                                       report
 
 A run that goes on after its end begins with the next plan, or with the evaluation that a
-limit of time cut off.
+limit of time cut off; a fork with ``inherit``, which evaluates what it took over.
 
 ``graph`` is what ``langgraph.json`` serves: a client posts ``{"settings": {...}}``
 and gets the front. Served runs live in ``runs`` below the working directory.
@@ -38,6 +38,7 @@ def build_graph(
     nodes = Nodes(sessions)
     builder = StateGraph(SearchState)
     builder.add_node("prepare", nodes.prepare)
+    builder.add_node("inherit", nodes.inherit)
     builder.add_node("plan", nodes.plan)
     builder.add_node("design", nodes.design, input_schema=NicheTask)
     builder.add_node("evaluate", nodes.evaluate)
@@ -45,12 +46,13 @@ def build_graph(
     builder.add_node("learn", nodes.learn)
     builder.add_node("report", nodes.report)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges("prepare", nodes.to_first, ["plan", "evaluate"])
+    builder.add_conditional_edges("prepare", nodes.to_first, ["inherit", "plan", "evaluate"])
+    builder.add_conditional_edges("inherit", nodes.to_plan, ["plan", "report"])
     builder.add_conditional_edges("plan", nodes.to_designers, ["design", "report"])
     builder.add_edge("design", "evaluate")
     builder.add_conditional_edges("evaluate", nodes.to_reflection, ["reflect", "report"])
     builder.add_edge("reflect", "learn")
-    builder.add_conditional_edges("learn", nodes.to_next_round, ["plan", "report"])
+    builder.add_conditional_edges("learn", nodes.to_plan, ["plan", "report"])
     builder.add_edge("report", END)
     return builder.compile(checkpointer=checkpointer, name="search")
 

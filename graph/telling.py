@@ -14,7 +14,7 @@ from pelnas.errors import PelnasError, Stopped
 from pelnas.rules import Rule
 from pelnas.store import Event, RunStore
 from pelnas.traces.otel import export
-from pelnas.traces.spans import REPORT, RUN, round_span, step_span
+from pelnas.traces.spans import INHERIT, REPORT, RUN, round_span, step_span
 
 _UNTOLD = ("seconds", "again")  # what may differ when the same work is done again
 
@@ -97,6 +97,12 @@ class Teller:
         self._begin_round(round_)
         span = step_span(name, round_, niche)
         with self._work("step", self._place(span, round_span(round_), round_, agent, niche)):
+            yield
+
+    @contextmanager
+    def inheriting(self) -> Iterator[None]:
+        """The node before the first round of a fork, which belongs to none."""
+        with self._work("step", self._place(INHERIT, RUN)):
             yield
 
     @contextmanager

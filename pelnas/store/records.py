@@ -73,6 +73,23 @@ class Origin:
     scores: bool
     costs: bool
 
+    def in_words(self) -> str:
+        """``20260101-120000-search after round 3, with device raspi4; latencies computed anew``."""
+        changed = ", ".join(f"{name} {_value(here)}" for name, (_, here) in self.settings.items())
+        parts = {"scores": self.scores, "latencies": self.costs}
+        anew = " and ".join(name for name, kept in parts.items() if not kept)
+        return (
+            f"{self.run} after round {self.round}"
+            + (f", with {changed}" if changed else "")
+            + (f"; {anew} computed anew" if anew else "")
+        )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:

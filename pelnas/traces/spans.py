@@ -3,6 +3,7 @@
 ::
 
     run
+    ├── inherit                     in a fork: what it took over, evaluated and measured here
     ├── r3                          round 3, counted from 0
     │   ├── r3.plan
     │   │   └── r3.planner.a0           a model call is a span of its own
@@ -21,6 +22,7 @@ every other event tells of something within the span that it names.
 """
 
 RUN = "run"
+INHERIT = "inherit"
 REPORT = "report"
 OPENING = {
     "run-started": "run",
