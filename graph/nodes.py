@@ -107,8 +107,9 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "design")
         brief, intake = design_brief(session, state)
+        *_, designer = session.cast.designers
         try:
-            _first(
+            designer, _ = _first(
                 session,
                 session.cast.designers,
                 lambda d: d.design(brief, intake) if intake.missing else None,
@@ -116,9 +117,9 @@ class Nodes:
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
             intake.wanted = len(intake.accepted)
-        if intake.missing:
+        if intake.missing and designer.name != EvolvingDesigner.name:  # else it has just tried
             EvolvingDesigner().design(brief, intake)
-            note_exhaustion(session, intake, brief.niche.index)
+        note_exhaustion(session, intake, brief.niche.index)
         with session.store.together():
             ids = session.store.replace_designs(
                 brief.round, brief.niche.index, intake.accepted, intake.refused

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ from typing import Any
 import pytest
 
 from pelnas import Search, SearchConfig
+from pelnas.agents.designer import DesignBrief
+from pelnas.agents.evolver import EvolvingDesigner
 from pelnas.agents.loopback import LoopbackServer
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
 from pelnas.config import Budget
-from pelnas.directives import SetModel
+from pelnas.directives import SetModel, parse
 from pelnas.errors import ModelCallError, ModelError
 from pelnas.graph.replay import replay
 from pelnas.recording import open_recording
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
+from pelnas.validator import Intake
 
 SPACE = get_space("tiny")
 
@@ -85,6 +89,30 @@ def test_the_chain_ends_with_what_is_built_in(tmp_path: Path, tiny_tables: Path)
     assert result.reason == "all rounds done"
     assert authors == {"builtin:evolver"}
     assert told[:2] == ["b:second", "builtin:evolver"]
+
+
+@pytest.mark.parametrize("fallback", ["b:second", "builtin:random"])
+def test_evolution_is_asked_once_for_what_it_cannot_design(
+    tmp_path: Path, tiny_tables: Path, monkeypatch: pytest.MonkeyPatch, fallback: str
+) -> None:
+    """No convolution is let in, so that whoever ends the chain leaves designs missing."""
+    design, asked = EvolvingDesigner.design, Counter[int]()
+
+    def counted(self: EvolvingDesigner, brief: DesignBrief, intake: Intake) -> None:
+        asked[brief.niche.index] += type(self) is EvolvingDesigner
+        design(self, brief, intake)
+
+    monkeypatch.setattr(EvolvingDesigner, "design", counted)
+    models = [ScriptedModel(broken, name) for name in ("a:first", "b:second")]
+    config = settings(tmp_path, tiny_tables, designer_model="a:first", fallbacks=(fallback,))
+    search = Search(config, {m.name: m for m in models})
+    order = parse("/limit latency<=1.9")
+    search.session.store.append_directive(order, "person", "only what takes no time")
+    result = search.run()
+    with RunStore.read(result.folder) as store:
+        assert [directive.status for directive in store.directives()] == ["active"]
+        assert {candidate.niche for candidate in store.candidates()} == {0}
+    assert (asked[1], asked[2]) == (1, 1)
 
 
 def test_each_role_may_have_a_chain_of_its_own(tmp_path: Path, tiny_tables: Path) -> None:
