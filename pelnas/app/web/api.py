@@ -178,7 +178,8 @@ class Api:
     # -- steering ---------------------------------------------------------------
 
     def directives(self, request: Request) -> Any:
-        """What people asked of the run, and what became of it."""
+        """What people asked of the run, and what became of it: who asks may want to talk."""
+        self._talks.prepare()
         return self._answer(request, "directives", steering.given)
 
     def talk(self, request: Request, body: Mapping[str, Any]) -> Any:

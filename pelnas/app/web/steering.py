@@ -1,10 +1,12 @@
 """Talking to a run from the page: the conversation of ``pelnas chat``, and the directives given."""
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from pelnas.agents.conversation import HELP
@@ -19,6 +21,7 @@ from pelnas.store import RunStore
 if TYPE_CHECKING:
     from pelnas.graph.talk import Talk
 
+TALK = "pelnas.graph.talk"
 KEPT = 32  # conversations: one for each page that is open, until it is loaded again
 LONGEST = 4_000  # characters of a line
 NAMES = 64  # characters of a conversation's name
@@ -48,6 +51,11 @@ class Talks:
         self._model = model
         self._kept: OrderedDict[tuple[Path, str], tuple[Talk, Lock]] = OrderedDict()
         self._lock = Lock()
+
+    def prepare(self) -> None:
+        """Load aside what conversations need, so that the first answer does not wait for it."""
+        if TALK not in sys.modules:
+            Thread(target=import_module, args=(TALK,), daemon=True).start()
 
     def say(self, folder: Path, body: Mapping[str, Any]) -> dict[str, Any]:
         """What is answered to ``line`` in the conversation that the page calls ``talk``.

@@ -36,7 +36,7 @@ export class RunData extends EventTarget {
 
   /** Ask for what the other tabs show, so that it is known when somebody looks. */
   async ahead() {
-    for (const what of ["/timeline", "/niches", "/rules", "/growth"]) {
+    for (const what of ["/timeline", "/niches", "/rules", "/growth", "/directives"]) {
       await get(of(this.name, what)).catch(() => null); // the tab itself will say what is wrong
     }
   }

@@ -58,7 +58,7 @@ export class RulesTab {
       .sort((a, b) => order(a) - order(b) || (b.measured ?? 0) - (a.measured ?? 0));
     const columns = [
       ["rule"], ["verdict"], ["claim", "why"], ["where"], ["effect", "n"], ["side effect", "n"], ["for / against", "n"],
-      ["shaped", "n"], ["verdicts"], ["evidence", "why"],
+      ["shaped", "n"], ["verdicts"], ["evidence", "some"],
     ];
     fill(this._list, rules.length ? table(columns, rules.map((rule) => this._row(rule)), "Rules") : h("p", {}, "No such rule."));
   }
@@ -92,7 +92,7 @@ export class RulesTab {
       h("td", { class: "n" }, `${rule.support} / ${rule.contradictions}`),
       h("td", { class: "n" }, rule.shaped),
       h("td", {}, history(rule.history)),
-      h("td", { class: "why" }, this._evidence(rule.evidence)),
+      h("td", { class: "some" }, this._evidence(rule.evidence)),
     );
   }
 

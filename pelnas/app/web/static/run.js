@@ -73,6 +73,7 @@ class RunPage {
     this._panel.setAttribute("aria-labelledby", `tab-${known}`);
     const before = this._shown;
     this._shown = known;
+    if (before !== known) this._list.querySelector("[aria-selected=true]").scrollIntoView({ block: "nearest", inline: "nearest" });
     try {
       this._tabs[known] ??= await TABS[known][1](this._data, (...to) => this._go(...to));
     } catch (error) {

@@ -40,7 +40,7 @@ function list(runs, choose) {
         : null,
       readable ? h("a", { href: `#/run/${encodeURIComponent(run.name)}` }, run.name) : run.name,
       h("span", { class: `state ${run.status}` }, run.status),
-      moment(run.started),
+      h("span", { class: "time" }, moment(run.started)),
       run.rounds,
       run.candidates,
       run.models.join(", "),

@@ -83,16 +83,17 @@ export class SteerTab {
     if (this._busy) return; // one line after the other, as the answers belong to them
     this._busy = true;
     this._line.value = "";
-    fill(this._ask);
+    fill(this._ask, h("p", { class: "soft" }, "\u2026"));
     this._add("said", h("b", {}, "you"), " ", h("code", {}, line));
     try {
       const { says, waiting } = await post(of(this._data.name, "/talk"), { talk: this._talk, line });
       for (const text of says) this._add(waiting ? "reply confirm" : "reply", this._linked(text));
       if (waiting) this._confirm();
-      else this._line.focus();
+      else this._dismiss();
       await this._load();
     } catch (error) {
       this._add("reply refused", error.message);
+      this._dismiss();
     }
     this._busy = false;
   }
@@ -107,6 +108,11 @@ export class SteerTab {
     const yes = h("button", { type: "button", click: () => this._say("yes") }, "Yes, do it");
     fill(this._ask, yes, h("button", { type: "button", class: "small", click: () => this._say("no") }, "No"));
     yes.focus();
+  }
+
+  _dismiss() {
+    fill(this._ask);
+    this._line.focus();
   }
 
   /** Text with the ids in it as links. */

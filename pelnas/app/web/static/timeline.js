@@ -124,8 +124,8 @@ export class TimelineTab {
   _line(span, { from, width }) {
     const left = (100 * (span.began - from)) / width;
     const long = (100 * ((span.ended ?? from + width) - span.began)) / width;
-    const name = span.sort === "step" ? `${span.span.split(".")[1]}${span.niche === null ? "" : ` ${span.niche}`}` : span.call || span.by || span.span;
-    const label = `${name}, ${span.ended ? duration(span.ended - span.began) : "under way"}${span.tokens ? `, ${count(span.tokens)} tokens` : ""}`;
+    const name = span.sort === "step" ? `${span.span.split(".")[1]}${span.niche === null ? "" : ` ${span.niche}`}` : span.call.replace(/^r\d+\./, "") || span.by || span.span;
+    const label = `${span.call || name}, ${span.ended ? duration(span.ended - span.began) : "under way"}${span.tokens ? `, ${count(span.tokens)} tokens` : ""}`;
     const inner = [
       h("span", { class: "name", style: { "padding-left": `${0.9 * (span.depth - 1)}rem` } }, span.call ? h("u", {}, name) : name),
       h("span", { class: "track" }, h("i", { class: `${span.agent || "program"} ${BAD.has(span.outcome) ? "bad" : ""} ${span.sort}`, style: { left: `${left}%`, width: `${long}%` } })),
