@@ -73,7 +73,8 @@ class RunPage {
     this._panel.setAttribute("aria-labelledby", `tab-${known}`);
     const before = this._shown;
     this._shown = known;
-    if (before !== known) this._list.querySelector("[aria-selected=true]").scrollIntoView({ block: "nearest", inline: "nearest" });
+    const tab = this._list.querySelector("[aria-selected=true]"); // seen also where they do not all fit
+    this._list.scrollLeft = tab.offsetLeft - this._list.offsetLeft - (this._list.clientWidth - tab.offsetWidth) / 2;
     try {
       this._tabs[known] ??= await TABS[known][1](this._data, (...to) => this._go(...to));
     } catch (error) {
