@@ -28,7 +28,7 @@ from pelnas.store.folder import DATABASE
 from pelnas.traces.spans import RUN
 
 CUT = ("space", "partition", "scoring.resolution")  # rules and niches mean nothing under others
-NAME = "fork-"  # before the name of the run that it goes on from
+NAME = "-fork"  # behind the name of the run, by whose end alone it is found as before
 
 
 def fork(
@@ -155,7 +155,10 @@ def _round(source: RunStore, wanted: int | None) -> int:
 def _config(source: RunStore, at: int, settings: Mapping[str, Any]) -> SearchConfig:
     """The settings of the other run, as directives left them at that round, and then as asked for."""
     standing = Directives(source.directives(through_round=at))
-    named = {"name": NAME + source.config.name.removeprefix(NAME)}
+    named = {
+        "name": source.config.name.removesuffix(NAME) + NAME,
+        "output": source.folder.parent,
+    }
     config = with_settings(standing.applied(source.config), named | dict(settings))
     changed = differences(source.config, config)
     for name in CUT:

@@ -242,14 +242,18 @@ def _from_text(name: str, text: str) -> Any:
 def differences(one: SearchConfig, other: SearchConfig) -> dict[str, tuple[Any, Any]]:
     """(in one, in the other) of every setting that differs, by dotted name, as JSON has them.
 
-    What a run is called and where it is kept are no settings of a search.
+    What a run is called and where it is kept are no settings of a search. The address
+    of a server, which may hold a key, is not told.
     """
     first, second = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
-    return {
+    told = {
         name: (first[name], second[name])
         for name in first
         if first[name] != second[name] and name not in ("name", "output")
     }
+    if "base_url" in told:
+        told["base_url"] = ("not told", "not told")
+    return told
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ def status(store: RunStore) -> Answer:
     directives = Directives(given)
     pause = directives.pause
     begun, _ = store.designed()
+    origin = store.origin()
     return {
         "run": store.name,
         "state": _state(store, pause is not None),
@@ -34,6 +35,7 @@ def status(store: RunStore) -> Answer:
         "best": {"id": front[-1].id, "score": front[-1].score} if front else None,
         "fastest": {"id": front[0].id, "latency_ms": front[0].latency_ms} if front else None,
         "spent": asdict(store.spent()),
+        "forked_from": origin.in_words() if origin else None,
         "directives": [
             {"id": d.id, "asks": say(d.order), "author": d.author, "status": d.status}
             for d in given

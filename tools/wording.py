@@ -19,6 +19,8 @@ def tell_status(answer: Answer) -> list[str]:
         f" {answer['rounds_begun']} of {answer['rounds']} rounds begun",
         "spent: " + ", ".join(f"{_number(value)} {name}" for name, value in spent.items() if value),
     ]
+    if answer["forked_from"]:
+        lines.append(f"forked from {answer['forked_from']}")
     if answer["best"]:
         best, fast = answer["best"], answer["fastest"]
         lines.append(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pelnas.traces.tree import Span
 
 NOTED = (
+    "run-forked",
     "fallback",
     "error",
     "budget",
@@ -34,7 +35,6 @@ class Labels:
         self._alive = alive
         self._niches = store.niches()
         self._problems = {call.id: call.problem for call in store.calls()}
-        self._calls = [span for span in whole.walk() if span.sort == "call"]
         self._evaluated = {span.id: span.count("evaluated") for span in [whole, *whole.children]}
 
     def drawn(self, span: "Span") -> Tree:
@@ -72,10 +72,9 @@ class Labels:
         return "" if span.outcome == "ok" else span.outcome
 
     def _run(self, span: "Span") -> tuple[str, ...]:
-        tokens = sum(call.data.get("tokens", 0) for call in self._calls)
         spent = self._store.spent()
         counts = (
-            f"{self._evaluated[span.id]} evaluated, {len(self._calls)} model calls, {tokens:,} tokens,"
+            f"{spent.evaluations} evaluated, {spent.calls} model calls, {spent.tokens:,} tokens,"
             f" {in_words(spent.dollars, spent.unpriced)}"
         )
         return self._store.name, counts, self._store.reason

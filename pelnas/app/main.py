@@ -14,6 +14,7 @@ from pelnas.app import (
     diff,
     doctor,
     explain,
+    fork,
     listing,
     mcp,
     models,
@@ -38,6 +39,7 @@ app = typer.Typer(
 for command in (
     search.search,
     search.resume,
+    fork.fork,
     runs.runs,
     runs.front,
     runs.rules,

@@ -81,6 +81,13 @@ Reference = Annotated[
     int | None, setting("reference", "Sampled networks that set the scale of scores.")
 ]
 Batch = Annotated[int | None, setting("batch", "Images that each proxy sees.")]
+MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls at most.")]
+MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")]
+MaxDollars = Annotated[
+    float | None, setting("max_dollars", "Dollars at most; every price must be known.")
+]
+MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes at most.")]
+MaxEvaluations = Annotated[int | None, setting("max_evaluations", "Networks scored at most.")]
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")
 ]

@@ -42,7 +42,8 @@ class Progress:
         self._rounds_done = 0
         self._seconds_then = 0.0  # when the last round was done
         self._scores: dict[str, float] = {}
-        self._points: dict[str, Point] = {}
+        self._latencies: dict[str, float] = {}
+        self._first = 0  # the round that a fork begins with
         self._aside: frozenset[str] = frozenset()  # what directives keep off the front
         self._paused_at: float | None = None
         self._lock = Lock()
@@ -60,7 +61,7 @@ class Progress:
             return max(0.0, 60 * self._minutes - self.seconds)
         if not self._rounds_done:
             return None
-        whole = self._seconds_then / self._rounds_done * self.rounds
+        whole = self._seconds_then / self._rounds_done * (self.rounds - self._first)
         return max(0.0, whole - self.seconds)
 
     def front(self) -> list[Point]:
@@ -68,7 +69,11 @@ class Progress:
         from pelnas.pareto import non_dominated
 
         with self._lock:
-            points = sorted(p for id_, p in self._points.items() if id_ not in self._aside)
+            points = sorted(
+                (latency, self._scores[id_])
+                for id_, latency in self._latencies.items()
+                if id_ in self._scores and id_ not in self._aside
+            )
         mask = non_dominated([p[0] for p in points], [p[1] for p in points])
         return [point for point, kept in zip(points, mask, strict=True) if kept]
 
@@ -88,6 +93,18 @@ class Progress:
         self.planned += event.data["accepted"]
         self.refused += event.data["refused"]
 
+    def _on_run_forked(self, event: Event) -> None:
+        """What was told so far was done by the run that this one was forked from."""
+        self.round = self._first = event.data["after"] + 1
+        self.stage, self.niche = "taking over", None
+        self.planned = self.scored = self.timed = 0
+        self.evaluations = self.refused = self.calls = self.tokens = self.unpriced = 0
+        self.dollars, self._rounds_done, self._seconds_then = 0.0, 0, 0.0
+        if not event.data["scores"]:
+            self._scores.clear()
+        if not event.data["costs"]:
+            self._latencies.clear()
+
     def _on_predicted(self, event: Event) -> None:
         self.stage, self.niche = "scoring", None
         self.scored += 1
@@ -96,10 +113,10 @@ class Progress:
     def _on_evaluated(self, event: Event) -> None:
         self.stage, self.niche = "measuring", event.niche
         self.timed += 1
-        self.evaluations += 1
-        candidate, latency = event.data["candidate"], event.data["latency_ms"]
-        if latency is not None and candidate in self._scores:
-            self._points[candidate] = (latency, self._scores[candidate])
+        self.evaluations += event.round is None or event.round >= self._first
+        latency = event.data["latency_ms"]
+        if latency is not None:
+            self._latencies[event.data["candidate"]] = latency
 
     def _on_call(self, event: Event) -> None:
         self.calls += 1

@@ -32,6 +32,7 @@ def runs(output: options.Output = None, as_json: options.Json = False) -> None:
                 "rounds": run.rounds,
                 "candidates": run.candidates,
                 "models": list(run.models),
+                "origin": run.origin.to_dict() if run.origin else None,
             }
             for run in found
         ]
@@ -39,7 +40,7 @@ def runs(output: options.Output = None, as_json: options.Json = False) -> None:
         return
     print_table(
         f"{len(found)} runs in {options.runs_folder(output)}",
-        ("run", "started", "status", "rounds", "designs", "models", "why it ended"),
+        ("run", "started", "status", "rounds", "designs", "models", "why it ended", "forked from"),
         (
             (
                 run.name,
@@ -49,6 +50,7 @@ def runs(output: options.Output = None, as_json: options.Json = False) -> None:
                 str(run.candidates),
                 ", ".join(run.models),
                 run.reason,
+                run.origin.in_words() if run.origin else "",
             )
             for run in found
         ),

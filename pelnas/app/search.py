@@ -1,35 +1,16 @@
-"""``pelnas search`` and ``pelnas resume``: the main job, watched until its end."""
+"""``pelnas search`` and ``pelnas resume``: the main job."""
 
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pelnas.app import options
+from pelnas.app.following import follow
 from pelnas.app.options import setting
-from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
-    from pelnas import Result, Search, SearchConfig
-
-STOPPING = "stopping after the step under way; once more stops at once"
-FILES = {
-    "picture": "front.png",
-    "report": "report.html",
-    "front": "front.json",
-    "table": "front.csv",
-}
-# Limits, which `search` and `resume` share.
-MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls at most.")]
-MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")]
-MaxDollars = Annotated[
-    float | None, setting("max_dollars", "Dollars at most; every price must be known.")
-]
-MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes at most.")]
-MaxEvaluations = Annotated[int | None, setting("max_evaluations", "Networks scored at most.")]
+    from pelnas import Search, SearchConfig
 
 
 def search(
@@ -101,11 +82,11 @@ def search(
         list[str] | None,
         typer.Option("--rules-from", help="Earlier run whose rules are tried; repeatable."),
     ] = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_dollars: MaxDollars = None,
-    max_minutes: MaxMinutes = None,
-    max_evaluations: MaxEvaluations = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
     reference: options.Reference = None,
     batch: options.Batch = None,
     estimate: Annotated[
@@ -127,17 +108,17 @@ def search(
         return
     found = Search(settings)
     _foretell(found)
-    _follow(found, as_json)
+    follow(found, as_json)
 
 
 def resume(
     run: options.Run = "last",
     rounds: Annotated[int | None, typer.Option("--rounds", help="Rounds in all.")] = None,
-    max_calls: MaxCalls = None,
-    max_tokens: MaxTokens = None,
-    max_dollars: MaxDollars = None,
-    max_minutes: MaxMinutes = None,
-    max_evaluations: MaxEvaluations = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
     output: options.Output = None,
     as_json: options.Json = False,
 ) -> None:
@@ -149,7 +130,7 @@ def resume(
     limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
     budget = load_config(None, options.settings(limits)).budget
     folder = find_run(options.runs_folder(output), run)
-    _follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
+    follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
 
 
 def _person(designer_model: str | None) -> str:
@@ -187,51 +168,3 @@ def _foretell(search: "Search") -> None:
     config = search.session.config
     found = estimate(config, search.session.bench.partition)
     print(f"pelnas: {foretold(config, found)}", file=sys.stderr, flush=True)
-
-
-def _follow(search: "Search", as_json: bool) -> None:
-    """Watch a search to its end and print what it found."""
-    from pelnas.app.progress import Progress
-    from pelnas.app.signals import stopped_by_signals
-    from pelnas.app.views import view_of
-
-    store = search.session.store
-    progress = Progress(store.config, store.spent().seconds)
-    for event in store.events():
-        progress.update(event)
-    try:
-        with view_of(progress) as view, stopped_by_signals(search.stop, STOPPING) as received:
-            # In a thread of its own, so that signals are heard while a step keeps its thread busy.
-            result = ThreadPoolExecutor(1).submit(search.run, view).result()
-    except KeyboardInterrupt:
-        _leave(search.folder)
-    _conclude(result, as_json)
-    if result.stopped:
-        view.note(f"stopped; go on with: pelnas resume {result.folder}")
-        raise typer.Exit(128 + received[0] if received else 1)
-
-
-def _leave(folder: Path) -> NoReturn:
-    """End the process with the step under way unfinished, as a kill would: a run is made for that."""
-    print(
-        f"pelnas: stopped at once; go on with: pelnas resume {folder}", file=sys.stderr, flush=True
-    )
-    os._exit(INTERRUPTED)
-
-
-def _conclude(result: "Result", as_json: bool) -> None:
-    """The front, and where to look further."""
-    from pelnas.app.output import print_json, say
-    from pelnas.app.runs import print_front
-    from pelnas.report import summary
-    from pelnas.store import RunStore
-
-    with RunStore.read(result.folder) as store:
-        if as_json:
-            print_json(summary(store) | {"path": str(result.folder)})
-            return
-        print_front(store)
-    say(f"ended: {result.reason or 'stopped before the end'}")
-    for kind, name in FILES.items():
-        if (result.folder / name).is_file():
-            say(f"{kind:9}{result.folder / name}")

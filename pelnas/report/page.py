@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pelnas.budget import Spent
 from pelnas.config import ROLES
 from pelnas.prices import in_words
 from pelnas.report.directives import directive_rows, pinned
@@ -66,7 +65,9 @@ def _content(store: RunStore) -> dict[str, Any]:
         "spent": store.spent(),
         "in_words": in_words,
         "prices": list(map(str, store.rates().values())),
-        "headline": _headline(points, store.spent()),
+        "origin": store.origin(),
+        "before": store.spent_before(),
+        "headline": _headline(points, len(store.evaluations())),
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),
         "light": _inline(render(store, LIGHT)),
@@ -86,13 +87,13 @@ def _content(store: RunStore) -> dict[str, Any]:
     }
 
 
-def _headline(points: list[FrontPoint], spent: Spent) -> str:
+def _headline(points: list[FrontPoint], evaluations: int) -> str:
     if not points:
         return "No architecture has been evaluated yet"
     fast, best = points[0], points[-1]
     latency = f"{_figures(fast.latency_ms)} to {_figures(best.latency_ms)} ms"
     score = f"score {_figures(fast.score)} to {_figures(best.score)}"
-    return f"{len(points)} of {spent.evaluations} architectures on the front: {latency}, {score}"
+    return f"{len(points)} of {evaluations} architectures on the front: {latency}, {score}"
 
 
 def _authors(store: RunStore, points: list[FrontPoint]) -> list[tuple[str, int, int]]:

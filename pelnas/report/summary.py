@@ -39,6 +39,7 @@ def summary(store: RunStore) -> dict[str, Any]:
         | {"models": {role: config.model_of(role) for role in ROLES}},
         "sources": asdict(store.sources()),
         "spent": asdict(store.spent()),
+        "origin": _origin(store),
         "prices": [asdict(rates) for rates in store.rates().values()],
         "hypervolume": archive_of(store).hypervolume(),
         "niches": [row.to_dict() for row in niche_rows(store)],
@@ -46,3 +47,11 @@ def summary(store: RunStore) -> dict[str, Any]:
         "directives": [row.to_dict() for row in directive_rows(store)],
         "rates": [rate.to_dict() for rate in agent_rates(store)],
     }
+
+
+def _origin(store: RunStore) -> dict[str, Any] | None:
+    """Where a fork comes from, and what was spent before it, which ``spent`` leaves out."""
+    origin = store.origin()
+    if origin is None:
+        return None
+    return origin.to_dict() | {"spent": asdict(store.spent_before())}

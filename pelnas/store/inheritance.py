@@ -6,6 +6,17 @@ from pelnas.errors import RunError
 from pelnas.store.database import Database
 
 _BY_ROUND = ("plans", "designs", "refusals", "proposals", "rules", "calls", "avoided", "boundaries")
+# Until the round was done, and the node that ended it, too. Where the other run is a fork that took
+# the round over itself, until it had made it its own.
+_EVENTS = """
+INSERT INTO events SELECT * FROM source.events
+WHERE (round IS NULL OR round <= ?1) AND seq <= (
+    SELECT max(seq) FROM source.events
+    WHERE (kind = 'round-done' AND round = ?1)
+        OR (kind = 'step-ended' AND span = 'inherit'
+            AND ?1 <= (SELECT round FROM source.origin)))
+    OR (kind = 'step-ended' AND span = 'r' || ?1 || '.learn')
+"""
 # What was asked is as it stood after the round; what came later has not been asked here. Which
 # niches are exhausted is found out again: it is not stored since when they are.
 _COPIES = (
@@ -13,8 +24,7 @@ _COPIES = (
     "INSERT INTO directives SELECT * FROM source.directives"
     " WHERE number IN (SELECT directive FROM source.directive_marks WHERE round <= ?1)",
     "INSERT INTO directive_marks SELECT * FROM source.directive_marks WHERE round <= ?1",
-    "INSERT INTO events SELECT * FROM source.events WHERE seq <= ("
-    " SELECT max(seq) FROM source.events WHERE kind = 'round-done' AND round = ?1)",
+    _EVENTS,
 )
 _EVALUATED = (
     "INSERT INTO {name} SELECT {name}.* FROM source.{name}"

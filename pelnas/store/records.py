@@ -1,7 +1,7 @@
 """The values that only the store hands out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,10 @@ class Origin:
     settings: Mapping[str, tuple[Any, Any]]
     scores: bool
     costs: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self) | {"settings": {n: list(pair) for n, pair in self.settings.items()}}
 
     def in_words(self) -> str:
         """``20260101-120000-search after round 3, with device raspi4; latencies computed anew``."""

@@ -1,0 +1,105 @@
+"""``pelnas fork``: go on from a stored round of a run, under other settings."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.following import follow
+from pelnas.app.options import NESTED, setting
+from pelnas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pelnas import Search
+    from pelnas.store import Origin
+
+
+def fork(
+    run: options.Run = "last",
+    round_: Annotated[
+        int | None,
+        typer.Option(
+            "--round",
+            help="Last round to take over, counted from 0 as in `trace`. Default: the last complete one.",
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting, named as in TOML (scoring.batch=64); none: without; repeatable.",
+        ),
+    ] = None,
+    device: options.Device = None,
+    dataset: options.Dataset = None,
+    images: options.Images = None,
+    data: options.Data = None,
+    accuracy: options.Accuracy = None,
+    model: Annotated[
+        str | None, setting("model", "provider:model of roles that have none of their own.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", help="Rounds in all, with those taken over.")
+    ] = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of the new run. Default: that of RUN, and -fork."),
+    ] = None,
+    output: options.Output = None,
+    start: Annotated[
+        bool, typer.Option("--start/--no-start", help="Search on at once, or only make the run.")
+    ] = True,
+    as_json: options.Json = False,
+) -> None:
+    """Go on from a stored round of a run in a new one, under other settings, sharing evaluations."""
+    given = dict(locals())
+    from pelnas.graph.fork import fork as forked
+    from pelnas.store import find_run
+
+    apart = ("run", "round_", "changes", "output", "start", "as_json")
+    named = {name: value for name, value in given.items() if name not in apart}
+    settings = _settings(changes or (), named)
+    search = forked(find_run(options.runs_folder(output), run), round_, settings)
+    origin = search.session.store.origin()
+    assert origin is not None  # noqa: S101 - it has just been made
+    print(f"pelnas: forked from {origin.in_words()}", file=sys.stderr, flush=True)
+    if start:
+        follow(search, as_json)
+    else:
+        _leave(search, origin, as_json)
+
+
+def _settings(changes: Sequence[str], named: dict[str, Any]) -> dict[str, Any]:
+    """By dotted name: what ``--set`` says, and over it the options of their own."""
+    settings: dict[str, Any] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(
+                f"expected KEY=VALUE after --set, such as rounds=20, found {change[:80]!r}: name a setting"
+            )
+        settings[key.strip()] = value
+    for option, value in named.items():
+        if value is not None:
+            settings[".".join(NESTED.get(option, (option,)))] = value
+    return settings
+
+
+def _leave(search: "Search", origin: "Origin", as_json: bool) -> None:
+    """Close the new run, which anybody can resume, and say where it is."""
+    from pelnas.app.output import print_json, say
+
+    folder = search.folder
+    search.session.close()
+    if as_json:
+        print_json({"path": str(folder), "run": folder.name, "origin": origin.to_dict()})
+    else:
+        say(f"search on with: pelnas resume {folder}")
