@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pelnas.config import SearchConfig, load_config
+    from pelnas.graph.fork import fork
     from pelnas.graph.run import Result, Search
 
-__all__ = ["Result", "Search", "SearchConfig", "load_config"]
+__all__ = ["Result", "Search", "SearchConfig", "fork", "load_config"]
 
 _HOMES = {
     "Result": "pelnas.graph.run",
     "Search": "pelnas.graph.run",
     "SearchConfig": "pelnas.config",
+    "fork": "pelnas.graph.fork",
     "load_config": "pelnas.config",
 }
 

@@ -47,9 +47,9 @@ def test_members_are_on_either_front_and_told_with_what_both_runs_know() -> None
     a = {"x": Seen(3, 1, True), "y": Seen(1, 1, True), "z": Seen(2, 0, False)}
     b = {"x": Seen(4, 2, True), "z": Seen(2, 5, True), "w": Seen(9, 0, False)}
     found = members(a, b)
-    assert [(m.architecture, m.where) for m in found] == [("y", "a"), ("z", "b"), ("x", "both")]
-    assert found[0].b is None
-    assert (found[1].a, found[1].b) == (a["z"], b["z"])
+    assert [(m.architecture, m.where) for m in found] == [("z", "b"), ("y", "a"), ("x", "both")]
+    assert (found[0].a, found[0].b) == (a["z"], b["z"])
+    assert found[1].b is None
 
 
 @given(SEEN, SEEN)

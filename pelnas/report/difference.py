@@ -77,7 +77,7 @@ class Asked:
 class Difference:
     """Run ``b`` beside run ``a``; each pair is (a, b).
 
-    ``settings``: those that differ. ``front``: the members of both fronts, by latency.
+    ``settings``: those that differ. ``front``: the members of both fronts, by score.
     ``hypervolume``: of each front within the ranges of all feasible evaluations of
     both, between 0 and 1, higher is better; ``None`` where ``incomparable`` says why.
     ``rules``, ``directives``: those that differ. ``rates``: shares of what was proposed
@@ -136,16 +136,19 @@ def incomparable(a: RunStore, b: RunStore) -> str:
 
 
 def members(a: Mapping[str, Seen], b: Mapping[str, Seen]) -> list[Member]:
-    """The members of two fronts, by latency (in ``a`` where it is known there), then by text."""
+    """The members of two fronts, by score, then latency: in ``a``, where it is known there.
+
+    Along a front both grow; and of two devices, scores alone can be put into one order.
+    """
     found = [
         Member(text, a.get(text), b.get(text))
         for text in {**a, **b}
         if any(run[text].on_front for run in (a, b) if text in run)
     ]
 
-    def place(member: Member) -> tuple[float, str]:
-        first = member.a or member.b
-        return first.latency_ms if first else 0.0, member.architecture
+    def place(member: Member) -> tuple[float, float, str]:
+        seen = member.a or member.b or Seen(0.0, 0.0, False)
+        return seen.score, seen.latency_ms, member.architecture
 
     return sorted(found, key=place)
 
