@@ -79,7 +79,10 @@ class Estimate:
 
 def estimate(config: SearchConfig, partition: Partition) -> Estimate:
     """The estimate of a search that would begin now. PromptError: a prompt cannot be filled."""
-    earlier = Earlier.of(config)
+    return _estimate(config, partition, Earlier.of(config))
+
+
+def _estimate(config: SearchConfig, partition: Partition, earlier: "Earlier") -> Estimate:
     rehearsal = Rehearsal(config, partition)
     rounds = _rounds(config, rehearsal.plan_brief(), _costs(config, rehearsal, earlier.calls))
     sums = list(accumulate(rounds))
@@ -124,8 +127,9 @@ def _times(count: int, values: Sequence[float | None]) -> float | None:
 
 def _within(config: SearchConfig, partition: Partition) -> Estimate:
     """What a search uses until its budget ends it."""
-    whole = estimate(config, partition)
-    cut = estimate(config.model_copy(update={"rounds": whole.ends_in}), partition)
+    earlier = Earlier.of(config)  # once: how many rounds there are does not matter for it
+    whole = _estimate(config, partition, earlier)
+    cut = _estimate(config.model_copy(update={"rounds": whole.ends_in}), partition, earlier)
     budget = config.budget
     return replace(
         cut,

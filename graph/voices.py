@@ -15,12 +15,11 @@ from fnmatch import fnmatchcase
 from typing import Protocol, Self
 
 from pelnas.agents.models import LanguageModel, Patience, connect
-from pelnas.config import SearchConfig
+from pelnas.config import BUILTIN, SearchConfig
 from pelnas.errors import ModelError
 
 VARIABLE = "PELNAS_CHAT_MODELS"
 OF_RUN = "run"
-BUILTIN = "builtin:"
 FILES = ("local:", "hand:")  # what reaches files
 OPEN = 8  # models that stay connected at the same time
 PATIENCE = Patience(timeout=60.0, attempts=2, total=60.0)  # a person waits

@@ -62,7 +62,8 @@ def chat(
 def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
     """Who reads free words; ``None`` for commands only. ModelError: it cannot be reached."""
     from pelnas.agents.models import connect
-    from pelnas.graph.voices import BUILTIN, PATIENCE, steady
+    from pelnas.config import BUILTIN
+    from pelnas.graph.voices import PATIENCE, steady
 
     if name is None or name.startswith(BUILTIN):
         return None
