@@ -3,7 +3,7 @@
 import json
 import shutil
 import sqlite3
-import time
+import threading
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,9 +119,14 @@ def test_calls_that_a_budget_refused_are_refused_again(tmp_path: Path, tiny_tabl
     settings = values(tmp_path, tiny_tables, designer_model=model.name, budget=Budget(calls=2))
     search = Search(SearchConfig(**settings), {model.name: model})
 
+    asked = threading.Event()
+    both = threading.Barrier(2, action=asked.set)  # else one of them might get both calls
+
     def hold_up(event: Event) -> None:
         if (event.kind, event.span) == ("step-begun", "r0.design.n0"):
-            time.sleep(0.5)
+            assert asked.wait(timeout=60)
+        if event.kind == "call-begun":
+            both.wait(timeout=60)
 
     folder = search.run(hold_up).folder
     with RunStore.read(folder) as store:
