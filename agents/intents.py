@@ -1,179 +1,146 @@
-"""What a person means, chosen by a language model from a few typed intents under a held form.
+"""Free words read by a choice among a few typed intents, under a held form.
 
-The model only chooses, among what the words leave possible: names, operations and
-numbers are taken from the person's own words by the program. The choice becomes a
-command of the same grammar that people type, and orders still wait for a yes.
+What a sentence can mean is narrowed by its words first (``pelnas.agents.sayings``):
+names, operations and numbers with their units are taken from it by the program, and
+so are the words that speak for an intent. A language model chooses among what is left.
+The choice becomes a command of the grammar that people type, and orders still wait
+for a yes.
 """
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import create_model
 
 from pelnas.agents.conversation import Unclear
-from pelnas.agents.dialogue import Dialogue
 from pelnas.agents.models import LanguageModel
-from pelnas.call import CallRecord
-from pelnas.errors import AnswerError, ModelCallError
+from pelnas.agents.reading import read_answer
+from pelnas.agents.sayings import ASKING, INTENTS
+from pelnas.call import Message
+from pelnas.errors import ModelCallError
 from pelnas.prompts import load_prompt
 from pelnas.spaces import SearchSpace
 
-#: Every intent: what it means, what somebody may say for it, and its command with the parts it needs.
-INTENTS: dict[str, tuple[str, str, str]] = {
-    "status": ("how far the search is", "how far is it?", "/status"),
-    "front": ("the best networks so far", "what have you found?", "/front"),
-    "why": (
-        "why a network is on the front, or why not",
-        "why is r1n0c2 not on the front?",
-        "/why {name}",
-    ),
-    "compare": ("compare two networks", "is r1n0c2 better than r0n1c1?", "/compare {name} {other}"),
-    "nearest": ("the nearest points of the front", "what is close to r1n0c2?", "/nearest {name}"),
-    "score": ("the score of a network, tried or not", "how good would r1n0c2 be?", "/score {name}"),
-    "latency": (
-        "the latency of a network, tried or not",
-        "how fast would r1n0c2 be?",
-        "/latency {name}",
-    ),
-    "within": (
-        "what a latency budget would cost in accuracy",
-        "what would a 3 ms budget cost in accuracy?",
-        "/within {number}",
-    ),
-    "niche": (
-        "what was tried in a niche",
-        "what did the designer of niche 1 try?",
-        "/niche {number}",
-    ),
-    "rules": ("which design rules hold", "what have you learned?", "/rules"),
-    "ban": (
-        "no more networks with an operation",
-        "do not use pooling any more",
-        "/ban {operation}",
-    ),
-    "require": (
-        "only networks with an operation",
-        "every network must have a skip connection",
-        "/require {operation}",
-    ),
-    "limit": (
-        "only networks of at most so many ms",
-        "nothing slower than 3 ms",
-        "/limit latency<={number}",
-    ),
-    "focus": (
-        "spend most designs below so many ms",
-        "concentrate on networks below 3 ms",
-        "/focus latency<={number}",
-    ),
-    "rounds": ("end after so many rounds", "make it 8 rounds", "/rounds {number}"),
-    "pause": ("pause the search", "wait a moment", "/pause"),
-    "resume": ("go on after a pause", "continue, please", "/resume"),
-    "stop": ("finish the round and end", "that is enough, finish", "/stop"),
-    "undo": ("take back a directive", "forget d2", "/undo {directive}"),
-    "other": ("anything else", "tell me a joke", ""),
-}
-WORDS_LIMIT = 500  # characters of what a person wrote that a model is shown
+WORDS_LIMIT = 500  # characters of what a person wrote that are read
 STEM = 4  # letters of an operation's name by which people speak of it: pool, conv, skip
 _NAME = re.compile(r"r[0-9]+n[0-9]+c[0-9]+|\|\S+\|")
-_PART = re.compile(r"\{(\w+)\}")
+_SIZE = re.compile(r"[0-9]+x[0-9]+")
 _DIRECTIVE = re.compile(r"\bd[1-9][0-9]*\b")
-_NUMBER = re.compile(
-    r"(?<![\w.])[0-9]{1,9}(?:\.[0-9]{1,6})?(?![\w]|\.[0-9])|[0-9]+(?:\.[0-9]+)?(?=ms\b)"
-)
+#: Numbers that say what they count. Any other is a number that no intent takes.
+_COUNTED = {
+    "niche": re.compile(r"\bniche (?:number )?([0-9]{1,3})\b", re.IGNORECASE),
+    "rounds": re.compile(
+        r"(?<![\w.])([1-9][0-9]{0,3}) rounds\b|\brounds to ([1-9][0-9]{0,3})\b", re.IGNORECASE
+    ),
+    "ms": re.compile(
+        r"(?<![\w.])([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(?:ms|msecs?|milliseconds?)\b", re.IGNORECASE
+    ),
+}
+_NUMBER = re.compile(r"(?<![A-Za-z_])[0-9]")
+_NOT_UNDERSTOOD = "what do you want to know or change? /help lists all commands"
 
 
 class IntentReader:
-    """Reads free words by one question to a model. Calls are counted to nobody's budget."""
+    """Reads free words; asks its model only where they leave several intents."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
     def read(self, words: str, space: SearchSpace) -> str | Unclear:
         """The command that the words mean, or what is asked back."""
+        words = words[:WORDS_LIMIT]
         parts = parts_of(words, space)
-        offered = offered_for(parts)
-        dialogue = Dialogue(
-            self._model, _Memory(), _Free(), agent="conversation", round=0, niche=None
-        )
+        offered = offered_for(words, parts)
+        if not offered:
+            return Unclear(_NOT_UNDERSTOOD)
+        commands = {intent: INTENTS[intent].form.format(**parts) for intent in offered}
+        try:
+            chosen = offered[0] if len(offered) == 1 else self._choose(words, offered)
+        except ModelCallError as error:
+            return Unclear(f"the model did not help ({error}): use a command, see /help")
+        return commands[chosen] if chosen else Unclear(_which(commands))
+
+    def _choose(self, words: str, offered: Sequence[str]) -> str:
+        """The intent that the model chooses in both orders; '' where it does not.
+
+        Small models prefer a place in a list: what depends on the order is no understanding.
+        """
+        first, second = (self._ask(words, order) for order in (offered, offered[::-1]))
+        return first if first == second else ""
+
+    def _ask(self, words: str, offered: Sequence[str]) -> str:
+        lines = [f"- {i}: {INTENTS[i].means} ({INTENTS[i].says})" for i in offered]
         system, user = load_prompt("conversation").render(
-            {
-                "intents": "\n".join(f"- {i}: {INTENTS[i][0]} ({INTENTS[i][1]})" for i in offered),
-                "words": json.dumps(words[:WORDS_LIMIT], ensure_ascii=False),
-            }
+            {"intents": "\n".join(lines), "words": json.dumps(words, ensure_ascii=False)}
         )
         choice: Any = Literal[tuple(offered)]  # nothing in the answer is free text
-        try:
-            answer, _ = dialogue.ask(system, user, create_model("Intent", intent=(choice, ...)))
-        except (AnswerError, ModelCallError) as error:
-            return Unclear(f"the model did not help ({error}): use a command, see /help")
-        form = INTENTS[str(answer.model_dump()["intent"])][2]
-        if not form:
-            return Unclear("what do you want to know or change? /help lists all commands")
-        return form.format(**parts)
+        form = create_model("Intent", intent=(choice, ...))
+        reply = self._model.ask([Message("system", system), Message("user", user)], form)
+        answer, _ = read_answer(reply.text, form)
+        return str(answer.model_dump()["intent"]) if answer is not None else ""
 
 
 def parts_of(words: str, space: SearchSpace) -> dict[str, str]:
-    """What the words name, each as it is written; what they name twice over is left out."""
-    names = list(dict.fromkeys(_NAME.findall(words)))[:2]
+    """What the words name, by kind, as it is written; '' for a kind that cannot be used.
+
+    That is what is named twice over, and a ``number`` that does not say what it counts.
+    """
+    names = list(dict.fromkeys(_NAME.findall(words)))
     rest = _NAME.sub(" ", words)
-    directives, operations = _DIRECTIVE.findall(rest), _operations(rest, space)
+    written = {"operation": _operations(rest, space)}
     for operation in space.operations:
         rest = rest.replace(operation, " ")
-    numbers = list(dict.fromkeys(_NUMBER.findall(rest)))
-    found = dict(zip(("name", "other"), names, strict=False))
-    for part, written in (
-        ("directive", directives),
-        ("operation", operations),
-        ("number", numbers),
-    ):
-        if len(written) == 1:
-            found[part] = written[0]
-    return found
+    written["directive"] = _DIRECTIVE.findall(rest)
+    rest = _DIRECTIVE.sub(" ", rest)
+    for kind, pattern in _COUNTED.items():
+        written[kind] = [hit[1] or hit[hit.re.groups] for hit in pattern.finditer(rest)]
+        rest = pattern.sub(" ", rest)
+    written["number"] = ["", ""] if _NUMBER.search(_SIZE.sub(" ", rest)) else []
+    found = {kind: _only(values) for kind, values in written.items() if values}
+    if len(names) > 2:
+        return found | {"name": ""}
+    return found | dict(zip(("name", "other"), names, strict=False))
 
 
-def offered_for(parts: Collection[str]) -> list[str]:
-    """The intents that the named parts leave: those that use the most of them, and ``other``."""
-    needs = {intent: set(_PART.findall(form)) for intent, (_, _, form) in INTENTS.items() if form}
-    possible = {intent: need for intent, need in needs.items() if need <= set(parts)}
-    most = max(map(len, possible.values()))
-    return [*(intent for intent, need in possible.items() if len(need) == most), "other"]
+def offered_for(words: str, parts: Mapping[str, str]) -> list[str]:
+    """The intents that the words leave: spoken of, with all their parts, and of those the most.
+
+    Only what asks may pass over a part that it names; an order is nothing that asks.
+    """
+    usable = {kind for kind, value in parts.items() if value}
+    asking = ASKING.match(words) is not None
+    possible = [
+        name
+        for name, intent in INTENTS.items()
+        if intent.needs <= usable
+        and (not intent.order if asking else intent.needs == set(parts))
+        and intent.is_spoken_of(words)
+    ]
+    most = max((len(INTENTS[name].needs) for name in possible), default=0)
+    return [name for name in possible if len(INTENTS[name].needs) == most]
 
 
 def _operations(words: str, space: SearchSpace) -> list[str]:
-    """Operations that are named in full, else those that are spoken of: pooling, skip."""
-    full = [op for op in space.operations if re.search(rf"(?<!\w){re.escape(op)}(?!\w)", words)]
-    full = [op for op in full if op != "none"]  # an everyday word: /ban none says it plainly
+    """Operations that are named in full, else those that are spoken of: pooling, 3x3 conv."""
+    known = [op for op in space.operations if op != "none"]  # an everyday word: /ban none says it
+    full = [op for op in known if re.search(rf"(?<!\w){re.escape(op)}(?!\w)", words)]
     if full:
         return full
     spoken = words.lower()
-    return [
-        op
-        for op in space.operations
-        if op != "none" and any(s in spoken for s in op.split("_") if len(s) >= STEM)
-    ]
+    said = {
+        op: {s for s in op.split("_") if (len(s) >= STEM or _SIZE.fullmatch(s)) and s in spoken}
+        for op in known
+    }
+    return [op for op in known if said[op] and not any(said[op] < other for other in said.values())]
 
 
-class _Memory:
-    """Conversations are no part of a run's record: nothing is kept."""
-
-    def recall(self, call_id: str, request: str) -> CallRecord | None:
-        return None
-
-    def begin_call(self, call: CallRecord) -> None:
-        pass
-
-    def record_call(self, call: CallRecord) -> None:
-        pass
+def _only(values: Sequence[str]) -> str:
+    return values[0] if len(set(values)) == 1 else ""
 
 
-class _Free:
-    """No limit: a person asks one question at a time."""
-
-    def before_call(self) -> None:
-        pass
-
-    def after_call(self, *spent: Any) -> None:
-        pass
+def _which(commands: Mapping[str, str]) -> str:
+    """Ask back which of several commands is meant."""
+    told = [f"{command} ({INTENTS[intent].means})" for intent, command in commands.items()]
+    return f"which do you mean: {', '.join(told[:-1])} or {told[-1]}?"

@@ -66,7 +66,7 @@ class Interpreter:
         line = IntentReader(model).read(words, about.space)
         wish = line if isinstance(line, Unclear) else understand(line)
         if isinstance(wish, Unclear):
-            return Reading(wish.back)
+            return Reading("\n".join(filter(None, (note, wish.back))))
         if isinstance(wish, Question):
             return Reading("\n".join(filter(None, (note, str(line), about.ask(wish)))))
         return Reading(note, about.check(wish))

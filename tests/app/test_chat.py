@@ -92,11 +92,11 @@ def in_force(number: int) -> Callable[[RunStore], bool]:
 #: What is asked for, as a command and in words that a very small model reads.
 COMMANDS = ("/pause", "/ban avg_pool_3x3", "/limit latency<=7.5", "/why {}", "/resume")
 WORDS = (
-    "please pause",
-    "ban pooling",
-    "limit the latency to 7.5 ms",
-    "why is {} on the front?",
-    "resume the search",
+    "could you hold on for a moment?",
+    "no more pooling from now on",
+    "limit the search to 7.5 ms",  # or focus on it: the model chooses
+    "why did {} make it onto the front?",
+    "the break is over, please continue",  # or take one: the model chooses
 )
 
 
@@ -129,6 +129,8 @@ def steered(pelnas: Pelnas, begun: Path, lines: tuple[str, ...], *options: str) 
             assert ": paused by d1" in told
             talk.say(ban, "Yes or no?")
             talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
+            talk.say("make it nicer", "/help lists all commands")
+            talk.say("the latency, please", "/help lists all commands")
             talk.say(limit, "Yes or no?")
             talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
             with RunStore.read(begun) as store:

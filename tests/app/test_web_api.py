@@ -461,13 +461,13 @@ def test_questions_are_answered_as_in_the_terminal(
 def test_free_words_are_read_by_the_model_that_the_server_was_given(
     output: Path, halted: str
 ) -> None:
-    model = ScriptedModel(['{"intent": "pause"}'])
+    model = ScriptedModel(['{"intent": "pause"}'] * 2)
     app = make_app(output, TOKEN, PORT, model=model)
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
         client.get(f"/?token={TOKEN}")
         client.headers[PROOF] = client.get("/api/session").json()["proof"]
-        assert "pause" in say(client, halted, "please wait a little")["says"][0]
-    assert len(model.requests) == 1
+        assert "pause" in say(client, halted, "hold it, and then end")["says"][0]
+    assert len(model.requests) == 2
 
 
 def test_a_finished_run_cannot_be_steered(client: TestClient, designed: str) -> None:

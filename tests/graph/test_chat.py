@@ -181,15 +181,15 @@ def test_a_finished_run_answers_and_takes_no_orders(talkative_run: Path) -> None
 def test_free_words_read_by_a_model_still_wait_for_a_yes(begun: Path) -> None:
     from pelnas.agents.scripted import ScriptedModel
 
-    model = ScriptedModel(['{"intent": "ban"}', '{"intent": "status"}'])
+    model = ScriptedModel(['{"intent": "focus"}'] * 2)
     talk = Talk(begun.parent, begun.name, "ann", model)
-    (asked,) = talk.say("no more pooling")
-    assert asked == "I understand: design nothing with avg_pool_3x3. Yes or no?"
+    (asked,) = talk.say("concentrate on networks below 4 ms")
+    assert asked == "I understand: spend most designs on latency at most 4 ms. Yes or no?"
     assert given(begun) == []
     talk.say("yes")
-    assert given(begun) == [("/ban avg_pool_3x3", "ann", "no more pooling")]
+    assert given(begun) == [("/focus latency<=4", "ann", "concentrate on networks below 4 ms")]
     (told,) = talk.say("how is it going?")
     assert told.startswith(f"/status\n{begun.name}")
-    assert "d1: design nothing with avg_pool_3x3 (pending, asked by ann)" in told
+    assert "d1: spend most designs on latency at most 4 ms (pending, asked by ann)" in told
     talk.say("/status")
-    assert len(model.requests) == 2, "commands go past the model"
+    assert len(model.requests) == 2, "what is clear goes past the model, and so do commands"

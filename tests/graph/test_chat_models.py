@@ -115,7 +115,7 @@ def test_a_wrong_proposal_is_corrected_by_the_same_check_as_a_typed_one(begun: P
 
 
 def test_a_server_without_tools_chooses_among_intents_and_is_not_asked_again(begun: Path) -> None:
-    intents = ['{"intent": "status"}', '{"intent": "pause"}']
+    intents = ['{"intent": "focus"}'] * 2
     with serving(*intents, tools="refused") as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
         (told,) = talk.say("how is it going?")
@@ -123,8 +123,8 @@ def test_a_server_without_tools_chooses_among_intents_and_is_not_asked_again(beg
         assert first.startswith("openai:toy called no tools")
         assert "chose among intents" in first
         assert second == "/status"
-        (asked,) = talk.say("wait a moment")
-        assert asked.startswith("I understand: pause")
+        (asked,) = talk.say("concentrate on networks below 4 ms")
+        assert asked.startswith("I understand: spend most designs")
     assert talk.waiting
     assert not any(request.get("tools") for request in server.requests)
     assert given(begun) == []
@@ -133,10 +133,13 @@ def test_a_server_without_tools_chooses_among_intents_and_is_not_asked_again(beg
 def test_where_the_model_fails_the_grammar_stays(begun: Path) -> None:
     with serving(faults=[Fault(500)] * 9) as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        (told,) = talk.say("how is it going?")
+        failed, told = talk.say("concentrate on networks below 4 ms")[0].splitlines()
+        assert failed.startswith("openai:toy gave no answer")
         assert told.startswith("the model did not help (openai:toy gave no answer")
         assert told.endswith("use a command, see /help")
-        assert "\n" not in told
+        failed, back = talk.say("make it nicer")[0].splitlines()
+        assert failed.startswith("openai:toy gave no answer")
+        assert back.endswith("/help lists all commands")
         assert begun.name in talk.say("/status")[0]
     assert len(server.requests) < 9
 
@@ -146,7 +149,7 @@ def test_endless_calling_falls_to_intents(begun: Path) -> None:
         return '{"intent": "front"}' if schema else call("status")
 
     with LoopbackServer(endless, tools="free") as server:
-        (told,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("what now?")
+        (told,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("found anything?")
     assert "called tools without end" in told.splitlines()[0]
     assert told.splitlines()[1] == "/front"
 

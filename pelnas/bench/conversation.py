@@ -1,0 +1,47 @@
+"""How well free words are understood: phrasings and what a model reads in them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pelnas.agents.conversation import Unclear
+from pelnas.agents.intents import IntentReader
+from pelnas.agents.models import LanguageModel
+from pelnas.bench.phrasings import PHRASINGS
+from pelnas.directives import VERBS
+from pelnas.spaces import get_space
+
+Verdict = Literal["right", "asked back", "wrong question", "wrong order"]
+#: From best to worst. Asking back what could have been understood does no harm; an order
+#: that nobody meant is said back, and needs a yes.
+VERDICTS: tuple[Verdict, ...] = ("right", "asked back", "wrong question", "wrong order")
+SPACE = "nasbench201"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One phrasing: the command it means and the one that was read in it ('': asked back)."""
+
+    words: str
+    meant: str
+    read: str
+    seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.read == self.meant:
+            return "right"
+        if not self.read:
+            return "asked back"
+        return "wrong order" if self.read.split()[0] in VERBS else "wrong question"
+
+
+def hear(model: LanguageModel, phrasings: Sequence[tuple[str, str]] = PHRASINGS) -> Iterator[Heard]:
+    """Each phrasing as it is read by choosing among intents."""
+    reader, space = IntentReader(model), get_space(SPACE)
+    for words, meant in phrasings:
+        began = time.perf_counter()
+        found = reader.read(words, space)
+        read = "" if isinstance(found, Unclear) else found
+        yield Heard(words, meant, read, time.perf_counter() - began)
