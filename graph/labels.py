@@ -1,5 +1,6 @@
 """The trained accuracies of a search with ``few-shot``: read once, and kept with its run."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ def labels_of(
         return ()
     found: list[Label] = []
     for path in config.labels:
-        if path.suffix == ".csv" or path.is_file():
+        if path.suffix == ".csv" or os.path.isfile(path):
             found += read_labels(path, space)
         else:
             found += trained_labels(find_run(config.output, str(path)), space, images)

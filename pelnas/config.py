@@ -9,7 +9,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticSerializationError
 
 from pelnas.errors import ConfigError
 
@@ -146,6 +147,17 @@ class SearchConfig(_Frozen):
                 f" {twice[0] or 'all others'}: leave one"
             )
         return turns
+
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> Self:
+        """Bytes that are no UTF-8 on a command line are no text, and no JSON could hold them."""
+        try:
+            self.model_dump_json()
+        except PydanticSerializationError:
+            raise ValueError(
+                "expected names and paths in UTF-8, found other bytes in one"
+            ) from None
+        return self
 
     @field_validator("base_url")
     @classmethod

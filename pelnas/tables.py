@@ -9,6 +9,7 @@ a column ``arch_str`` (the official text of an architecture) and columns
 Only schemas are read to say what there is, and only the needed columns to serve.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -168,10 +169,10 @@ def _latencies(folder: Path) -> list[_Entry]:
 
 def _columns(folder: Path) -> list[Column]:
     """Every column beside an architecture column, by schema alone, in order of file names."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # false where the name is too long for any file
         raise DataError(
             f"expected a folder of benchmark tables at {folder}, found"
-            f" {'a file' if folder.exists() else 'nothing'}: give the folder's path"
+            f" {'a file' if os.path.exists(folder) else 'nothing'}: give the folder's path"
         )
     schemas = ((file, _schema(file)) for file in sorted(folder.glob("*.parquet")))
     return [

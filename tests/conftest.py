@@ -1,13 +1,23 @@
 """What every test shares: the benchmark data, where it is, and a network that is off."""
 
 import os
+import shutil
 import socket
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -141,3 +151,22 @@ def talkative_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -
         output=tmp_path_factory.mktemp("talkative") / "runs",
     )
     return Search(config, {model.name: model}).run().folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["webdriver.Chrome"]:
+    """A real browser without a window."""
+    from selenium import webdriver
+
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if not all(programs):
+        pytest.skip("no chromium with its driver: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(programs[0])
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(str(programs[1]))
+    with webdriver.Chrome(options=options, service=service) as driver:
+        driver.set_window_size(1366, 900)
+        yield driver

@@ -40,7 +40,6 @@ def chat(
     from pelnas.graph.talk import Talk
     from pelnas.graph.voices import OF_RUN
     from pelnas.store import find_run
-    from pelnas.traces.text import visible
 
     folder = find_run(options.runs_folder(output), run).resolve()
     with ExitStack() as held:
@@ -53,7 +52,7 @@ def chat(
         _begin(folder)
         while (line := _line(talk.waiting)) is not None and line.strip() not in ENDS:
             for answer in talk.say(line) if line.strip() or talk.waiting else ():
-                say(visible(answer))
+                say(answer)
             sys.stdout.flush()
         if talk.waiting:
             say("Nothing was changed.")

@@ -21,11 +21,10 @@ def explain(
     from pelnas.store import RunStore, find_run
     from pelnas.tools.explanation import explain as explained
     from pelnas.tools.wording import tell_explanation, text_of
-    from pelnas.traces.text import visible
 
     with RunStore.read(find_run(options.runs_folder(output), run)) as store:
         answer = explained(store, architecture)
     if as_json:
         print_json(answer)
     else:
-        say(visible(text_of(tell_explanation(answer))))
+        say(text_of(tell_explanation(answer)))

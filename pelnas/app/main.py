@@ -30,7 +30,9 @@ from pelnas.app import (
 )
 from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
+from pelnas.traces.text import one_line
 
+LONGEST = 2_000  # characters of a complaint: what was typed may be without end
 app = typer.Typer(
     help="The best networks for a device at every latency, found by agents, without training.",
     no_args_is_help=True,
@@ -107,5 +109,5 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"pelnas: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"pelnas: {one_line(sentence, LONGEST)}", file=sys.stderr)
     return code

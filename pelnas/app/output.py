@@ -6,6 +6,8 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pelnas.traces.text import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -13,8 +15,8 @@ PLAIN_WIDTH = 240  # columns where no terminal says how many: nothing is cut in 
 
 
 def print_json(document: Any) -> None:
-    """One document on standard output; numbers that JSON does not have become null."""
-    text = json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False)
+    """One document on standard output, in ASCII; numbers that JSON does not have become null."""
+    text = json.dumps(_finite(document), indent=2, allow_nan=False)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -52,13 +54,14 @@ def print_table(
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # what users and models wrote is no markup
+        # What people and models wrote is no markup, and does nothing to the terminal.
+        table.add_row(*(Text(visible(cell)) for cell in row))
     console().print(table)
 
 
 def say(text: str) -> None:
-    """A line for a person, as it is: no markup, no wrapping."""
-    sys.stdout.write(text + "\n")
+    """A line for a person: no markup, no wrapping, and nothing in it acts on the terminal."""
+    sys.stdout.write(visible(text) + "\n")
 
 
 def millions(count: float) -> str:

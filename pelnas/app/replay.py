@@ -1,5 +1,6 @@
 """``pelnas replay``: a recorded run once more, offline, and whether it finds the same."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,7 @@ def replay(
 def _source(run: str, folder: Path) -> Path:
     from pelnas.store import find_run
 
-    return Path(run) if Path(run).is_file() else find_run(folder, run)
+    return Path(run) if os.path.isfile(run) else find_run(folder, run)
 
 
 def _conclude(found: "Replay", as_json: bool) -> None:

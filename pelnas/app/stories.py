@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pelnas.app.output import milliseconds, print_json, print_table, say
 from pelnas.errors import RunError
 from pelnas.prices import in_words
-from pelnas.traces.text import one_line, visible
+from pelnas.traces.text import one_line
 
 if TYPE_CHECKING:
     from pelnas.rules import Rule
@@ -137,12 +137,12 @@ def tell_rule(story: "RuleStory", as_json: bool) -> None:
 
 def _facts(*facts: tuple[str, str]) -> None:
     for name, value in facts:
-        say(f"{name:10}{visible(value)}")
+        say(f"{name:10}{value}")
 
 
 def _passage(name: str, text: str) -> None:
     say(f"\n--- {name} ---")
-    say(visible(text))
+    say(text)
 
 
 def _relatives(title: str, relatives: Sequence["Relative"], *, generations: bool) -> None:

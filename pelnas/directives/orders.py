@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import PurePath
 from typing import Literal, get_args
 
 from pydantic import ValidationError
@@ -234,6 +235,10 @@ class SetModel:
         _need_word(self.model)
         provider, _, name = self.model.partition(":")
         _need(bool(provider and name), "a model as provider:model", self.model)
+        if provider == "hand":  # it makes its folder: whoever steers may not choose any
+            folder = PurePath(name)
+            below = not folder.is_absolute() and not {"..", "~"} & {*folder.parts, name[:1]}
+            _need(below, "a folder below the search's own, such as hand:answers", self.model)
 
 
 @dataclass(frozen=True, slots=True)

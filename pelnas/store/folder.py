@@ -72,8 +72,11 @@ def new_folder(output: Path, stamp: str, name: str) -> Path:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a run was begun here."""
-    return (folder / CONFIG).is_file() and (folder / DATABASE).is_file()
+    """Whether a run was begun here; not where nobody may look, nor by a name that no folder has."""
+    try:
+        return (folder / CONFIG).is_file() and (folder / DATABASE).is_file()
+    except OSError:
+        return False
 
 
 def lock(folder: Path) -> FileLock:

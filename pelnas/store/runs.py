@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import InputError, RunError
-from pelnas.store.folder import in_use, is_run
+from pelnas.store.folder import LONGEST_NAME, in_use, is_run
 from pelnas.store.records import RunSummary
 from pelnas.store.run import RunStore
 
@@ -39,7 +39,7 @@ def find_run(output: Path, name: str) -> Path:
     matches = [n for n in folders if name and (n.startswith(name) or n.endswith(name))]
     if len(matches) == 1:
         return folders[matches[0]]
-    raise RunError(_unclear(output, name, matches, list(folders)))
+    raise RunError(_unclear(output, name[:LONGEST_NAME], matches, list(folders)))
 
 
 def _unclear(output: Path, name: str, matches: list[str], known: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,11 +26,6 @@ from pelnas.directives import Boundary, parse
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, Sources
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage",
-)  # fmt: skip
 PATIENCE = 60  # seconds: a machine under load, not what a person waits
 EVIL = '<img src=x onerror="window.broken=1"><b>bold</b></script>'
 # Plotly tries to inline a style sheet of one of its kinds of map, which the page's policy refuses.
@@ -39,22 +33,6 @@ KNOWN = ("Applying inline style violates",)
 TABS = ("front", "niches", "rules", "timeline", "steer", "settings")
 TICKS = "return [...document.querySelectorAll('.axes .xtick text')].map((t) => t.textContent)"
 SPACE = get_space("tiny")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if not all(programs):
-        pytest.skip("no chromium with its driver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(programs[0])
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(str(programs[1]))
-    with webdriver.Chrome(options=options, service=service) as driver:
-        driver.set_window_size(1366, 900)
-        yield driver
 
 
 @pytest.fixture(scope="module")
