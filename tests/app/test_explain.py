@@ -38,16 +38,6 @@ def test_what_was_never_tried_is_predicted(pelnas: Pelnas, finished: Path) -> No
     assert "nobody has proposed it" in answer["why"]
 
 
-def test_what_models_wrote_cannot_act_in_a_terminal(pelnas: Pelnas, talkative_run: Path) -> None:
-    with RunStore.read(talkative_run) as store:
-        newest = [c for c in store.candidates() if c.design.call and c.design.rationale][-1]
-    told = pelnas("explain", talkative_run, newest.id)
-    assert told.code == 0, told.err
-    assert newest.design.call in told.out
-    assert "guess" in told.out
-    assert "\x1b" not in told.out
-
-
 def test_an_architecture_that_is_none_ends_with_one_sentence(
     pelnas: Pelnas, finished: Path
 ) -> None:
