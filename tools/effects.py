@@ -28,7 +28,7 @@ def news(store: RunStore, id_: str) -> str:
 
 
 def changed(row: DirectiveRow) -> str:
-    """What a directive has changed so far; '' where it is of a kind that holds nothing back."""
+    """What a directive has changed so far; '' where nothing is to be told."""
     if row.round is None or row.status == "refused":
         return ""
     parts = []
@@ -40,7 +40,7 @@ def changed(row: DirectiveRow) -> str:
         parts.append(f"{_count(row.aside, 'candidate')} from before off the front")
     if row.share_before is not None and row.share_after is not None:
         parts.append(f"as asked: {row.share_before:.0%} before, {row.share_after:.0%} since")
-    return ", ".join(parts)
+    return ", ".join([*parts, *filter(None, [row.outcome])])
 
 
 def _told(row: Answer) -> str:

@@ -61,7 +61,18 @@ def directives(
         return
     print_table(
         f"{len(rows)} directives of {name}",
-        ("id", "asks", "by", "status", "since", "refused", "passed over", "niches", "why", "words"),
+        (
+            "id",
+            "asks",
+            "by",
+            "status",
+            "since",
+            "refused",
+            "passed over",
+            "niches",
+            "came of it",
+            "words",
+        ),
         (
             (
                 row.id,
@@ -72,7 +83,7 @@ def directives(
                 str(row.refused),
                 str(row.avoided),
                 ", ".join(map(str, row.niches)),
-                row.reason,
+                row.reason or row.outcome,
                 row.words,
             )
             for row in rows

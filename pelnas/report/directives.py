@@ -18,10 +18,9 @@ from pelnas.directives import (
     say,
 )
 from pelnas.report.front import finite
+from pelnas.report.outcomes import Outcomes, made_before
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore
-
-BEFORE_DESIGNS = ("plan", "design")  # a directive from here on holds for the designs of its round
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,7 @@ class DirectiveRow:
     off the front, while it is active. ``share_before``, ``share_after``: of the designs before it took
     effect and since, how many are as it asks (or in its focus). ``before``,
     ``after``: the front of such candidates then and now. ``None``: not of its kind.
+    ``outcome``: what came of an order that holds no network back, in one clause.
     """
 
     id: str
@@ -64,6 +64,7 @@ class DirectiveRow:
     share_after: float | None = None
     before: Figures | None = None
     after: Figures | None = None
+    outcome: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; a number that is not finite becomes ``None``."""
@@ -85,7 +86,8 @@ class Pinned:
 def directive_rows(store: RunStore) -> list[DirectiveRow]:
     """One row for each directive, in the order in which they were given."""
     space, evaluations = get_space(store.config.space), store.evaluations()
-    return [_row(directive, evaluations, space) for directive in store.directives()]
+    outcomes = Outcomes(store, space, evaluations)
+    return [_row(each, evaluations, space, outcomes.of(each)) for each in store.directives()]
 
 
 def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
@@ -105,7 +107,7 @@ def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
 
 
 def _row(
-    directive: Directive, evaluations: Sequence[Evaluation], space: SearchSpace
+    directive: Directive, evaluations: Sequence[Evaluation], space: SearchSpace, outcome: str
 ) -> DirectiveRow:
     effect, ended, effects = directive.effect, directive.ended, directive.effects
     return DirectiveRow(
@@ -124,6 +126,7 @@ def _row(
         refused=effects.refused,
         avoided=effects.avoided,
         niches=effects.niches,
+        outcome=outcome,
         **_changes(directive, evaluations, space),
     )
 
@@ -166,8 +169,7 @@ def _inside(
 
 
 def _designed_before(evaluation: Evaluation, boundary: Boundary) -> bool:
-    own = evaluation.candidate.round
-    return own < boundary.round or (own == boundary.round and boundary.node not in BEFORE_DESIGNS)
+    return made_before(evaluation.candidate.round, boundary)
 
 
 def _share(evaluations: Sequence[Evaluation], inside: set[str]) -> float | None:

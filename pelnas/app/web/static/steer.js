@@ -141,6 +141,7 @@ function directive(d) {
     d.niches.length ? `in niches ${d.niches.join(", ")}` : "",
     d.aside ? `${plural(d.aside, "earlier candidate")} off the front` : "",
     shares(d),
+    d.outcome,
   ].filter(Boolean);
   return h(
     "li",
