@@ -1,10 +1,12 @@
 """``pelnas chat`` through the real front door, also against a search in another process."""
 
 import io
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -63,8 +65,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(folder: Path, *options: str) -> Iterator[Terminal]:
-    run = [folder.name, "--output", str(folder.parent), "--author", "ann"]
+def terminal(folder: Path, *options: str, author: str = "ann") -> Iterator[Terminal]:
+    run = [folder.name, "--output", str(folder.parent), "--author", author]
     command = [COMMAND, "chat", *run, *options]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
@@ -165,6 +167,35 @@ def obeyed(folder: Path, before: set[str]) -> None:
         assert rows["d2"].refused + rows["d2"].avoided > 0
         assert all(space.parse(e.candidate.architecture) for e in after)
     assert "avg_pool_3x3" in (folder / "report.html").read_text()
+
+
+def test_two_people_at_once_see_each_others_directives_in_order(begun: Path) -> None:
+    """Each in a process of its own: first across each other, then as fast as both can."""
+    with terminal(begun, author="ann") as ann, terminal(begun, author="bob") as bob:
+        ann.say("/ban skip_connect", "Yes or no?")
+        bob.say("/require skip_connect", "Yes or no?")
+        assert "d1: design nothing with skip_connect" in ann.say("yes", "d1: ")
+        refused = bob.say("yes", "d1")
+        assert "together with d1 (/ban skip_connect)" in refused
+        assert "by ann; pending" in bob.say("/directives", "pending")
+
+        def give(talk: Terminal, niche: int) -> None:
+            for number in range(6):
+                talk.say(f"/limit latency<={9 + number / 10} in niche {niche}", "Yes or no?")
+                talk.say("yes", "keep to latency")
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(give, (ann, bob), (0, 1)))
+        listed = [talk.say("/directives", "d13: ") for talk in (ann, bob)]
+    assert listed[0] == listed[1]
+    assert re.findall(r"^d\d+", listed[0], re.MULTILINE) == [f"d{n}" for n in range(1, 14)]
+    with RunStore.read(begun) as store:
+        given = store.directives()
+    assert [d.number for d in given] == list(range(1, 14))
+    for author in ("ann", "bob"):
+        own = [d.words for d in given if d.author == author and d.number > 1]
+        assert own == sorted(own)
+        assert len(own) == 6
 
 
 def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
