@@ -1,15 +1,14 @@
-"""``pelnas bench``: every published figure of searches and proxies by a command."""
+"""``pelnas bench``: every published figure by a command."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pelnas.app import options, predictors, proxies
+from pelnas.app import conversations, options, predictors, proxies
 from pelnas.app.options import setting
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
 bench.command("predictors")(predictors.bench_predictors)
+bench.command("conversation")(conversations.bench_conversation)
+bench.command("responses")(conversations.bench_responses)
 MODELS = ("builtin:evolver", "builtin:random")
 
 
@@ -58,35 +59,6 @@ def bench_search(
         print_json({"runs": [asdict(one) for one in found], "means": _means(found)})
     else:
         _print_means(_means(found))
-
-
-@bench.command("conversation")
-def bench_conversation(
-    model: Annotated[
-        str, typer.Option("--model", help="Who reads free words, such as local:PATH.")
-    ],
-    as_json: options.Json = False,
-) -> None:
-    """How many of a list of phrasings are understood by choosing among intents."""
-    from pelnas.agents.models import connect
-    from pelnas.app.output import print_json, print_table
-    from pelnas.bench.conversation import VERDICTS, hear
-    from pelnas.graph.voices import steady
-
-    with closing(connect(model, temperature=steady(model))) as reader:
-        heard = list(hear(reader))
-    counts = Counter(one.verdict for one in heard)
-    seconds = sorted(one.seconds for one in heard)
-    if as_json:
-        print_json({"phrasings": [asdict(one) | {"verdict": one.verdict} for one in heard]})
-        return
-    print_table(
-        f"{len(heard)} phrasings, read in {seconds[len(heard) // 2]:.2f} s (median),"
-        f" {seconds[-1]:.2f} s (longest)",
-        ("read", "phrasings", "share"),
-        ((v, str(counts[v]), f"{counts[v] / len(heard):.0%}") for v in VERDICTS),
-        right=("phrasings", "share"),
-    )
 
 
 def _told(runs: "Iterator[Quality]") -> "Iterator[Quality]":

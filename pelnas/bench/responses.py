@@ -1,0 +1,131 @@
+"""How long a conversation takes to answer while a search works beside it, and while that rests."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pelnas.config import SearchConfig
+from pelnas.errors import RunError
+from pelnas.graph.run import Search
+from pelnas.graph.talk import Talk
+from pelnas.spaces import get_space
+from pelnas.store import RunStore
+from pelnas.store.folder import in_use
+
+AUTHOR = "bench"
+POLL_SECONDS = 0.02
+PATIENCE = 600.0  # seconds in which a search must have begun, or paused
+#: What is asked about a candidate, another one, and networks that were not tried.
+QUESTIONS = (
+    "/status",
+    "/front",
+    "/why {id}",
+    "/compare {id} {other}",
+    "/nearest {id}",
+    "/within {ms:.3g}",
+    "/niche {niche}",
+    "/niches",
+    "/rules",
+    "/directives",
+    "/score {new}",
+    "/latency {new}",
+)
+COMPUTED = ("/score", "/latency")  # the others read what is stored
+Seconds = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Seconds until an answer, by command: while a search works, and while the same search is paused.
+
+    ``pause``: from the yes to ``/pause`` until the search waits; it ends its piece of work first.
+    """
+
+    working: Seconds
+    resting: Seconds
+    pause: float
+
+
+def measure(config: SearchConfig, repeats: int, gap: float = 0.5) -> Responses:
+    """Ask every question ``repeats`` times beside a search in a process of its own, and beside its pause.
+
+    ``gap``: seconds between two questions, so that they meet the search at different work.
+    RunError: the search ended before everything was asked.
+    """
+    search = Search(config)
+    search.session.close()
+    folder = search.folder
+    with _working(folder):
+        _until(folder, lambda store: len(store.evaluations()) > 1)
+        talk = Talk(folder.parent, folder.name, AUTHOR)
+        working = _ask(talk, folder, repeats, gap)
+        if not in_use(folder):
+            raise RunError("the search ended before everything was asked: give it more rounds")
+        return Responses(working, pause=_pause(talk, folder), resting=_ask(talk, folder, repeats))
+
+
+@contextmanager
+def _working(folder: Path) -> Iterator[None]:
+    """The search of a run in a process of its own, stopped as by Ctrl-C at the end."""
+    run = [folder.name, "--output", str(folder.parent)]
+    command = [sys.executable, "-m", "pelnas", "resume", *run]
+    with subprocess.Popen(  # noqa: S603 - this program itself
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as child:
+        try:
+            yield
+        finally:
+            child.send_signal(signal.SIGINT)
+
+
+def _ask(talk: Talk, folder: Path, repeats: int, gap: float = 0.0) -> Seconds:
+    """Every question in turn, about other networks each time."""
+    found: Seconds = {question.split()[0]: [] for question in QUESTIONS}
+    for turn in range(repeats):
+        for number, question in enumerate(QUESTIONS):
+            line = _line(question, folder, turn * len(QUESTIONS) + number)
+            began = time.perf_counter()
+            talk.say(line)
+            found[question.split()[0]].append(time.perf_counter() - began)
+            time.sleep(gap)
+    return found
+
+
+def _line(question: str, folder: Path, seed: int) -> str:
+    with RunStore.read(folder) as store:
+        tried, space = store.evaluations(), get_space(store.config.space)
+    rng = np.random.default_rng(seed)
+    one, other = (tried[i] for i in rng.choice(len(tried), 2, replace=False))
+    known = {each.candidate.architecture for each in tried}
+    drawn = (space.format(space.sample(rng)) for _ in range(1000))
+    return question.format(
+        id=one.id,
+        other=other.id,
+        ms=one.latency_ms,
+        niche=one.candidate.niche,
+        new=next((text for text in drawn if text not in known), one.id),
+    )
+
+
+def _pause(talk: Talk, folder: Path) -> float:
+    talk.say("/pause")
+    began = time.perf_counter()
+    talk.say("yes")
+    _until(folder, lambda store: any(e.kind == "paused" for e in store.events_of("run")))
+    return time.perf_counter() - began
+
+
+def _until(folder: Path, held: Callable[[RunStore], bool]) -> None:
+    for _ in range(int(PATIENCE / POLL_SECONDS)):
+        with RunStore.read(folder) as store:
+            if held(store):
+                return
+        time.sleep(POLL_SECONDS)
+    raise RunError(f"the search did not get there in {PATIENCE:g} s: see `pelnas show`")
