@@ -31,8 +31,7 @@ from pelnas.config import SearchConfig
 from pelnas.directives import Order, command
 from pelnas.errors import InputError, RunError
 from pelnas.graph.helm import Helm
-from pelnas.graph.search import SERVED
-from pelnas.graph.voices import OfferedVoices, OneVoice, Voices
+from pelnas.graph.voices import OneVoice, Voices
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
 from pelnas.store.folder import in_use
@@ -264,6 +263,3 @@ def _named(what: Literal["run", "model"], state: ChatState, config: RunnableConf
 
 def _author(config: RunnableConfig) -> str:
     return str(config.get("configurable", {}).get("author") or "chat")
-
-
-graph = build_chat(SERVED, voices=OfferedVoices.from_environment())

@@ -12,12 +12,8 @@
 
 A run that goes on after its end begins with the next plan, or with the evaluation that a
 limit of time cut off; a fork with ``inherit``, which evaluates what it took over.
-
-``graph`` is what ``langgraph.json`` serves: a client posts ``{"settings": {...}}``
-and gets the front. Served runs live in ``runs`` below the working directory.
 """
 
-from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -27,8 +23,6 @@ from langgraph.graph.state import CompiledStateGraph
 from pelnas.graph.nodes import Nodes
 from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import NicheTask, SearchState
-
-SERVED = Path("runs")
 
 
 def build_graph(
@@ -55,6 +49,3 @@ def build_graph(
     builder.add_conditional_edges("learn", nodes.to_plan, ["plan", "report"])
     builder.add_edge("report", END)
     return builder.compile(checkpointer=checkpointer, name="search")
-
-
-graph = build_graph(Sessions(SERVED))

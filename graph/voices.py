@@ -8,19 +8,17 @@ talked about, if that is allowed as well. Files (``local:``, ``hand:``) are allo
 their full names only. Addresses come from the environment, never from a client or a run.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import Protocol, Self
 
 from pelnas.agents.models import LanguageModel, Patience, connect
 from pelnas.config import BUILTIN, SearchConfig
 from pelnas.errors import ModelError
+from pelnas.graph.offers import ModelOffer
 
 VARIABLE = "PELNAS_CHAT_MODELS"
 OF_RUN = "run"
-FILES = ("local:", "hand:")  # what reaches files
 OPEN = 8  # models that stay connected at the same time
 PATIENCE = Patience(timeout=60.0, attempts=2, total=60.0)  # a person waits
 
@@ -50,36 +48,31 @@ class OfferedVoices:
     """The models that a server's owner allows, each connected at its first use."""
 
     def __init__(self, offered: Sequence[str]) -> None:
-        self._offered = tuple(offered)
+        self._offer = ModelOffer(offered)
         self._connected: dict[str, LanguageModel] = {}
         self._lock = threading.Lock()
 
     @classmethod
     def from_environment(cls) -> Self:
-        return cls(os.environ.get(VARIABLE, "").replace(",", " ").split())
+        return cls(ModelOffer.from_environment(VARIABLE).names)
 
     def of(self, name: str, config: Callable[[], SearchConfig]) -> LanguageModel | None:
-        wanted = name or (self._offered[0] if self._offered else "")
-        if wanted == OF_RUN and OF_RUN in self._offered:
+        offered = self._offer.names
+        wanted = name or (offered[0] if offered else "")
+        if wanted == OF_RUN and OF_RUN in offered:
             wanted = config().model
-            if not name and not self._allows(wanted):
+            if not name and not self._offer.allows(wanted):
                 return None
         elif not name and "*" in wanted:
             return None
         if not wanted or wanted.startswith(BUILTIN):
             return None
-        if not self._allows(wanted):
-            offered = ", ".join((*self._offered, "builtin:evolver"))
+        if not self._offer.allows(wanted):
             raise ModelError(
-                f"model {wanted[:80]!r} is not offered in this conversation: name one of {offered}"
+                f"model {wanted[:80]!r} is not offered in this conversation:"
+                f" name one of {self._offer.in_words()}"
             )
         return self._connect(wanted)
-
-    def _allows(self, name: str) -> bool:
-        if name in self._offered and name != OF_RUN:
-            return True
-        patterns = [one for one in self._offered if "*" in one]
-        return not name.startswith(FILES) and any(fnmatchcase(name, one) for one in patterns)
 
     def _connect(self, name: str) -> LanguageModel:
         with self._lock:

@@ -1,0 +1,17 @@
+"""The graphs that ``langgraph.json`` serves, over the runs in ``runs`` below the working directory.
+
+A client of ``search`` posts ``{"settings": {...}}`` and gets the front; one of ``chat`` sends
+messages. Both are for anybody who reaches the server: the environment says what they may choose.
+"""
+
+from pathlib import Path
+
+from pelnas.graph.chat import build_chat
+from pelnas.graph.search import build_graph
+from pelnas.graph.sessions import Sessions
+from pelnas.graph.voices import OfferedVoices
+
+SERVED = Path("runs")
+
+search = build_graph(Sessions(SERVED))
+chat = build_chat(SERVED, voices=OfferedVoices.from_environment())
