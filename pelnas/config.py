@@ -20,7 +20,6 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticSerializationError
 
 from pelnas.errors import ConfigError
 
@@ -153,7 +152,7 @@ class SearchConfig(_Frozen):
         """Bytes that are no UTF-8 on a command line are no text, and no JSON could hold them."""
         try:
             self.model_dump_json()
-        except PydanticSerializationError:
+        except ValueError:
             raise ValueError(
                 "expected names and paths in UTF-8, found other bytes in one"
             ) from None
