@@ -106,7 +106,12 @@ def hide(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
+def without_keys(text: str) -> str:
+    """The text without what looks like a key."""
+    return _SECRETS.sub("***", text)
+
+
 def clean(text: str, secrets: Sequence[str], limit: int = 200) -> str:
     """One line of what a provider said, without keys."""
-    line = " ".join(_SECRETS.sub("***", hide(text, secrets)).split())
+    line = " ".join(without_keys(hide(text, secrets)).split())
     return line if len(line) <= limit else line[:limit] + "…"

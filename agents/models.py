@@ -47,18 +47,21 @@ class Reply:
     dollars: float | None = None
     rung: str = ""
 
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
     """What a model does next where it has tools: it calls some, or it says something.
 
-    ``message``: as it is sent back with the tools' answers. ``text``: what it says, without
-    keys. ``tokens``: in and out.
+    ``message``: as it is sent back with the tools' answers. ``reply``: what it says, without
+    the calls, and what that cost.
     """
 
     message: "AIMessage"
-    text: str
-    tokens: int
+    reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,10 @@ class LanguageModel(ABC):
         ToolsRefusedError: the model or its server takes no tools. ModelCallError: as in ``ask``.
         """
         raise ToolsRefusedError(f"{self.name} calls no tools")
+
+    def redact(self, text: str) -> str:
+        """A text without the keys that this model is reached by."""
+        return text
 
     def heed(self, minutes_left: Callable[[], float | None]) -> None:
         """Learn how long the search may still take; ``None``: without a limit.

@@ -78,13 +78,38 @@ class ProviderModel(LanguageModel):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         started = time.perf_counter()
         held = self._ladder.climb(messages, schema, self._persisting(started))
-        text = _text_of(held.message).encode("utf-8", "replace").decode()  # no lone surrogates
-        text = hide(text, self._secrets)
-        answered_by = held.message.response_metadata.get("model_name")
+        text = self._said(_text_of(held.message))
         prompt = tokens.estimate(messages, self.name)
         spent = _Tokens.of(held.message, prompt, tokens.count(text, self.name))
         for empty in held.spent:
             spent = spent.plus(_Tokens.of(empty, prompt, 0))
+        return self._reply(held.message, text, spent, started, held.rung)
+
+    def move(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> Move:
+        started = time.perf_counter()
+        persist = self._persisting(started)
+        try:
+            message = persist(lambda: with_tools(self._ladder.chat, messages, tools))
+        except FormRefusedError as refusal:
+            kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
+            said = clean(str(refusal), self._secrets)
+            raise kind_(f"{self.name} called no tools ({said})") from None
+        text = self._said(str(message.text))
+        prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
+        spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
+        return Move(message, self._reply(message, text, spent, started))
+
+    def redact(self, text: str) -> str:
+        return hide(text, self._secrets)
+
+    def _said(self, text: str) -> str:
+        """What a provider sent, without lone surrogates and keys."""
+        return self.redact(text.encode("utf-8", "replace").decode())
+
+    def _reply(
+        self, message: AIMessage, text: str, spent: "_Tokens", started: float, rung: str = ""
+    ) -> Reply:
+        answered_by = message.response_metadata.get("model_name")
         return Reply(
             text,
             spent.into,
@@ -96,21 +121,8 @@ class ProviderModel(LanguageModel):
             dollars=None
             if self._bill is None
             else self._bill.dollars(spent.into, spent.out, spent.cached),
-            rung=held.rung,
+            rung=rung,
         )
-
-    def move(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> Move:
-        persist = self._persisting(time.perf_counter())
-        try:
-            message = persist(lambda: with_tools(self._ladder.chat, messages, tools))
-        except FormRefusedError as refusal:
-            kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
-            said = clean(str(refusal), self._secrets)
-            raise kind_(f"{self.name} called no tools ({said})") from None
-        text = hide(str(message.text).encode("utf-8", "replace").decode(), self._secrets)
-        prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
-        spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
-        return Move(message, text, spent.into + spent.out)
 
     def _persisting(self, started: float) -> Persist:
         """Ask until there is an answer or the patience ends, which is one for all rungs."""

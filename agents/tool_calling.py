@@ -117,10 +117,10 @@ class ToolCaller:
         calls, spent, end = 0, 0, time.monotonic() + SECONDS
         while True:
             move = self._model.move(messages, list(self._tools.values()))
-            spent += move.tokens
+            spent += move.reply.tokens
             asked = _asked(move.message)
             if not asked:
-                return self._done(move.text)
+                return self._done(move.reply.text)
             if calls > CALLS:
                 raise AnswerError(f"{self._model.name} called tools without end (over {CALLS})")
             messages.append(move.message)
@@ -128,7 +128,7 @@ class ToolCaller:
                 calls += 1
                 messages.append(self._result(call, calls))
             if self._orders:
-                return self._done(move.text)
+                return self._done(move.reply.text)
             if spent > TOKENS or time.monotonic() > end:
                 raise AnswerError(
                     f"{self._model.name} gave no answer within {TOKENS:,} tokens and {SECONDS:g} s"

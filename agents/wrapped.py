@@ -32,6 +32,9 @@ class Wrapped(LanguageModel):
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
         return self._model.move(messages, tools)
 
+    def redact(self, text: str) -> str:
+        return self._model.redact(text)
+
     def heed(self, minutes_left: Callable[[], float | None]) -> None:
         self._model.heed(minutes_left)
 
@@ -68,7 +71,13 @@ class Priced(Wrapped):
         self.priced = rates.known
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
-        reply = super().ask(messages, schema)
+        return self._priced(super().ask(messages, schema))
+
+    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+        move = super().move(messages, tools)
+        return replace(move, reply=self._priced(move.reply))
+
+    def _priced(self, reply: Reply) -> Reply:
         spent = reply.tokens_in, reply.tokens_out, reply.tokens_cached
         assert self.rates is not None  # noqa: S101 - given to the constructor
         return replace(reply, dollars=self.rates.dollars(*spent))
