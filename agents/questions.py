@@ -101,7 +101,7 @@ QUESTIONS: tuple[Form, ...] = (
     ),
     Form(
         "/why ARCHITECTURE",
-        "why it is on the front, or why not: an id, a text or an index",
+        "why it is on the front, or why not: an id, best, fastest, a text or an index",
         lambda store, named: wording.tell_explanation(explain(store, named)),
         "explain",
         _ONE,

@@ -13,6 +13,7 @@ from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
 Answer = dict[str, Any]
+ENDS = {"fastest": 0, "best": -1}  # of a front, by latency: names for what people ask about first
 CANDIDATE = re.compile(r"r[0-9]{1,6}n[0-9]{1,6}c[0-9]{1,6}")
 
 
@@ -46,11 +47,13 @@ class Findings:
         return {candidate.architecture: candidate for candidate in newest_last}
 
     def find(self, named: str) -> Subject:
-        """The architecture of a candidate's id, an official text or an index.
+        """The architecture of a candidate's id, of ``best`` or ``fastest``, an official text or an index.
 
         RunError: no such candidate. ArchitectureError: no architecture of the space.
         """
         named = named.strip()
+        if named in ENDS:
+            named = self._end(named)
         if CANDIDATE.fullmatch(named) and named not in self.candidates:
             raise RunError(
                 f"run {self.store.name} has no candidate {named}: give an id of its front,"
@@ -62,6 +65,11 @@ class Findings:
         candidate = candidate or self._by_text.get(text)
         evaluation = self.by_id.get(candidate.id) if candidate else None
         return Subject(architecture, text, candidate, evaluation)
+
+    def _end(self, name: str) -> str:
+        if not self.front:
+            raise RunError(f"run {self.store.name} has nothing on its front yet: ask again later")
+        return self.front[ENDS[name]].id
 
     def brief(self, evaluation: Evaluation) -> Answer:
         """One evaluation in short."""

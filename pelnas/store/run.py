@@ -129,7 +129,8 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
             return store
         with store:
             raise RunError(
-                f"run {store.name} is finished ({store.reason}): there is nothing to steer any more"
+                f"run {store.name} is finished ({store.reason}): there is nothing to steer any more;"
+                " 'pelnas resume' with more --rounds goes on with it, 'pelnas fork' from an earlier round"
             )
 
     @property

@@ -37,6 +37,18 @@ def small(tmp_path: Path) -> RunStore:
     return store
 
 
+def test_the_ends_of_the_front_go_by_name(small: RunStore) -> None:
+    with small:
+        told = inspection.compare(small, "fastest", " best ")
+    assert [told[which]["id"] for which in ("first", "second")] == ["r0n0c0", "r0n0c3"]
+
+
+def test_an_empty_front_has_no_ends(tmp_path: Path) -> None:
+    config = SearchConfig(output=tmp_path / "runs", space="tiny")
+    with RunStore.create(config, "s") as store, pytest.raises(RunError, match="ask again later"):
+        inspection.nearest(store, "best")
+
+
 def test_a_latency_budget_costs_what_the_front_says(small: RunStore) -> None:
     with small:
         answer = inspection.afford(small, 3)
