@@ -3,7 +3,10 @@
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from selenium import webdriver
 
+HELD = Path(__file__).with_name("held_search.py")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -151,6 +155,52 @@ def talkative_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -
         output=tmp_path_factory.mktemp("talkative") / "runs",
     )
     return Search(config, {model.name: model}).run().folder
+
+
+class HeldSearch:
+    """A search in another process, which waits after each plan until it is let go."""
+
+    def __init__(self, child: "subprocess.Popen[str]") -> None:
+        self.process = child
+
+    def until(self, kind: str) -> None:
+        """Read what it tells until an event of this kind."""
+        assert self.process.stdout is not None
+        assert any(line.strip() == kind for line in self.process.stdout), f"no {kind} came"
+
+    def on(self) -> None:
+        """Let it go on to its next plan."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def let_go(self) -> None:
+        """Hold it no more."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    def finish(self) -> None:
+        """Let it go on to its end, which is to be a good one."""
+        self.process.communicate(timeout=120)
+        assert self.process.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def held_search() -> Callable[[Path], AbstractContextManager[HeldSearch]]:
+    """Works on the run in a folder, in another process, for the length of a block."""
+
+    @contextmanager
+    def searching(folder: Path) -> Iterator[HeldSearch]:
+        command = [sys.executable, str(HELD), str(folder)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
+            try:
+                yield HeldSearch(child)
+            finally:
+                child.kill()
+
+    return searching
 
 
 @pytest.fixture(scope="session")

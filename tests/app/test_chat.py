@@ -7,18 +7,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pelnas import Search, load_config
+from pelnas.directives import Boundary
 from pelnas.report.directives import directive_rows
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
 Pelnas = Callable[..., Any]
+HeldSearch = Callable[[Path], AbstractContextManager[Any]]
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
 LIMIT = 7.5
 
@@ -102,63 +104,72 @@ WORDS = (
 )
 
 
-def test_a_conversation_steers_a_search_in_another_process(pelnas: Pelnas, begun: Path) -> None:
-    steered(pelnas, begun, COMMANDS)
+def test_a_conversation_steers_a_search_in_another_process(
+    pelnas: Pelnas, begun: Path, held_search: HeldSearch
+) -> None:
+    steered(pelnas, held_search, begun, COMMANDS)
 
 
 @pytest.mark.slow
 def test_free_words_to_a_real_small_model_steer_it_as_well(
-    pelnas: Pelnas, begun: Path, smollm2: Path
+    pelnas: Pelnas, begun: Path, held_search: HeldSearch, smollm2: Path
 ) -> None:
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-    steered(pelnas, begun, WORDS, "--model", f"local:{smollm2}")
+    steered(pelnas, held_search, begun, WORDS, "--model", f"local:{smollm2}")
 
 
-def steered(pelnas: Pelnas, begun: Path, lines: tuple[str, ...], *options: str) -> None:
-    """Pause, ban, limit, ask why and resume; the search in another process obeys."""
+def steered(
+    pelnas: Pelnas,
+    held_search: HeldSearch,
+    begun: Path,
+    lines: tuple[str, ...],
+    *options: str,
+) -> None:
+    """Pause, ban, limit, ask why and resume; the search in another process obeys.
+
+    The search is held after the plan of its second round until the pause is given: it lands
+    before the designers, and nothing else depends on who is faster.
+    """
     pause, ban, limit, why, resume = lines
     stopped_at = ("steer", begun.name, "/pause", "--output", begun.parent)
-    search = [COMMAND, "resume", begun.name, "--output", str(begun.parent)]
-    with terminal(begun, *options) as talk:
-        talk.say(pause, "Yes or no?")  # a small model may take as long as this whole search
-        child = subprocess.Popen(search, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until(begun, lambda store: bool(store.evaluations()))
-            assert "d1: pause" in talk.say("yes", "d1: ")
-            wait_until(begun, in_force(1))
-            told = talk.say("/status", "spent:")
-            assert told.startswith("d1 took effect in round ")
-            assert ": paused by d1" in told
-            talk.say(ban, "Yes or no?")
-            talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
-            talk.say("make it nicer", "/help lists all commands")
-            talk.say("the latency, please", "/help lists all commands")
-            talk.say(limit, "Yes or no?")
-            talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
-            with RunStore.read(begun) as store:
-                known = {candidate.id for candidate in store.candidates()}
-                some = store.evaluations()[0].id
-            assert "(rank" in talk.say(why.format(some), "one changed operation")
-            talk.say(resume, "Yes or no?")
-            talk.say("yes", "d4: go on")
-            assert child.wait(timeout=180) == 0
-        finally:
-            child.kill()
-            child.wait()
+    with held_search(begun) as search, terminal(begun, *options) as talk:
+        search.until("round-planned")
+        search.on()
+        search.until("round-planned")
+        talk.say(pause, "Yes or no?")
+        assert "d1: pause" in talk.say("yes", "d1: ")
+        search.let_go()
+        wait_until(begun, in_force(1))
+        told = talk.say("/status", "spent:")
+        assert told.startswith("d1 took effect in round 2")
+        assert ": paused by d1" in told
+        talk.say(ban, "Yes or no?")
+        talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
+        talk.say("make it nicer", "/help lists all commands")
+        talk.say("the latency, please", "/help lists all commands")
+        talk.say(limit, "Yes or no?")
+        talk.say("yes", "d3: keep to latency at most 7.5 ms (from the next")
+        with RunStore.read(begun) as store:
+            some = store.evaluations()[0].id
+        assert "(rank" in talk.say(why.format(some), "one changed operation")
+        talk.say(resume, "Yes or no?")
+        talk.say("yes", "d4: go on")
+        search.finish()
         told = talk.say("/directives", "d4: ")
         for id_ in ("d1", "d2", "d3", "d4"):
             assert talk.told.count(f"{id_} took effect in round ") == 1
         assert "d2: design nothing with avg_pool_3x3, by ann" in told
         assert "finished" in talk.say("/status", "finished")
-    obeyed(begun, known)
+    obeyed(begun)
     assert pelnas(*stopped_at).code == 2
 
 
-def obeyed(folder: Path, before: set[str]) -> None:
+def obeyed(folder: Path) -> None:
     """Nothing banned or beyond the limit was designed after the two directives."""
     space = get_space("tiny")
     with RunStore.read(folder) as store:
-        after = [e for e in store.evaluations() if e.id not in before]
+        assert [d.effect for d in store.directives()] == [Boundary(1, "design")] * 4
+        after = [e for e in store.evaluations() if e.candidate.round >= 1]
         assert len(after) > 5
         assert not [e.id for e in after if "avg_pool_3x3" in e.candidate.architecture]
         assert not [e.id for e in after if e.latency_ms > LIMIT]

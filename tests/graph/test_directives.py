@@ -2,14 +2,15 @@
 
 import json
 import random
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from pelnas.store.folder import HOLDER
 
 SPACE = get_space("tiny")
 PLAIN = "|none~0|+|skip_connect~0|none~1|"
-Steer = Callable[[Event, Callable[[str], Directive]], None]
+HeldSearch = Callable[[Path], AbstractContextManager[Any]]
 
 
 def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
@@ -382,34 +383,12 @@ def test_what_a_person_typed_is_never_shown_to_a_model(tmp_path: Path, tiny_tabl
 
 # -- in another process -----------------------------------------------------------------
 
-CHILD = """
-import sys
-from pathlib import Path
-from pelnas import Search, SearchConfig
-settings = SearchConfig.model_validate_json(sys.argv[1])
-search = Search.resume(Path(sys.argv[2])) if sys.argv[2] else Search(settings)
-print(search.folder, flush=True)
-search.run(lambda event: print(event.kind, flush=True))
-"""
 
-
-@contextmanager
-def searching(settings: SearchConfig, folder: str = "") -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-c", CHILD, settings.model_dump_json(), folder]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def line_of(child: "subprocess.Popen[str]", wanted: str = "") -> str:
-    """The next line, or the next that is as wanted."""
-    assert child.stdout is not None
-    for line in child.stdout:
-        if not wanted or line.strip() == wanted:
-            return line.strip()
-    raise AssertionError(f"{wanted or 'a line'} never came")
+def begun(settings: SearchConfig) -> Path:
+    """The folder of a run that nobody works on yet."""
+    search = Search(settings)
+    search.session.close()
+    return search.folder
 
 
 def decided(helm: Helm, directive: Directive) -> Directive:
@@ -423,55 +402,97 @@ def decided(helm: Helm, directive: Directive) -> Directive:
 
 
 def test_a_search_in_another_process_is_paused_narrowed_and_resumed(
-    tmp_path: Path, tiny_tables: Path
+    tmp_path: Path, tiny_tables: Path, held_search: HeldSearch
 ) -> None:
-    with searching(config(tmp_path, tiny_tables, rounds=6)) as child:
-        folder = Path(line_of(child))
-        line_of(child, "round-planned")
-        with Helm.open(folder) as helm:
-            pause = decided(helm, helm.give("/pause", "ann"))
-            before = len(helm.store.evaluations())
-            ban = decided(helm, helm.give("/ban avg_pool_3x3", "ann", "no average pooling please"))
-            limit = decided(helm, helm.give("/limit latency<=6", "bob"))
-            assert {d.status for d in (pause, ban, limit)} == {"active"}
-            with pytest.raises(DirectiveError, match="d3"):
-                helm.give("/limit latency>=7", "ann")
-            assert len(helm.store.evaluations()) == before  # nothing moved meanwhile
-            helm.give("/resume", "ann")
-        child.communicate(timeout=120)
-        assert child.returncode == 0
-    assert ban.effect is not None
+    folder = begun(config(tmp_path, tiny_tables, rounds=6))
+    with held_search(folder) as search, Helm.open(folder) as helm:
+        search.until("round-planned")
+        search.on()
+        search.until("round-planned")
+        pause = helm.give("/pause", "ann")
+        search.let_go()
+        decided(helm, pause)
+        before = len(helm.store.evaluations())
+        ban = decided(helm, helm.give("/ban avg_pool_3x3", "ann", "no average pooling please"))
+        limit = decided(helm, helm.give("/limit latency<=6", "bob"))
+        assert [d.status for d in helm.directives()] == ["active"] * 3
+        assert ban.effect == limit.effect == Boundary(1, "design")
+        with pytest.raises(DirectiveError, match="d3"):
+            helm.give("/limit latency>=7", "ann")
+        assert len(helm.store.evaluations()) == before  # nothing moved meanwhile
+        helm.give("/resume", "ann")
+        search.finish()
     with RunStore.read(folder) as store:
         assert store.status == "finished"
-        for evaluation in later(store, ban.effect.round):
+        for evaluation in later(store, 0):
             assert not features(evaluation)["avg_pool_3x3"]
             assert evaluation.latency_ms <= 6
+        early = [e for e in store.evaluations() if e.candidate.round == 0]
+        assert len(early) == before
+        assert any(features(e)["avg_pool_3x3"] for e in early)
+        assert any(e.latency_ms > 6 for e in early)
         page = (folder / "report.html").read_text()
         assert "no average pooling please" in page
 
 
-def test_a_run_that_was_killed_while_paused_is_still_paused_when_it_goes_on(
+def test_a_pause_among_designers_loses_none_of_their_work(
     tmp_path: Path, tiny_tables: Path
 ) -> None:
-    settings = config(tmp_path, tiny_tables, rounds=5)
-    with searching(settings) as child:
-        folder = line_of(child)
-        line_of(child, "round-planned")
-        with Helm.open(Path(folder)) as helm:
-            decided(helm, helm.give("/pause", "ann"))
-        child.send_signal(signal.SIGKILL)
-        child.wait(timeout=30)
-    with Helm.open(Path(folder)) as helm:  # nobody works on it now
+    """Who designs side by side sees the same directives; what was asked meanwhile holds next."""
+    search = Search(config(tmp_path, tiny_tables))
+    places, first_is_done, asked = count(), threading.Event(), threading.Event()
+
+    def ask(*commands: str) -> None:
+        with Helm.open(search.folder) as helm:
+            for command in commands:
+                helm.give(command, "ann")
+
+    def watch(event: Event) -> None:
+        if event.kind == "paused":
+            ask("/resume")
+        elif (event.kind, event.round) == ("designed", 1):
+            first_is_done.set()
+        elif (event.kind, event.agent, event.round) == ("step-begun", "designer", 1):
+            place = next(places)
+            if place == 1:
+                assert first_is_done.wait(60)
+                ask("/pause", "/ban avg_pool_3x3")
+                asked.set()
+            elif place > 1:
+                assert asked.wait(60)
+
+    search.run(watch)
+    with RunStore.read(search.folder) as store:
+        effects = [d.effect for d in store.directives()]
+        assert effects == [Boundary(1, "design"), Boundary(1, "evaluate"), Boundary(1, "design")]
+        wanted = sum(entry.count for _, entry in store.plans(1))
+        under_way = [e for e in store.evaluations() if e.candidate.round == 1]
+        assert len(under_way) == wanted
+        assert any(features(e)["avg_pool_3x3"] for e in under_way)
+        assert not any(features(e)["avg_pool_3x3"] for e in later(store, 1))
+        assert all("avg_pool_3x3" not in point.architecture for point in front_points(store))
+
+
+def test_a_run_that_was_killed_while_paused_is_still_paused_when_it_goes_on(
+    tmp_path: Path, tiny_tables: Path, held_search: HeldSearch
+) -> None:
+    folder = begun(config(tmp_path, tiny_tables, rounds=5))
+    with held_search(folder) as search, Helm.open(folder) as helm:
+        search.until("round-planned")
+        pause = helm.give("/pause", "ann")
+        search.let_go()
+        decided(helm, pause)
+    with Helm.open(folder) as helm:  # it was killed, and nobody works on it now
         ban = helm.give("/ban none", "ann")
         before = len(helm.store.evaluations())
-        with searching(settings, folder) as child:
-            line_of(child, "paused")
+        with held_search(folder) as search:
+            search.let_go()
+            search.until("paused")
             decided(helm, ban)
             assert len(helm.store.evaluations()) == before
             helm.give("/resume", "ann")
-            child.communicate(timeout=120)
-            assert child.returncode == 0
-    with RunStore.read(Path(folder)) as store:
+            search.finish()
+    with RunStore.read(folder) as store:
         assert store.status == "finished"
         assert len(store.evaluations()) == len(store.candidates())
 
