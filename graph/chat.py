@@ -30,7 +30,7 @@ from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig
 from pelnas.directives import Order, command
 from pelnas.errors import InputError, RunError
-from pelnas.graph.helm import Helm
+from pelnas.graph.helm import Helm, Permit
 from pelnas.graph.voices import OneVoice, Voices
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
@@ -77,9 +77,10 @@ class ChatState(ChatInput, total=False):
 class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
-    def __init__(self, output: Path, voices: Voices) -> None:
+    def __init__(self, output: Path, voices: Voices, permit: Permit | None) -> None:
         self._output = output
         self._voices = voices
+        self._permit = permit
         self._interpreter = Interpreter()
 
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
@@ -111,7 +112,7 @@ class Chat:
         if pending is None or state.get("decision") != "yes":
             return done | _said("Nothing was changed.")
         try:
-            with Helm.open(run_below(self._output, pending["run"])) as helm:
+            with self._helm(run_below(self._output, pending["run"])) as helm:
                 given = helm.give(pending["command"], _author(config), pending["words"])
                 asks, running = helm.say(given.order), in_use(helm.store.folder)
         except InputError as error:
@@ -140,7 +141,7 @@ class Chat:
         folder = self._folder(run)
         if isinstance(wish, Question):
             return {"run": folder.name} | _said(_answered(folder, wish))
-        return {"run": folder.name} | _proposed(folder, wish, text)
+        return {"run": folder.name} | self._proposed(folder, wish, text)
 
     def _interpreted(
         self, text: str, folder: Path, before: Sequence[AnyMessage], model: LanguageModel
@@ -153,12 +154,27 @@ class Chat:
             space,
             before,
             lambda question: _answered(folder, question),
-            lambda order: _checked(folder, order),
+            lambda order: self._checked(folder, order),
         )
         reading = self._interpreter.read(text, model, about)
         if reading.order is None:
             return {"run": folder.name} | _said(reading.said)
-        return {"run": folder.name} | _proposed(folder, reading.order, text, reading.said)
+        return {"run": folder.name} | self._proposed(folder, reading.order, text, reading.said)
+
+    def _checked(self, folder: Path, order: Order) -> Order:
+        with self._helm(folder) as helm:
+            return helm.check(order)
+
+    def _proposed(self, folder: Path, order: Order, words: str, before: str = "") -> dict[str, Any]:
+        """An order in its official form and in plain words, waiting for a yes."""
+        with self._helm(folder) as helm:
+            checked = helm.check(order)
+            told = f"I understand: {helm.say(checked)}. {ASK}"
+        pending = Pending(run=folder.name, command=command(checked), question=told, words=words)
+        return {"pending": pending} | _said("\n".join(filter(None, (before, told))))
+
+    def _helm(self, folder: Path) -> Helm:
+        return Helm.open(folder, self._permit)
 
     def _news(self, awaited: Sequence[Given]) -> tuple[list[str], list[Given]]:
         """What became of orders given here, each told once; and those that still wait."""
@@ -192,12 +208,14 @@ def build_chat(
     output: Path,
     checkpointer: BaseCheckpointSaver[str] | None = None,
     voices: Voices | None = None,
+    permit: Permit | None = None,
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
-    ``voices``: who reads what is no command; without any that is asked back.
+    ``voices``: who reads what is no command; without any that is asked back. ``permit``:
+    which orders may be given here; without it, all.
     """
-    nodes = Chat(output, voices or OneVoice(None))
+    nodes = Chat(output, voices or OneVoice(None), permit)
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)
@@ -212,20 +230,6 @@ def build_chat(
 def _answered(folder: Path, question: Question) -> str:
     with RunStore.read(folder) as store:
         return answer(store, question)
-
-
-def _checked(folder: Path, order: Order) -> Order:
-    with Helm.open(folder) as helm:
-        return helm.check(order)
-
-
-def _proposed(folder: Path, order: Order, words: str, before: str = "") -> dict[str, Any]:
-    """An order in its official form and in plain words, waiting for a yes."""
-    with Helm.open(folder) as helm:
-        checked = helm.check(order)
-        told = f"I understand: {helm.say(checked)}. {ASK}"
-    pending = Pending(run=folder.name, command=command(checked), question=told, words=words)
-    return {"pending": pending} | _said("\n".join(filter(None, (before, told))))
 
 
 def _after_listening(state: ChatState) -> Literal["confirm", "give", "__end__"]:

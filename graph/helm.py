@@ -1,5 +1,6 @@
 """The helm: give directives to a run from outside its search, in this process or in another."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ from pelnas.store import RunStore
 AUTHOR_LIMIT = 60  # characters
 WORDS_LIMIT = 2_000  # characters of what a person said that are kept
 
+Permit = Callable[[Order], None]
+
 
 class Helm:
     """Checks and gives directives to one run; several may steer at once. A context manager.
@@ -21,13 +24,17 @@ class Helm:
     at its next boundary. A run that no process works on takes them when it is resumed.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, permit: Permit | None = None) -> None:
         self.store = store
+        self._permit = permit
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """The helm of a run. RunError: no run there, finished, or held on another computer."""
-        return cls(RunStore.steer(folder))
+    def open(cls, folder: Path, permit: Permit | None = None) -> Self:
+        """The helm of a run. RunError: no run there, finished, or held on another computer.
+
+        ``permit``: raises DirectiveError where an order is not for whoever gives it here.
+        """
+        return cls(RunStore.steer(folder), permit)
 
     @cached_property
     def ground(self) -> Ground:
@@ -69,6 +76,8 @@ class Helm:
                 return directive
 
     def _check(self, order: Order, given: list[Directive]) -> Order:
+        if self._permit is not None:
+            self._permit(order)
         return check(
             order,
             given,

@@ -16,7 +16,6 @@ from pelnas.agents.designer import Designer
 from pelnas.agents.evolver import EvolvingDesigner
 from pelnas.agents.planner import Planner, settle
 from pelnas.agents.reflection import Reflection, Reflector
-from pelnas.config import load_config
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.evaluating import evaluate_round
@@ -60,9 +59,9 @@ class Nodes:
     def prepare(self, state: SearchState) -> Change:
         """Open the run, or make one out of the settings that a client sent."""
         if "run" in state:
-            self._sessions.get(state["run"])
-            return {"round": state.get("round", 0), "stop": ""}
-        session = self._sessions.create(load_config(None, state.get("settings", {})))
+            session = self._sessions.get(state["run"])
+            return {"round": state.get("round", session.first_round), "stop": ""}
+        session = self._sessions.create(state.get("settings", {}))
         return {"run": session.store.folder.name, "round": 0, "stop": ""}
 
     def inherit(self, state: SearchState) -> Change:

@@ -148,8 +148,6 @@ class Search:
     def _start(self, state: StateSnapshot) -> Any:
         """What the graph is given: nothing where it has work left, else where to begin."""
         run = {"run": self.folder.name}
-        if not state.values:
-            return run | {"round": self.session.first_round}
         about_to_end = state.next == ("report",)
         if about_to_end and goes_on(self.session.store, state.values.get("stop", "")):
             return run

@@ -22,15 +22,17 @@ from langgraph.graph.state import CompiledStateGraph
 
 from pelnas.graph.nodes import Nodes
 from pelnas.graph.sessions import Sessions
-from pelnas.graph.state import NicheTask, SearchState
+from pelnas.graph.state import NicheTask, SearchInput, SearchState
 
 
 def build_graph(
-    sessions: Sessions, checkpointer: BaseCheckpointSaver[str] | None = None
-) -> CompiledStateGraph[SearchState, Any, SearchState, SearchState]:
-    """The search over a set of open runs, compiled."""
+    sessions: Sessions,
+    checkpointer: BaseCheckpointSaver[str] | None = None,
+    given: type[SearchInput] = SearchState,
+) -> CompiledStateGraph[SearchState, Any, Any, SearchState]:
+    """The search over a set of open runs, compiled. ``given``: what it takes at its start."""
     nodes = Nodes(sessions)
-    builder = StateGraph(SearchState)
+    builder = StateGraph(SearchState, input_schema=given)
     builder.add_node("prepare", nodes.prepare)
     builder.add_node("inherit", nodes.inherit)
     builder.add_node("plan", nodes.plan)

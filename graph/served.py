@@ -8,10 +8,13 @@ from pathlib import Path
 
 from pelnas.graph.chat import build_chat
 from pelnas.graph.search import build_graph
-from pelnas.graph.sessions import Sessions
+from pelnas.graph.sessions import ServedSessions
+from pelnas.graph.state import SearchInput
+from pelnas.graph.terms import Terms
 from pelnas.graph.voices import OfferedVoices
 
 SERVED = Path("runs")
 
-search = build_graph(Sessions(SERVED))
-chat = build_chat(SERVED, voices=OfferedVoices.from_environment())
+_terms = Terms.from_environment()
+search = build_graph(ServedSessions(SERVED, _terms), given=SearchInput)
+chat = build_chat(SERVED, voices=OfferedVoices.from_environment(), permit=_terms.permit)

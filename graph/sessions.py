@@ -1,11 +1,16 @@
 """The open runs that a graph serves."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pelnas.config import SearchConfig
-from pelnas.errors import RunError
+from pelnas.config import SearchConfig, load_config
+from pelnas.errors import InputError
 from pelnas.graph.session import Session
+from pelnas.graph.terms import Terms
+from pelnas.store import RunStore
+from pelnas.tools.runs import run_below
 
 
 class Sessions:
@@ -16,11 +21,9 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def create(self, config: SearchConfig) -> Session:
-        """A new run below this folder, whatever output the configuration names."""
-        session = Session.create(config.model_copy(update={"output": self._root}))
-        session.teller.run_begins()
-        return self.adopt(session)
+    def create(self, settings: Mapping[str, Any]) -> Session:
+        """A new run below this folder, whatever output the settings name. InputError: none can be."""
+        return self._begun(load_config(None, settings))
 
     def adopt(self, session: Session) -> Session:
         """Serve a session that is open already."""
@@ -29,13 +32,10 @@ class Sessions:
         return session
 
     def get(self, name: str) -> Session:
-        """The run of this name. RunError: no such run below the folder."""
+        """The run of this name. InputError: no such run below the folder, or it cannot go on."""
         with self._lock:
             if name not in self._open:
-                if Path(name).name != name:
-                    raise RunError(f"expected the name of a run, found {name[:80]!r}: give a name")
-                self._open[name] = Session.open(self._root / name)
-                self._open[name].teller.run_begins()
+                self._open[name] = self._reopened(run_below(self._root, name))
             return self._open[name]
 
     def close(self, name: str) -> None:
@@ -44,3 +44,33 @@ class Sessions:
             session = self._open.pop(name, None)
         if session is not None:
             session.close()
+
+    def _begun(self, config: SearchConfig) -> Session:
+        session = Session.create(config.model_copy(update={"output": self._root}))
+        session.teller.run_begins()
+        return self.adopt(session)
+
+    def _reopened(self, folder: Path) -> Session:
+        session = Session.open(folder)
+        session.teller.run_begins()
+        return session
+
+
+class ServedSessions(Sessions):
+    """The same for clients, who choose what the terms of the server allow."""
+
+    def __init__(self, root: Path, terms: Terms) -> None:
+        super().__init__(root)
+        self._terms = terms
+
+    def create(self, settings: Mapping[str, Any]) -> Session:
+        """A new run. ValueError: of errors LangGraph's server tells the sentence of Python's own only."""
+        try:
+            return self._begun(self._terms.settings(settings, self._root))
+        except InputError as error:
+            raise ValueError(str(error)) from error
+
+    def _reopened(self, folder: Path) -> Session:
+        with RunStore.read(folder) as store:
+            self._terms.admit(store.config)
+        return super()._reopened(folder)

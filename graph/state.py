@@ -16,16 +16,20 @@ class NicheTask(TypedDict):
     focus: str
 
 
-class SearchState(TypedDict, total=False):
-    """One search. A client of the served graph gives ``settings`` and reads ``front``.
+class SearchInput(TypedDict, total=False):
+    """What a client of the served graph gives. ``settings``: a SearchConfig as plain values."""
 
-    ``settings``: a SearchConfig as plain values, only at the start of a served run.
+    settings: dict[str, Any]
+
+
+class SearchState(SearchInput, total=False):
+    """One search. A client of the served graph reads ``front``.
+
     ``run``: name of the run's folder. ``round``: counted from 0.
     ``plan``: this round's share of every niche. ``stop``: why the search ends, or ''.
     ``front``: the answer, one record for each point, by latency.
     """
 
-    settings: dict[str, Any]
     run: str
     round: int
     plan: list[dict[str, Any]]

@@ -32,10 +32,15 @@ def talking() -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture
-def server(tmp_path: Path, talking: LoopbackServer) -> Iterator[str]:
+def server(tmp_path: Path, tiny_tables: Path, talking: LoopbackServer) -> Iterator[str]:
     """``langgraph dev`` on loopback, without browser, reload or any key; it offers one model."""
     pytest.importorskip("langgraph_api", reason="the extra 'serve' is not installed")
-    offer = {"PELNAS_CHAT_MODELS": "builtin:evolver openai:toy", "OPENAI_BASE_URL": talking.url}
+    (tmp_path / "search.toml").write_text(f'data = "{tiny_tables}"\n')
+    offer = {
+        "PELNAS_CHAT_MODELS": "builtin:evolver openai:toy",
+        "PELNAS_SEARCH_SETTINGS": "search.toml",
+        "OPENAI_BASE_URL": talking.url,
+    }
     port = free_port()
     command = [
         *(sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
@@ -73,7 +78,6 @@ def test_a_posted_run_completes_and_is_talked_about(
         "space": "tiny",
         "device": "toy",
         "dataset": "toy10",
-        "data": str(tiny_tables),
         "accuracy": "table",
         "rounds": 2,
         "per_niche": 3,
@@ -85,9 +89,17 @@ def test_a_posted_run_completes_and_is_talked_about(
         assert state["front"]
         assert {"architecture", "latency_ms", "score", "niche"} <= set(state["front"][0])
         talk_about(client, state["run"], state["front"][0]["id"])
-        begun = begin(tmp_path / "runs", settings)
+        refused(client, settings | {"model": "openai:toy"}, "is not offered to searches")
+        refused(client, settings | {"data": str(tiny_tables)}, "for the owner of this server")
+        begun = begin(tmp_path / "runs", settings | {"data": tiny_tables})
         steer_by_talking(client, begun)
         talk_freely(client, begun)
+
+
+def refused(client: Any, settings: dict[str, Any], why: str) -> None:
+    thread = client.threads.create()["thread_id"]
+    with pytest.raises(Exception, match=why):
+        client.runs.wait(thread, "search", input={"settings": settings})
 
 
 def talk_about(client: Any, run: str, point: str) -> None:
