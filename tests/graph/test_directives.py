@@ -20,6 +20,7 @@ from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.app.progress import Progress
 from pelnas.architecture import Evaluation
+from pelnas.archive import Archive
 from pelnas.call import Message
 from pelnas.directives import Boundary, Directive, parse
 from pelnas.errors import DirectiveError, RunError
@@ -254,17 +255,17 @@ def test_a_focus_gets_most_designs(tmp_path: Path, tiny_tables: Path, niche: int
 
 
 def test_a_focus_on_latency_chooses_niches_and_parents(tmp_path: Path, tiny_tables: Path) -> None:
-    search = Search(config(tmp_path, tiny_tables, rounds=4))
+    search = Search(config(tmp_path, tiny_tables, rounds=2, parents=2))
     with steered(search, ("learned", 0, "/focus latency>=7")) as store:
-        known = {e.id: e for e in store.evaluations()}
         plan = [entry for _, entry in store.plans(1)]
         assert sum(e.count for e in plan if e.niche == 2) >= 0.7 * sum(e.count for e in plan)
-        fast = [e for e in known.values() if e.candidate.round == 0 and e.latency_ms < 7]
-        slow = [e for e in known.values() if e.candidate.round == 0 and e.latency_ms >= 7]
-        assert slow
+        inside = {e.id for e in store.evaluations() if e.latency_ms >= 7}
         children = [c for c in store.candidates() if c.round == 1 and c.niche == 2]
-        parents = Counter(parent for c in children for parent in c.design.parents)
-        assert sum(parents[e.id] for e in slow) >= sum(parents[e.id] for e in fast)
+        parents = {parent for child in children for parent in child.design.parents}
+        assert len(parents) == 2
+        assert parents <= inside
+        archive = Archive([e for e in store.evaluations() if e.candidate.round == 0], 3)
+        assert not {e.id for e in archive.parents(2, 2)} <= inside  # who would be chosen without
 
 
 def test_people_add_edit_and_retire_rules(tmp_path: Path, tiny_tables: Path) -> None:
