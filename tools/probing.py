@@ -20,16 +20,19 @@ from pelnas.devices import DEVICES, Device, get_device
 from pelnas.errors import RunError
 from pelnas.images import load_images
 from pelnas.predictors import AccuracyPredictor, get_predictor
-from pelnas.predictors.labels import KEPT, read_labels
+from pelnas.predictors.labels import KEPT as LABELS
+from pelnas.predictors.labels import read_labels
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
 from pelnas.tools.findings import Answer, Findings, Subject
+from pelnas.tools.kept import KeptPredictor
 
 PATIENCE = 60.0  # seconds that a question waits for its turn
 EVALUATED, TABLE = "evaluated in this run", "from the table"
 PREDICTED, MEASURED = "predicted", "measured now"
 KNOWN = "found in this run, for a directive or for a candidate that has no score yet"
+_KEPT = KeptPredictor()  # of this process, whose questions take turns
 
 
 def score(store: RunStore, named: str) -> Answer:
@@ -150,19 +153,19 @@ def _beside(source: str, of_run: str, value: float | None, known: Sequence[float
 def _predict(
     store: RunStore, space: SearchSpace, architecture: Architecture
 ) -> tuple[Prediction, str]:
-    """The prediction of the run's own predictor, and its source."""
+    """The prediction of the run's own predictor, and its source. Closed, it holds no workers."""
     with _turn(), closing(_predictor(store, space)) as predictor:
         (prediction,) = predictor.predict([architecture])
         return prediction, predictor.source
 
 
 def _predictor(store: RunStore, space: SearchSpace) -> AccuracyPredictor:
-    config, kept = store.config, store.folder / KEPT
-    labels = read_labels(kept, space) if kept.is_file() else ()
-    images = None
-    if config.accuracy != "table":
-        images = load_images(config.images, config.scoring.resolution)
-    return get_predictor(config, space, images, default_cache(), labels)
+    config, copied = store.config, store.folder / LABELS
+    if config.accuracy == "table":
+        return get_predictor(config, space, None, default_cache())
+    labels = read_labels(copied, space) if copied.is_file() else ()
+    images = load_images(config.images, config.scoring.resolution)
+    return _KEPT.of(config, space, images, default_cache(), labels)
 
 
 def _charge(

@@ -22,4 +22,4 @@ class AccuracyPredictor(ABC):
         """One Prediction for each architecture, in order, each as soon as it is known."""
 
     def close(self) -> None:
-        """Release worker processes; a second call does nothing."""
+        """Release worker processes; a second call does nothing, and ``predict`` starts new ones."""

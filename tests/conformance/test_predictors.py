@@ -82,3 +82,10 @@ def test_it_may_be_closed_twice(make: Maker) -> None:
     predictor = make()
     predictor.close()
     predictor.close()
+
+
+def test_closed_it_predicts_the_same_again(make: Maker, space: SearchSpace) -> None:
+    predictor = make()
+    first = list(predictor.predict(some(space, 30, 90)))
+    predictor.close()
+    assert list(predictor.predict(some(space, 30, 90))) == first
