@@ -1,9 +1,7 @@
 """What a run found, as values, files and a page: read from the store, nothing is computed twice."""
 
-from pelnas.report.figure import write_figure
 from pelnas.report.front import FrontPoint, front_json, front_points, write_front
 from pelnas.report.niches import NicheRow, niche_rows
-from pelnas.report.page import write_report
 from pelnas.report.rates import AgentRate, agent_rates
 from pelnas.report.summary import summary, write_all
 
@@ -17,7 +15,5 @@ __all__ = [
     "niche_rows",
     "summary",
     "write_all",
-    "write_figure",
     "write_front",
-    "write_report",
 ]

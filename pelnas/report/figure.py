@@ -11,7 +11,7 @@ import numpy as np
 from pelnas.architecture import Evaluation
 from pelnas.report.front import archive_of, label_of
 from pelnas.report.growth import growth
-from pelnas.store import RunStore, write_atomically
+from pelnas.store import RunStore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +39,8 @@ LIGHT = Theme("#ffffff", "#1d2433", "#5d6678", "#e6e9ef", 0.02, 0.86, 0.38)
 DARK = Theme("#14181f", "#e8ebf1", "#9aa4b5", "#2a313d", 0.28, 0.98, 0.6)
 
 
-def write_figure(store: RunStore) -> None:
-    """Write ``front.png``, also for a run without evaluations."""
-    write_atomically(store.folder / "front.png", render(store, LIGHT))
-
-
 def render(store: RunStore, theme: Theme) -> bytes:
-    """The picture as PNG."""
+    """The picture as PNG, also of a run without evaluations."""
     return as_png(lambda figure: _draw(figure, store, theme), theme)
 
 

@@ -4,37 +4,40 @@ import base64
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pelnas.config import ROLES
 from pelnas.prices import in_words
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
-from pelnas.report.figure import DARK, LIGHT, niche_colours, render
+from pelnas.report.figure import DARK, LIGHT, niche_colours
 from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
 from pelnas.report.niches import niche_rows
 from pelnas.report.rates import agent_rates
 from pelnas.rules import Rule
 from pelnas.spaces import get_space
-from pelnas.store import RunStore, write_atomically
+from pelnas.store import RunStore
 
 TEMPLATE = "report.html.j2"
 VERDICTS = ("in-force", "weakened", "proposed", "retired")
 
 
-def write_report(store: RunStore) -> None:
-    """Write ``report.html``, also for a run that is not finished.
+def page(store: RunStore, light: bytes, dark: bytes) -> str:
+    """The page as text, also of a run that is not finished; its picture as PNG in both looks.
 
     Whatever people or models wrote is escaped: a rationale is shown, never run.
     """
-    write_atomically(store.folder / "report.html", page(store))
+    pictures = {"light": _inline(light), "dark": _inline(dark)}
+    return _template().render(_content(store) | pictures)
 
 
-def page(store: RunStore) -> str:
-    """The page as text."""
+@cache
+def _template() -> Template:
+    """Compiled once: that takes as long as a picture's axes."""
     environment = Environment(
         loader=PackageLoader("pelnas.report", "."),
         autoescape=True,
@@ -49,7 +52,7 @@ def page(store: RunStore) -> str:
         "error": _error,
         "percent": _percent,
     }
-    return environment.get_template(TEMPLATE).render(_content(store))
+    return environment.get_template(TEMPLATE)
 
 
 def _content(store: RunStore) -> dict[str, Any]:
@@ -70,8 +73,6 @@ def _content(store: RunStore) -> dict[str, Any]:
         "headline": _headline(points, len(store.evaluations())),
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),
-        "light": _inline(render(store, LIGHT)),
-        "dark": _inline(render(store, DARK)),
         "points": points,
         "drawings": _drawings(store, points),
         "niches": niches,

@@ -6,12 +6,12 @@ from typing import Any
 from pelnas.config import ROLES
 from pelnas.directives import Directives
 from pelnas.report.directives import directive_rows
-from pelnas.report.figure import write_figure
+from pelnas.report.figure import DARK, LIGHT, render
 from pelnas.report.front import archive_of, front_points, write_front
 from pelnas.report.niches import niche_rows
-from pelnas.report.page import write_report
+from pelnas.report.page import page
 from pelnas.report.rates import agent_rates
-from pelnas.store import RunStore
+from pelnas.store import RunStore, write_atomically
 
 ESSENTIALS = ("space", "device", "accuracy", "partition", "rounds", "per_niche", "seed")
 
@@ -19,8 +19,9 @@ ESSENTIALS = ("space", "device", "accuracy", "partition", "rounds", "per_niche",
 def write_all(store: RunStore) -> None:
     """Write ``front.json``, ``front.csv``, ``front.png`` and ``report.html`` into the run's folder."""
     write_front(store)
-    write_figure(store)
-    write_report(store)
+    light, dark = (render(store, theme) for theme in (LIGHT, DARK))
+    write_atomically(store.folder / "front.png", light)
+    write_atomically(store.folder / "report.html", page(store, light, dark))
 
 
 def summary(store: RunStore) -> dict[str, Any]:
