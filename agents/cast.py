@@ -72,12 +72,12 @@ def connect_all(
         if not name.startswith(BUILTIN) and name not in ready:
             ready[name] = connect(name, base_url=config.base_url, temperature=config.temperature)
     if config.budget.dollars is not None:
-        _refuse_unpriced(ready[name] for name in names if name in ready)
+        refuse_unpriced(ready[name] for name in names if name in ready)
     return ready
 
 
-def _refuse_unpriced(models: Iterable[LanguageModel]) -> None:
-    """A limit of dollars can be kept only where prices are known."""
+def refuse_unpriced(models: Iterable[LanguageModel]) -> None:
+    """ModelError: one whose prices nobody knows, with which a limit of dollars cannot be kept."""
     for model in models:
         if not model.priced:
             raise ModelError(

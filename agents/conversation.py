@@ -5,6 +5,7 @@ and the questions of ``pelnas.agents.questions``. What is neither is asked back,
 never guessed at.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pelnas.agents.questions import QUESTIONS
@@ -59,9 +60,9 @@ def answer(store: RunStore, question: Question) -> str:
     return wording.text_of(_FORMS[question.verb].tell(store, *question.words))
 
 
-def help_text() -> str:
-    """All commands: questions, then orders."""
-    questions = [(form.form, form.does) for form in QUESTIONS] + [(HELP, "all commands")]
+def help_text(more: Sequence[tuple[str, str]] = ()) -> str:
+    """All commands: questions, then orders. ``more``: further questions, as form and what it does."""
+    questions = [(form.form, form.does) for form in QUESTIONS] + [*more, (HELP, "all commands")]
     lines = ["Questions:", *(f"  {form:{WIDTH}} {does}" for form, does in questions)]
     lines += ["Orders, given after a yes:"]
     return "\n".join([*lines, *(f"  {form:{WIDTH}} {does}" for form, does in GRAMMAR)])

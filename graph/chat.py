@@ -13,7 +13,9 @@ back in plain words, and given only after a yes: by resuming the interrupt, or a
 next message.
 """
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -24,23 +26,31 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
 
+from pelnas.agents.account import NO_LIMITS, Account, Accounted, Scene
 from pelnas.agents.conversation import Question, Unclear, answer, help_text, understand
 from pelnas.agents.interpreter import About, Interpreter
-from pelnas.agents.models import LanguageModel
-from pelnas.config import SearchConfig
+from pelnas.budget import Spent
+from pelnas.config import Budget, SearchConfig
 from pelnas.directives import Order, command
-from pelnas.errors import InputError, RunError
+from pelnas.errors import BudgetExhausted, InputError, RunError
+from pelnas.graph.awaiting import Given, news_of
 from pelnas.graph.helm import Helm, Permit
 from pelnas.graph.voices import OneVoice, Voices
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
 from pelnas.store.folder import in_use
-from pelnas.tools.effects import news
+from pelnas.store.talks import TalkLog
 from pelnas.tools.runs import run_below
 
 YES = ("yes", "y", "true")
 NO = ("no", "n", "false")
 ASK = "Yes or no?"
+#: Questions about the conversation itself, and what they tell.
+OWN = (
+    ("/spent", "what this conversation has cost"),
+    ("/runs", "the runs here"),
+    ("/use NAME", "talk about another run"),
+)
 
 
 class ChatInput(MessagesState, total=False):
@@ -59,28 +69,26 @@ class Pending(TypedDict):
     words: str
 
 
-class Given(TypedDict):
-    """A directive that was given in this conversation and has not taken effect yet."""
-
-    run: str
-    id: str
-
-
 class ChatState(ChatInput, total=False):
-    """One conversation. ``decision``: ``yes``, ``no``, or '' while nobody has decided."""
+    """One conversation. ``decision``: ``yes``, ``no``, or '' while nobody has decided.
+
+    ``spent``: what its models cost so far, as the fields of ``Spent``.
+    """
 
     pending: Pending | None
     decision: str
     awaited: list[Given]
+    spent: dict[str, Any]
 
 
 class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
-    def __init__(self, output: Path, voices: Voices, permit: Permit | None) -> None:
+    def __init__(self, output: Path, voices: Voices, permit: Permit | None, limits: Budget) -> None:
         self._output = output
         self._voices = voices
         self._permit = permit
+        self._limits = limits
         self._interpreter = Interpreter()
 
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
@@ -92,11 +100,13 @@ class Chat:
         if state.get("pending") and _decision(text):
             return {"decision": _decision(text)}
         changes: dict[str, Any] = {"pending": None, "decision": ""}
-        told, changes["awaited"] = self._news(state.get("awaited") or [])
+        told, changes["awaited"] = news_of(self._output, state.get("awaited") or [])
+        account = Account(self._limits, Spent(**(state.get("spent") or {})))
         try:
-            changes |= self._heard(text, state, config)
-        except InputError as error:
+            changes |= self._heard(text, state, config, account)
+        except (InputError, BudgetExhausted) as error:
             changes |= _said(str(error))
+        changes["spent"] = asdict(account.spent())
         return changes | {"messages": [*map(AIMessage, told), *changes["messages"]]}
 
     def confirm(self, state: ChatState) -> dict[str, Any]:
@@ -121,10 +131,14 @@ class Chat:
         done["awaited"] = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
         return done | _said(f"{given.id}: {asks} ({when})")
 
-    def _heard(self, text: str, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
+    def _heard(
+        self, text: str, state: ChatState, config: RunnableConfig, account: Account
+    ) -> dict[str, Any]:
         verb, _, rest = text.strip().partition(" ")
         if verb == "/help":
-            return _said(f"{help_text()}\nWhich run:\n  /runs, /use NAME")
+            return _said(help_text(OWN))
+        if verb == "/spent":
+            return _said(str(account))
         if verb == "/runs":
             return _said("\n".join(f"{r.name}: {r.status}" for r in list_runs(self._output)))
         if verb == "/use":
@@ -134,7 +148,9 @@ class Chat:
         if text.strip() and not text.lstrip().startswith("/"):
             model = self._voices.of(_named("model", state, config), lambda: self._config(run))
             if model is not None:
-                return self._interpreted(text, self._folder(run), state["messages"][:-1], model)
+                folder, scene = self._folder(run), Scene(_talk(config), _author(config), text)
+                heard = Accounted(model, account, scene, TalkLog(folder).append)
+                return self._interpreted(text, folder, state["messages"][:-1], heard)
         wish = understand(text)
         if isinstance(wish, Unclear):
             return _said(wish.back)
@@ -144,7 +160,7 @@ class Chat:
         return {"run": folder.name} | self._proposed(folder, wish, text)
 
     def _interpreted(
-        self, text: str, folder: Path, before: Sequence[AnyMessage], model: LanguageModel
+        self, text: str, folder: Path, before: Sequence[AnyMessage], model: Accounted
     ) -> dict[str, Any]:
         """Free words: an answer, a question back, or an order that waits like a typed one."""
         with RunStore.read(folder) as store:
@@ -157,9 +173,11 @@ class Chat:
             lambda order: self._checked(folder, order),
         )
         reading = self._interpreter.read(text, model, about)
+        unkept = f"this is not written down: {model.unkept}" if model.unkept else ""
+        said = "\n".join(filter(None, (unkept, reading.said)))
         if reading.order is None:
-            return {"run": folder.name} | _said(reading.said)
-        return {"run": folder.name} | self._proposed(folder, reading.order, text, reading.said)
+            return {"run": folder.name} | _said(said)
+        return {"run": folder.name} | self._proposed(folder, reading.order, text, said)
 
     def _checked(self, folder: Path, order: Order) -> Order:
         with self._helm(folder) as helm:
@@ -175,22 +193,6 @@ class Chat:
 
     def _helm(self, folder: Path) -> Helm:
         return Helm.open(folder, self._permit)
-
-    def _news(self, awaited: Sequence[Given]) -> tuple[list[str], list[Given]]:
-        """What became of orders given here, each told once; and those that still wait."""
-        told: list[str] = []
-        waiting: list[Given] = []
-        for given in awaited:
-            try:
-                with RunStore.read(run_below(self._output, given["run"])) as store:
-                    line = news(store, given["id"])
-            except InputError:
-                continue  # the run is gone, and its orders with it
-            if line:
-                told.append(line)
-            else:
-                waiting.append(given)
-        return told, waiting
 
     def _config(self, run: str) -> SearchConfig:
         with RunStore.read(self._folder(run)) as store:
@@ -209,13 +211,15 @@ def build_chat(
     checkpointer: BaseCheckpointSaver[str] | None = None,
     voices: Voices | None = None,
     permit: Permit | None = None,
+    limits: Budget = NO_LIMITS,
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
     ``voices``: who reads what is no command; without any that is asked back. ``permit``:
-    which orders may be given here; without it, all.
+    which orders may be given here; without it, all. ``limits``: what the models may cost
+    in one conversation.
     """
-    nodes = Chat(output, voices or OneVoice(None), permit)
+    nodes = Chat(output, voices or OneVoice(None), permit, limits)
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)
@@ -263,6 +267,12 @@ def _last_words(state: ChatState) -> str:
 def _named(what: Literal["run", "model"], state: ChatState, config: RunnableConfig) -> str:
     """What a client names in the input, else in the configurable, else ''."""
     return str(state.get(what) or config.get("configurable", {}).get(what) or "")
+
+
+def _talk(config: RunnableConfig) -> str:
+    """A short name for this conversation: a client may have named its thread anything."""
+    thread = str(config.get("configurable", {}).get("thread_id") or "")
+    return "t" + hashlib.sha256(thread.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _author(config: RunnableConfig) -> str:

@@ -12,6 +12,7 @@ from pelnas.app import options
 
 if TYPE_CHECKING:
     from pelnas.agents.models import LanguageModel
+    from pelnas.config import Budget
 
 ENDS = ("/quit", "/exit")
 PROMPT, DECIDE = "> ", "yes or no> "
@@ -32,9 +33,13 @@ def chat(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
     ] = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
     output: options.Output = None,
 ) -> None:
     """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
+    limits = _limits(max_tokens, max_dollars)
+    from pelnas.agents.cast import refuse_unpriced
     from pelnas.app.output import say
     from pelnas.app.steer import user
     from pelnas.graph.talk import Talk
@@ -48,7 +53,10 @@ def chat(
         reader = reader_of(model, base_url)
         if reader is not None:
             held.callback(reader.close)
-        talk = Talk(folder.parent, folder.name, author or user(), reader)
+            if limits.dollars is not None:
+                refuse_unpriced([reader])
+        talk = Talk(folder.parent, folder.name, author or user(), reader, limits)
+        held.callback(lambda: talk.cost and print(talk.cost, file=sys.stderr))
         _begin(folder)
         while (line := _line(talk.waiting)) is not None and line.strip() not in ENDS:
             for answer in talk.say(line) if line.strip() or talk.waiting else ():
@@ -67,6 +75,14 @@ def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
     if name is None or name.startswith(BUILTIN):
         return None
     return connect(name, base_url=base_url, temperature=steady(name), patience=PATIENCE)
+
+
+def _limits(tokens: int | None, dollars: float | None) -> "Budget":
+    """What models may cost in the conversation. ConfigError: a limit that is none."""
+    from pelnas.config import load_config
+
+    given = {"max_tokens": tokens, "max_dollars": dollars}
+    return load_config(None, options.settings(given)).budget
 
 
 def _own(folder: Path, base_url: str | None) -> tuple[str, str | None]:

@@ -253,6 +253,34 @@ def test_a_model_that_calls_tools_is_named_with_its_server(
     ]
     with RunStore.read(begun) as store:
         assert [d.words for d in store.directives()] == ["four rounds will do"]
+    assert re.fullmatch(r"this conversation: 3 model calls, [0-9,]+ tokens, .*\n", told.err)
+    assert "3 of unknown price" in told.err
+
+
+def test_a_conversation_can_be_bounded(
+    pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
+    from pelnas.agents.loopback import LoopbackServer
+
+    with LoopbackServer(lambda *_: "Nothing is found yet.", tools="free") as server:
+        model = ("--model", "openai:toy", "--base-url", server.url, "--output", begun.parent)
+        typed(monkeypatch, "how far is it?", "and now?", "/rounds 4", "no")
+        told = pelnas("chat", begun.name, *model, "--max-tokens", "1")
+        assert len(server.requests) == 1
+        lines = told.out.splitlines()
+        assert "commands work as ever" in lines[-3]
+        assert lines[-3].endswith("--max-tokens")
+        assert lines[-2:] == [
+            "I understand: end after 4 rounds in all. Yes or no?",
+            "Nothing was changed.",
+        ]
+        assert " tokens of at most 1, " in told.err
+        unpriced = pelnas("chat", begun.name, *model, "--max-dollars", "0.5")
+        assert unpriced.code == 2
+        assert "nobody knows the price of openai:toy" in unpriced.err
+        assert pelnas("chat", begun.name, *model, "--max-tokens", "0").code == 2
+        assert len(server.requests) == 1
 
 
 def test_the_runs_own_model_talks_where_that_is_asked(
