@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pelnas.app.output import milliseconds, print_json, print_table, say
+from pelnas.call import CallRecord
 from pelnas.errors import RunError
 from pelnas.prices import in_words
+from pelnas.store.talks import TalkCall, TalkLog
 from pelnas.traces.text import one_line
 
 if TYPE_CHECKING:
@@ -28,33 +31,75 @@ RELATIVES = (
 
 
 def tell_call(store: "RunStore", call_id: str, as_json: bool) -> None:
-    """Prompt and answer as they were. RunError: no such call."""
-    call = store.call(call_id)
+    """Prompt and answer as they were, of the search or of a conversation. RunError: no such call."""
+    call = store.call(call_id) or TalkLog(store.folder).call(call_id)
     if call is None:
         raise RunError(
-            f"run {store.name} has no model call {call_id[:40]!r}:"
-            " ids look like r3.designer.n2.a0, see `pelnas trace`"
+            f"run {store.name} has no model call {call_id[:40]!r}: ids look like r3.designer.n2.a0"
+            " or, in conversations, t1f0c9a2b.3; see `pelnas trace`, with --conversations or without"
         )
     if as_json:
         print_json(asdict(call) | {"tokens": call.tokens})
         return
+    _facts(
+        ("call", call.id),
+        ("model", f"{call.model}, answered by {call.answered_by or 'nobody'}"),
+        ("outcome", f"{call.outcome}{': ' if call.problem else ''}{call.problem}"),
+        ("cost", f"{call.seconds:.2f} s, {_cost(call)}"),
+        *_circumstances(call),
+    )
+    for message in call.messages:
+        _passage(message.role, message.content)
+    _passage("answer", call.answer or "(none)")
+
+
+def _cost(call: CallRecord | TalkCall) -> str:
     parts = [f"{call.tokens_in:,} tokens in, {call.tokens_out:,} out"]
     if call.tokens_cached is not None:
         parts.append(f"{call.tokens_cached:,} of those in were cached")
     if call.tokens_reasoning is not None:
         parts.append(f"{call.tokens_reasoning:,} of those out were reasoning")
     parts.append(in_words(call.dollars))
-    _facts(
-        ("call", call.id),
-        ("model", f"{call.model}, answered by {call.answered_by or 'nobody'}"),
-        ("outcome", f"{call.outcome}{': ' if call.problem else ''}{call.problem}"),
-        ("cost", f"{call.seconds:.2f} s, " + ", ".join(parts)),
-        ("schema", call.schema),
-        ("request", call.request),
+    return ", ".join(parts)
+
+
+def _circumstances(call: CallRecord | TalkCall) -> list[tuple[str, str]]:
+    if isinstance(call, CallRecord):
+        return [("schema", call.schema), ("request", call.request)]
+    return [("when", _moment(call.time)), ("said", f"{one_line(call.words)} ({call.author})")]
+
+
+def tell_conversations(store: "RunStore", as_json: bool) -> None:
+    """What models were asked in conversations about the run, and what that cost."""
+    calls = TalkLog(store.folder).calls()
+    if as_json:
+        print_json({"run": store.name, "calls": [asdict(call) for call in calls]})
+        return
+    spent, unpriced = sum(c.dollars or 0.0 for c in calls), sum(c.dollars is None for c in calls)
+    talks = len({call.talk for call in calls})
+    print_table(
+        f"{len(calls)} model calls in {talks} conversations about {store.name},"
+        f" {sum(c.tokens for c in calls):,} tokens, {in_words(spent, unpriced)}",
+        ("id", "when", "by", "model", "tokens", "price", "outcome", "said"),
+        (
+            (
+                call.id,
+                _moment(call.time),
+                call.author,
+                call.model,
+                f"{call.tokens:,}",
+                in_words(call.dollars),
+                call.outcome,
+                one_line(call.words, 60),
+            )
+            for call in calls
+        ),
+        right=("tokens", "price"),
     )
-    for message in call.messages:
-        _passage(message.role, message.content)
-    _passage("answer", call.answer or "(none)")
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def tell_candidate(story: "CandidateStory", as_json: bool) -> None:

@@ -42,6 +42,9 @@ def trace(
     rule: Annotated[
         str | None, typer.Option("--rule", help="Where this rule comes from and led to.")
     ] = None,
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="Model calls of conversations about the run.")
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Every event as it happens, until the run ends.")
     ] = False,
@@ -55,12 +58,15 @@ def trace(
     from pelnas.store import RunStore, find_run
     from pelnas.traces.lineage import story_of_candidate, story_of_rule
 
-    _check(agent, as_json and follow, (call, candidate, rule, follow or None, svg))
+    views = (call, candidate, rule, conversations or None, follow or None, svg)
+    _check(agent, as_json and follow, views)
     with RunStore.read(find_run(options.runs_folder(output), run)) as store:
         if follow:
             _follow(store)
         elif call is not None:
             stories.tell_call(store, call, as_json)
+        elif conversations:
+            stories.tell_conversations(store, as_json)
         elif candidate is not None:
             stories.tell_candidate(story_of_candidate(store, candidate), as_json)
         elif rule is not None:
@@ -75,7 +81,8 @@ def _check(agent: str | None, as_document: bool, views: tuple[object, ...]) -> N
         raise InputError(f"there is no agent {agent[:40]!r}: --agent takes {', '.join(AGENTS)}")
     if sum(view is not None for view in views) > 1:
         raise InputError(
-            "--call, --candidate, --rule, --follow and --svg exclude each other: give one"
+            "--call, --candidate, --rule, --conversations, --follow and --svg exclude each other:"
+            " give one"
         )
     if as_document:
         raise InputError(
