@@ -1,5 +1,6 @@
 """Folders, locks, formats and lists of runs: one writer at a time, and clear refusals."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ from pelnas.config import Budget, SearchConfig
 from pelnas.errors import RunError, StoreError
 from pelnas.store import (
     RunStore,
+    RunSummary,
     find_run,
     list_runs,
     write_atomically,
 )
+from pelnas.store.folder import lock, unlock
 
 DESIGN = Design("|a~0|", "openai:x", "mutation")
 
@@ -36,6 +39,36 @@ def store(config: SearchConfig) -> Iterator[RunStore]:
 def test_two_runs_of_the_same_second_get_their_own_folders(config: SearchConfig) -> None:
     with RunStore.create(config, "s") as first, RunStore.create(config, "s") as second:
         assert [first.name, second.name] == ["s-digits", "s-digits-2"]
+
+
+def test_a_run_is_there_as_a_whole_or_not_at_all(config: SearchConfig) -> None:
+    seen: list[list[RunSummary]] = []
+
+    def begin(run: RunStore) -> None:
+        run.replace_designs(0, 0, [DESIGN], [])
+        seen.append(list_runs(config.output))
+        assert not [f for f in config.output.iterdir() if not f.name.startswith(".")]
+
+    with RunStore.create(config, "s", begin) as run:
+        assert [f.name for f in config.output.iterdir()] == [run.name] == ["s-digits"]
+        assert len(run.candidates()) == 1
+    assert seen == [[]]
+
+
+def test_what_a_dead_process_left_is_cleared_and_nothing_else(config: SearchConfig) -> None:
+    output = config.output
+    dead, held, young = (output / f".making-{name}" for name in ("dead", "held", "young"))
+    for folder in (dead, held, young):
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(config.model_dump_json())
+        (folder / "run.sqlite").touch()
+    guard = lock(held)
+    for folder in (dead, held):
+        os.utime(folder, (0, 0))
+    assert list_runs(output) == []
+    with RunStore.create(config, "s"):
+        assert {f.name for f in output.iterdir()} == {held.name, young.name, "s-digits"}
+    unlock(held, guard)
 
 
 @pytest.mark.parametrize("name", ["../../away", "/etc/x", "a b\nc", "...", "", "x" * 400])

@@ -2,9 +2,13 @@
 
 import os
 import re
+import shutil
 import socket
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +20,8 @@ LOCK = ".lock"
 HOLDER = ".host"  # names the computer whose process holds the run: locks do not travel
 PATIENCE = 0.5  # seconds: longer than a look at the lock by a list of runs takes
 LONGEST_NAME = 60
+MAKING = ".making-"  # before the names of folders that are no runs yet
+LEFT_OVER = 60.0  # seconds after which a folder that nobody holds is no longer being made
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -48,8 +54,23 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
     )
 
 
-def new_folder(output: Path, stamp: str, name: str) -> Path:
-    """Make ``output/stamp-name``, with ``-2``, ``-3``, ... where it is taken.
+def begin_folder(output: Path) -> Path:
+    """A folder in ``output`` for a run to be made in, which is no run before ``publish``.
+
+    Clears what processes that died in between have left. StoreError: it cannot be made.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _clear(output)
+        folder = output / f"{MAKING}{uuid4().hex}"
+        folder.mkdir()
+    except OSError as error:
+        raise cannot_write(output, error) from error
+    return folder
+
+
+def publish(folder: Path, output: Path, stamp: str, name: str) -> Path:
+    """Make the run in a folder a run, in one step: ``output/stamp-name``, with ``-2``, ... if taken.
 
     Characters of the name that do not belong in a file name become ``-``, so
     that a run cannot leave its output folder. StoreError: cannot be made.
@@ -57,24 +78,32 @@ def new_folder(output: Path, stamp: str, name: str) -> Path:
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:LONGEST_NAME] or "search"
     number = 1
     while True:
-        folder = output / (f"{stamp}-{plain}" + (f"-{number}" if number > 1 else ""))
+        wanted = output / (f"{stamp}-{plain}" + (f"-{number}" if number > 1 else ""))
         try:
-            output.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
-        except FileExistsError as error:
-            if not output.is_dir():
-                raise cannot_write(output, error) from error
-            number += 1
+            if not os.path.lexists(wanted):
+                return folder.rename(wanted)
         except OSError as error:
-            raise cannot_write(folder, error) from error
-        else:
-            return folder
+            if not wanted.is_dir():  # else somebody else took the name in this moment
+                raise cannot_write(wanted, error) from error
+        number += 1
+
+
+def _clear(output: Path) -> None:
+    for folder in output.glob(f"{MAKING}*"):
+        with suppress(OSError):  # somebody else may clear it; one that stays does no harm
+            old = time.time() - folder.stat().st_mtime > LEFT_OVER
+            if old and not in_use(folder):
+                shutil.rmtree(folder)
 
 
 def is_run(folder: Path) -> bool:
     """Whether a run was begun here; not where nobody may look, nor by a name that no folder has."""
     try:
-        return (folder / CONFIG).is_file() and (folder / DATABASE).is_file()
+        return (
+            not folder.name.startswith(MAKING)
+            and (folder / CONFIG).is_file()
+            and (folder / DATABASE).is_file()
+        )
     except OSError:
         return False
 

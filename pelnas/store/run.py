@@ -67,19 +67,34 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         StoreError: the folder cannot be made.
         """
         stamp = stamp or datetime.now().strftime("%Y%m%d-%H%M%S")
-        folder = places.new_folder(config.output, stamp, config.name)
-        guard = places.lock(folder)
+        making = places.begin_folder(config.output)
+        guard = places.lock(making)
         try:
-            store = cls(folder, config, Database(folder / places.DATABASE), guard)
-            if begin is not None:
-                store._begin(begin)
-            # Last: a folder without its settings is no run.
-            text = config.model_dump_json(indent=2) + "\n"
-            places.write_atomically(folder / places.CONFIG, text)
-            return store
+            cls._make(making, config, guard, begin)
+            folder = places.publish(making, config.output, stamp, config.name)
         except BaseException:
-            places.unlock(folder, guard)
+            places.unlock(making, guard)
+            shutil.rmtree(making, ignore_errors=True)
             raise
+        return cls._held(folder, config, guard)
+
+    @classmethod
+    def _make(
+        cls,
+        folder: Path,
+        config: SearchConfig,
+        guard: FileLock,
+        begin: Callable[[Self], None] | None,
+    ) -> None:
+        """What a run consists of, in a folder that is none yet; closed again, since it will move."""
+        store = cls(folder, config, Database(folder / places.DATABASE), guard)
+        try:
+            if begin is not None:
+                begin(store)
+                store._reconcile()
+        finally:
+            store._database.close()
+        places.write_atomically(folder / places.CONFIG, config.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -88,7 +103,10 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         RunError: no run there, in use by another process, or from a newer pelnas.
         """
         config = _read_config(folder)
-        guard = places.lock(folder)
+        return cls._held(folder, config, places.lock(folder))
+
+    @classmethod
+    def _held(cls, folder: Path, config: SearchConfig, guard: FileLock) -> Self:
         try:
             return cls(folder, config, Database(folder / places.DATABASE), guard)
         except BaseException:
@@ -143,15 +161,6 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         self._database.close()
         if self._guard is not None:
             places.unlock(self.folder, self._guard)
-
-    def _begin(self, begin: Callable[[Self], None]) -> None:
-        try:
-            begin(self)
-            self._reconcile()
-        except BaseException:
-            self.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
 
     def _mirror_or_close(self) -> None:
         try:

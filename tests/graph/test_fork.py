@@ -513,6 +513,8 @@ def test_killed_while_it_is_made_leaves_a_whole_fork_or_none(
     )
     assert digest(whole) == before
     made = list_runs(output)
+    shown = [folder for folder in output.iterdir() if not folder.name.startswith(".")]
+    assert shown == [run.folder for run in made]
     if process.returncode == 0:
         assert len(made) == 1
     else:
