@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelnas.app import options
 from pelnas.app.following import follow
-from pelnas.app.options import NESTED, setting
+from pelnas.app.options import NESTED, of_run
 from pelnas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,25 +31,31 @@ def fork(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any setting, named as in TOML (scoring.batch=64); none: without; repeatable.",
+            help="Any setting, named as in TOML (scoring.batch=64); none: without; repeatable."
+            " What is not named is as in RUN.",
         ),
     ] = None,
-    device: options.Device = None,
-    dataset: options.Dataset = None,
-    images: options.Images = None,
-    data: options.Data = None,
-    accuracy: options.Accuracy = None,
+    device: Annotated[str | None, of_run(options.Device)] = None,
+    dataset: Annotated[str | None, of_run(options.Dataset)] = None,
+    images: Annotated[Path | None, of_run(options.Images)] = None,
+    data: Annotated[Path | None, of_run(options.Data)] = None,
+    accuracy: Annotated[str | None, of_run(options.Accuracy)] = None,
     model: Annotated[
-        str | None, setting("model", "provider:model of roles that have none of their own.")
+        str | None,
+        typer.Option(
+            "--model",
+            help="provider:model of roles that have none of their own. Default: as in RUN.",
+        ),
     ] = None,
     rounds: Annotated[
-        int | None, typer.Option("--rounds", help="Rounds in all, with those taken over.")
+        int | None,
+        typer.Option("--rounds", help="Rounds in all, with those taken over. Default: as in RUN."),
     ] = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_dollars: options.MaxDollars = None,
-    max_minutes: options.MaxMinutes = None,
-    max_evaluations: options.MaxEvaluations = None,
+    max_calls: Annotated[int | None, of_run(options.MaxCalls)] = None,
+    max_tokens: Annotated[int | None, of_run(options.MaxTokens)] = None,
+    max_dollars: Annotated[float | None, of_run(options.MaxDollars)] = None,
+    max_minutes: Annotated[float | None, of_run(options.MaxMinutes)] = None,
+    max_evaluations: Annotated[int | None, of_run(options.MaxEvaluations)] = None,
     name: Annotated[
         str | None,
         typer.Option("--name", help="Name of the new run. Default: that of RUN, and -fork."),

@@ -1,9 +1,10 @@
 """The options that several commands share; their defaults are the configuration's own."""
 
 from collections.abc import Mapping
+from copy import copy
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ NESTED = {
     "batch": ("scoring", "batch"),
 }
 DEFAULTS = SearchConfig()
+DEFAULT = " Default: "  # before what holds where an option is not given
 BY_HAND = "hand:questions"  # the model of --by-hand, which takes no value
 
 
@@ -46,11 +48,23 @@ def _field(model: BaseModel, name: str) -> Any:
     return getattr(model, name)
 
 
-def setting(name: str, text: str) -> Any:
-    """An option for a setting, with the configuration's default in its help."""
+def setting(name: str, text: str, otherwise: str = "") -> Any:
+    """An option for a setting, with the configuration's default in its help.
+
+    ``otherwise``: what it means where the configuration has no value.
+    """
     value = default(name)
-    told = "" if value in (None, "", ()) else f" Default: {value}."
-    return typer.Option(f"--{name.replace('_', '-')}", help=text + told)
+    told = otherwise if value in (None, "", ()) else str(value)
+    return typer.Option(
+        f"--{name.replace('_', '-')}", help=text + (f"{DEFAULT}{told}." if told else "")
+    )
+
+
+def of_run(option: Any) -> Any:
+    """The same option where RUN's own setting holds without it."""
+    found = copy(get_args(option)[1])
+    found.help = found.help.partition(DEFAULT)[0] + f"{DEFAULT}as in RUN."
+    return found
 
 
 Space = Annotated[str | None, setting("space", "Search space; see `pelnas spaces`.")]
@@ -62,7 +76,7 @@ Dataset = Annotated[
 ]
 Images = Annotated[
     Path | None,
-    setting("images", "Folder of class folders, .npz or .parquet. Without it: small digits."),
+    setting("images", "Folder of class folders, .npz or .parquet.", "small digits"),
 ]
 Data = Annotated[Path | None, setting("data", "Folder of benchmark tables.")]
 Accuracy = Annotated[

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from pelnas.app.main import app
+from pelnas.app.options import NESTED
 from pelnas.app.progress import Progress
 from pelnas.config import SearchConfig
 from pelnas.store import RunStore, list_runs
@@ -92,3 +95,13 @@ def test_progress_counts_what_the_fork_does_itself(first: Path, pelnas: Pelnas) 
         everything = [(e.latency_ms, e.score) for e in store.evaluations()]
     assert set(progress.front()) <= set(everything)
     assert progress.round == 2
+
+
+def test_help_says_that_settings_are_those_of_the_run() -> None:
+    group: Any = get_command(app)
+    asked = {parameter.name: parameter.help for parameter in group.commands["fork"].params}
+    settings = {*SearchConfig.model_fields, *NESTED} - {"name", "output"}
+    told = [asked[name] for name in asked if name in settings]
+    assert len(told) == 12
+    assert all(help_.count("Default:") == 1 for help_ in told)
+    assert all(help_.endswith(". Default: as in RUN.") for help_ in told)
