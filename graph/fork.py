@@ -18,7 +18,7 @@ from pelnas.directives import Directives
 from pelnas.errors import ConfigError, PelnasError, RunError
 from pelnas.graph.bench import Bench, ground, niches_of
 from pelnas.graph.inheriting import take_back
-from pelnas.graph.labels import keep_labels, with_kept_labels
+from pelnas.graph.labels import carry_trainings, keep_labels, with_kept_labels
 from pelnas.graph.opening import CARRIED, carried_rules, describe
 from pelnas.graph.run import Search
 from pelnas.graph.session import Session
@@ -61,6 +61,7 @@ def fork(
 
         def begin(store: RunStore) -> None:
             _take_over(store, source, origin, bench)
+            carry_trainings(store, source)
             with store.together():
                 known = {rule.id for rule in store.rules()}
                 new = [rule for rule in rules if rule.id not in known]

@@ -1,6 +1,7 @@
 """The trained accuracies of a search with ``few-shot``: read once, and kept with its run."""
 
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,6 +63,24 @@ def with_kept_labels(config: SearchConfig, folder: Path) -> SearchConfig:
     """A run's configuration with the labels that it began with."""
     kept = folder / FILE
     return config.model_copy(update={"labels": (kept,)}) if kept.is_file() else config
+
+
+def carry_trainings(store: RunStore, source: RunStore) -> None:
+    """Give a fork the trainings of its run on the same images, with their weights.
+
+    They hold whatever round it goes on from: a training knows only its network and its images.
+    """
+    pinned = store.pinned_images() or source.pinned_images()
+    if pinned is None:  # what was trained pins its images
+        return
+    store.pin_images(*pinned)
+    for record in source.trainings(pinned[1]):
+        weights = source.folder / record.weights
+        if weights.is_file():
+            copy = store.folder / record.weights
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(weights, copy)
+        store.record_training(record)
 
 
 def suggestions(folder: Path, count: int) -> list[str]:

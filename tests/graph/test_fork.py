@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pelnas import Search, SearchConfig
@@ -29,6 +30,7 @@ from pelnas.recording import export, open_recording
 from pelnas.rules import Rule
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore, list_runs
+from pelnas.store.trainings import TrainingRecord
 
 CHILD = Path(__file__).with_name("killed_fork.py")
 SPACE = get_space("tiny")
@@ -467,6 +469,43 @@ def test_a_run_without_a_complete_round_cannot_be_forked(tmp_path: Path, tiny_ta
     stopped = search.run()
     with pytest.raises(RunError, match="no complete round yet"):
         fork(stopped.folder)
+
+
+def trained(store: RunStore, id_: str, images: str) -> TrainingRecord:
+    """A training that a run knows, with a file in the place of its weights."""
+    file = store.folder / "training" / f"{id_}.pt"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(id_)
+    record = TrainingRecord(
+        id_, SPACE.format(SPACE.at(7)), 0, 80.0, 79.0, 3, 2, 1.5, images, {}, f"training/{id_}.pt", 1.0
+    )  # fmt: skip
+    store.record_training(record)
+    return record
+
+
+def test_trainings_on_the_same_images_are_carried_over(whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "runs" / "trained")
+    with RunStore.open(folder) as store:
+        store.pin_images("mine", "d1")
+        kept = trained(store, "a", "d1")
+        trained(store, "b", "d2")
+    search = fork(folder, 1)
+    search.session.close()
+    with RunStore.read(search.folder) as store:
+        assert store.trainings() == [kept]
+        assert store.pinned_images() == ("mine", "d1")
+        assert (store.folder / kept.weights).read_text() == "a"
+    images = tmp_path / "others.npz"
+    np.savez(
+        images,
+        images=np.arange(20 * 64, dtype=np.uint8).reshape(20, 8, 8),
+        labels=np.arange(20) % 10,
+    )
+    search = fork(folder, 1, {"images": images})
+    search.session.close()
+    with RunStore.read(search.folder) as store:
+        assert store.trainings() == []
+        assert store.pinned_images() not in (None, ("mine", "d1"))
 
 
 # -- killed around it -------------------------------------------------------------------------
