@@ -121,6 +121,12 @@ def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_the_package_is_the_command_as_well() -> None:
+    command = [sys.executable, "-m", "pelnas", "spaces", "--oops"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "--oops" in one_sentence((done.returncode, done.stdout, done.stderr))
+
+
 def test_the_version(pelnas: Pelnas) -> None:
     outcome = pelnas("--version")
     assert (outcome.code, outcome.err) == (0, "")
