@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,13 @@ from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.validator import Intake
 
+Settings = Callable[..., SearchConfig]
 SPACE = get_space("tiny")
 
 
-def settings(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tables,
-        "accuracy": "table",
-        "rounds": 1,
-        "per_niche": 2,
-        "output": tmp_path / "runs",
-    }
-    return SearchConfig(**(values | changes))
+@pytest.fixture
+def settings(toy: Settings, tmp_path: Path) -> Settings:
+    return partial(toy, tmp_path, rounds=1, per_niche=2)
 
 
 def answer(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
@@ -58,10 +51,10 @@ def broken(_messages: Sequence[Message], _schema: dict[str, Any]) -> str:
 
 
 def test_the_next_model_of_the_chain_is_asked_where_one_fails(
-    tmp_path: Path, tiny_tables: Path
+    tmp_path: Path, settings: Settings
 ) -> None:
     first, second = ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")
-    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("b:second",))
+    config = settings(model="a:first", fallbacks=("b:second",))
     folder = Search(config, {m.name: m for m in (first, second)}).run().folder
     with RunStore.read(folder) as store:
         calls = {call.id: call for call in store.calls()}
@@ -79,9 +72,9 @@ def test_the_next_model_of_the_chain_is_asked_where_one_fails(
     assert again.same_rules
 
 
-def test_the_chain_ends_with_what_is_built_in(tmp_path: Path, tiny_tables: Path) -> None:
+def test_the_chain_ends_with_what_is_built_in(settings: Settings) -> None:
     models = [ScriptedModel(broken, name) for name in ("a:first", "b:second")]
-    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("b:second", "a:first"))
+    config = settings(model="a:first", fallbacks=("b:second", "a:first"))
     result = Search(config, {m.name: m for m in models}).run()
     with RunStore.read(result.folder) as store:
         authors = {candidate.design.author for candidate in store.candidates()}
@@ -93,7 +86,7 @@ def test_the_chain_ends_with_what_is_built_in(tmp_path: Path, tiny_tables: Path)
 
 @pytest.mark.parametrize("fallback", ["b:second", "builtin:random"])
 def test_evolution_is_asked_once_for_what_it_cannot_design(
-    tmp_path: Path, tiny_tables: Path, monkeypatch: pytest.MonkeyPatch, fallback: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, fallback: str
 ) -> None:
     """No convolution is let in, so that whoever ends the chain leaves designs missing."""
     design, asked = EvolvingDesigner.design, Counter[int]()
@@ -104,7 +97,7 @@ def test_evolution_is_asked_once_for_what_it_cannot_design(
 
     monkeypatch.setattr(EvolvingDesigner, "design", counted)
     models = [ScriptedModel(broken, name) for name in ("a:first", "b:second")]
-    config = settings(tmp_path, tiny_tables, designer_model="a:first", fallbacks=(fallback,))
+    config = settings(designer_model="a:first", fallbacks=(fallback,))
     search = Search(config, {m.name: m for m in models})
     order = parse("/limit latency<=1.9")
     search.session.store.append_directive(order, "person", "only what takes no time")
@@ -115,11 +108,9 @@ def test_evolution_is_asked_once_for_what_it_cannot_design(
     assert (asked[1], asked[2]) == (1, 1)
 
 
-def test_each_role_may_have_a_chain_of_its_own(tmp_path: Path, tiny_tables: Path) -> None:
+def test_each_role_may_have_a_chain_of_its_own(tmp_path: Path, settings: Settings) -> None:
     models = [ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")]
     config = settings(
-        tmp_path,
-        tiny_tables,
         model="a:first",
         fallbacks=("b:second",),
         planner_fallbacks=(),
@@ -140,11 +131,11 @@ def test_each_role_may_have_a_chain_of_its_own(tmp_path: Path, tiny_tables: Path
 
 
 def test_a_model_given_to_a_role_while_it_runs_has_the_fallbacks_of_the_role(
-    tmp_path: Path, tiny_tables: Path
+    tmp_path: Path, settings: Settings
 ) -> None:
     """The role began without a model: its fallbacks are known all the same, to a replay as well."""
     models = [ScriptedModel(broken, "a:first"), ScriptedModel(answer, "b:second")]
-    config = settings(tmp_path, tiny_tables, designer_fallbacks=("b:second", "a:first"))
+    config = settings(designer_fallbacks=("b:second", "a:first"))
     search = Search(config, {m.name: m for m in models})
     search.session.store.append_directive(SetModel("designer", "a:first"), "person", "a:first")
     folder = search.run().folder
@@ -158,18 +149,14 @@ def test_a_model_given_to_a_role_while_it_runs_has_the_fallbacks_of_the_role(
     assert (found.same_front, found.same_rules) == (True, True)
 
 
-def test_a_fallback_that_cannot_be_used_is_refused_at_the_start(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
+def test_a_fallback_that_cannot_be_used_is_refused_at_the_start(settings: Settings) -> None:
     model = ScriptedModel(answer, "a:first")
-    config = settings(tmp_path, tiny_tables, model="a:first", fallbacks=("local:no.gguf",))
+    config = settings(model="a:first", fallbacks=("local:no.gguf",))
     with pytest.raises(ModelError):
         Search(config, {model.name: model})
     unpriced = ScriptedModel(answer, "b:second")
     unpriced.priced = False
     config = settings(
-        tmp_path,
-        tiny_tables,
         model="a:first",
         fallbacks=("b:second",),
         budget=Budget(dollars=1),
@@ -204,7 +191,7 @@ Searched = Callable[..., Spans]
 
 
 @pytest.fixture
-def searched(tmp_path: Path, tiny_tables: Path) -> Searched:
+def searched(settings: Settings) -> Searched:
     """One round of six niches against a slow server."""
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 
@@ -218,7 +205,7 @@ def searched(tmp_path: Path, tiny_tables: Path) -> Searched:
                 "base_url": server.url,
             }  # of eight, six differ
             designer = {"designer_model": "openai:slow"}
-            Search(settings(tmp_path, tiny_tables, **six, **designer, **changes)).run()
+            Search(settings(**six, **designer, **changes)).run()
         return spans
 
     return run

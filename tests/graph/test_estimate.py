@@ -3,7 +3,8 @@
 import json
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,14 @@ from pelnas.graph.bench import ground_of
 from pelnas.graph.estimate import Estimate, estimate, of_all
 from pelnas.store import RunStore
 
+Settings = Callable[..., SearchConfig]
+
 WORDS = "One more convolution on the direct path, to see what the accuracy gains."
 
 
-def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tables,
-        "accuracy": "table",
-        "rounds": 3,
-        "per_niche": 4,
-        "output": tmp_path / "runs",
-    }
-    return SearchConfig(**(values | changes))
+@pytest.fixture
+def config(toy: Settings, tmp_path: Path) -> Settings:
+    return partial(toy, tmp_path, rounds=3, per_niche=4)
 
 
 def estimated(settings: SearchConfig) -> Estimate:
@@ -66,10 +60,8 @@ class Diligent(ScriptedModel):
         return json.dumps({"designs": [{"architecture": cell, **how} for cell in cells]})
 
 
-def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
-    settings = config(tmp_path, tiny_tables, model="scripted:answers")
+def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(config: Settings) -> None:
+    settings = config(model="scripted:answers")
     told = estimated(settings)
     assert (told.calls, told.evaluations) == (3 * (1 + 3 + 3), 3 * 3 * 4)
     assert (told.ends_by, told.ends_in, told.tokens_from) == ("rounds", 3, "prompts")
@@ -90,28 +82,24 @@ def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(
     assert again.minutes == pytest.approx(spent.seconds / 60)
 
 
-def test_agents_that_are_built_in_cost_nothing(tmp_path: Path, tiny_tables: Path) -> None:
-    told = estimated(config(tmp_path, tiny_tables))
+def test_agents_that_are_built_in_cost_nothing(config: Settings) -> None:
+    told = estimated(config())
     assert (told.calls, told.tokens, told.dollars, told.evaluations) == (0, 0, 0.0, 36)
     assert told.minutes is None
-    designers = estimated(config(tmp_path, tiny_tables, designer_model="scripted:answers"))
+    designers = estimated(config(designer_model="scripted:answers"))
     assert designers.calls == 3 * 3
 
 
-def test_dollars_follow_the_tariff_and_an_unknown_price_is_unknown(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
-    known = estimated(config(tmp_path, tiny_tables, model="openai:gpt-4o-mini"))
+def test_dollars_follow_the_tariff_and_an_unknown_price_is_unknown(config: Settings) -> None:
+    known = estimated(config(model="openai:gpt-4o-mini"))
     expected = known.tokens_in * 0.15e-6 + known.tokens_out * 0.60e-6
     assert known.dollars == pytest.approx(expected, rel=0.01)
-    mixed = config(
-        tmp_path, tiny_tables, model="openai:gpt-4o-mini", planner_model="openai:no-such-model"
-    )
+    mixed = config(model="openai:gpt-4o-mini", planner_model="openai:no-such-model")
     assert estimated(mixed).dollars is None
 
 
-def test_a_space_that_is_used_up_ends_it(tmp_path: Path, tiny_tables: Path) -> None:
-    settings = config(tmp_path, tiny_tables, rounds=9, per_niche=20)
+def test_a_space_that_is_used_up_ends_it(config: Settings) -> None:
+    settings = config(rounds=9, per_niche=20)
     told = estimated(settings)
     result = Search(settings).run()
     with RunStore.read(result.folder) as store:
@@ -134,16 +122,14 @@ def test_a_space_that_is_used_up_ends_it(tmp_path: Path, tiny_tables: Path) -> N
     ],
 )
 def test_the_first_limit_that_is_reached(
-    tmp_path: Path, tiny_tables: Path, limits: Budget, ends_by: str, ends_in: int
+    config: Settings, limits: Budget, ends_by: str, ends_in: int
 ) -> None:
-    told = estimated(config(tmp_path, tiny_tables, model="scripted:answers", budget=limits))
+    told = estimated(config(model="scripted:answers", budget=limits))
     assert (told.ends_by, told.ends_in) == (ends_by, ends_in)
 
 
-def test_several_searches_together_are_cut_to_their_budgets(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
-    small = config(tmp_path, tiny_tables, model="scripted:answers", budget=Budget(calls=9))
+def test_several_searches_together_are_cut_to_their_budgets(config: Settings) -> None:
+    small = config(model="scripted:answers", budget=Budget(calls=9))
     free = small.model_copy(update={"model": "builtin:evolver"})
     told = of_all([small, free], ground_of(small).partition, seeds=2)
     assert told.calls == 2 * 9

@@ -3,7 +3,8 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,19 @@ from pelnas.recording import open_recording
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
 
+Settings = Callable[..., SearchConfig]
 SPACE = get_space("tiny")
 
 
-def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tables,
-        "accuracy": "table",
-        "rounds": 4,
-        "per_niche": 4,
-        "output": tmp_path / "runs",
-    }
-    return SearchConfig(**(values | changes))
+@pytest.fixture
+def config(toy: Settings, tmp_path: Path) -> Settings:
+    return partial(toy, tmp_path, rounds=4, per_niche=4)
+
+
+@pytest.fixture(scope="module")
+def whole(toy: Settings, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A search that nothing cut short."""
+    return Search(toy(tmp_path_factory.mktemp("whole"), rounds=4, per_niche=4)).run()
 
 
 def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
@@ -80,9 +79,8 @@ def asked(folder: Path) -> list[tuple[str, str, str, Boundary | None]]:
 # -- what ended it, and what lets it go on ------------------------------------------------
 
 
-def test_more_rounds(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    short = Search(config(tmp_path, tiny_tables, rounds=2)).run()
+def test_more_rounds(config: Settings, whole: Result) -> None:
+    short = Search(config(rounds=2)).run()
     assert short.reason == "all rounds done"
     result = Search.resume(short.folder, rounds=4).run()
     check_same(result, whole)
@@ -93,17 +91,15 @@ def test_more_rounds(tmp_path: Path, tiny_tables: Path) -> None:
         assert (store.status, store.reason) == ("finished", "all rounds done")
 
 
-def test_more_evaluations(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
+def test_more_evaluations(config: Settings, whole: Result) -> None:
     limits = Budget(evaluations=24)
-    short = Search(config(tmp_path, tiny_tables, budget=limits)).run()
+    short = Search(config(budget=limits)).run()
     assert "24 of 24 evaluations" in short.reason
     check_same(Search.resume(short.folder, budget=Budget(evaluations=1000)).run(), whole)
 
 
-def test_more_minutes_where_they_ended_an_evaluation(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    short = Search(config(tmp_path, tiny_tables, budget=Budget(minutes=1e-6))).run()
+def test_more_minutes_where_they_ended_an_evaluation(config: Settings, whole: Result) -> None:
+    short = Search(config(budget=Budget(minutes=1e-6))).run()
     with RunStore.read(short.folder) as store:
         assert len(store.evaluations()) < len(store.candidates()) == 12
     result = Search.resume(short.folder, budget=Budget(minutes=10)).run()
@@ -112,10 +108,10 @@ def test_more_minutes_where_they_ended_an_evaluation(tmp_path: Path, tiny_tables
 
 
 @pytest.mark.parametrize("calls", [1, 7, 14, 22])
-def test_more_calls_wherever_they_ended(tmp_path: Path, tiny_tables: Path, calls: int) -> None:
+def test_more_calls_wherever_they_ended(config: Settings, calls: int) -> None:
     """7 calls are one round of three niches: in between, they end before a plan or in the middle."""
     model = ScriptedModel(answer)
-    settings = config(tmp_path, tiny_tables, model=model.name, budget=Budget(calls=calls))
+    settings = config(model=model.name, budget=Budget(calls=calls))
     short = Search(settings, {model.name: model}).run()
     assert len(model.requests) == calls
     larger = Budget(calls=calls + 9)
@@ -128,9 +124,8 @@ def test_more_calls_wherever_they_ended(tmp_path: Path, tiny_tables: Path, calls
     check_replay(result.folder)
 
 
-def test_a_run_that_a_person_stopped_goes_on(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    search = Search(config(tmp_path, tiny_tables))
+def test_a_run_that_a_person_stopped_goes_on(config: Settings, whole: Result) -> None:
+    search = Search(config())
 
     def stop(event: Event) -> None:
         if event.kind == "round-planned" and event.round == 1:
@@ -146,8 +141,8 @@ def test_a_run_that_a_person_stopped_goes_on(tmp_path: Path, tiny_tables: Path) 
     ]
 
 
-def test_limits_of_a_run_that_was_only_stopped(tmp_path: Path, tiny_tables: Path) -> None:
-    search = Search(config(tmp_path, tiny_tables))
+def test_limits_of_a_run_that_was_only_stopped(config: Settings) -> None:
+    search = Search(config())
     search.stop()
     stopped = search.run()
     result = Search.resume(stopped.folder, rounds=1).run()
@@ -158,9 +153,9 @@ def test_limits_of_a_run_that_was_only_stopped(tmp_path: Path, tiny_tables: Path
 # -- what does not --------------------------------------------------------------------------
 
 
-def test_without_larger_limits_a_sentence_says_which(tmp_path: Path, tiny_tables: Path) -> None:
+def test_without_larger_limits_a_sentence_says_which(config: Settings) -> None:
     limits = Budget(evaluations=12)
-    folder = Search(config(tmp_path, tiny_tables, rounds=1, budget=limits)).run().folder
+    folder = Search(config(rounds=1, budget=limits)).run().folder
     both = r"1 of 1 rounds are done and 12 of 12 evaluations are used: .* --rounds 2 --max-evaluations 24"
     with pytest.raises(RunError, match=both):
         Search.resume(folder)
@@ -171,16 +166,16 @@ def test_without_larger_limits_a_sentence_says_which(tmp_path: Path, tiny_tables
         assert store.status == "finished"
 
 
-def test_a_run_with_nothing_left_stays_finished(tmp_path: Path, tiny_tables: Path) -> None:
-    folder = Search(config(tmp_path, tiny_tables, rounds=9, per_niche=40)).run().folder
+def test_a_run_with_nothing_left_stays_finished(config: Settings) -> None:
+    folder = Search(config(rounds=9, per_niche=40)).run().folder
     with pytest.raises(RunError, match="nothing is left to design in its space"):
         Search.resume(folder, rounds=20)
 
 
-def test_dollars_need_prices_before_anything_is_changed(tmp_path: Path, tiny_tables: Path) -> None:
+def test_dollars_need_prices_before_anything_is_changed(config: Settings) -> None:
     model = ScriptedModel(answer)
     model.priced = False
-    settings = config(tmp_path, tiny_tables, model=model.name, rounds=1)
+    settings = config(model=model.name, rounds=1)
     folder = Search(settings, {model.name: model}).run().folder
     with pytest.raises(ModelError, match="nobody knows the price"):
         Search.resume(folder, {model.name: model}, rounds=2, budget=Budget(dollars=1))
@@ -196,9 +191,8 @@ class KilledError(BaseException):
     """Nothing after it runs, as after a kill."""
 
 
-def test_killed_before_the_first_step_that_follows(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    short = Search(config(tmp_path, tiny_tables, rounds=2)).run()
+def test_killed_before_the_first_step_that_follows(config: Settings, whole: Result) -> None:
+    short = Search(config(rounds=2)).run()
     Search.resume(short.folder, rounds=4).session.close()
     with RunStore.read(short.folder) as store:
         assert store.status == "running"
@@ -206,9 +200,8 @@ def test_killed_before_the_first_step_that_follows(tmp_path: Path, tiny_tables: 
 
 
 @pytest.mark.parametrize("kind", ["round-done", "run-finished"])
-def test_killed_as_it_ended(tmp_path: Path, tiny_tables: Path, kind: str) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    search = Search(config(tmp_path, tiny_tables, rounds=2))
+def test_killed_as_it_ended(config: Settings, whole: Result, kind: str) -> None:
+    search = Search(config(rounds=2))
 
     def die(event: Event) -> None:
         if event.kind == kind and event.round in (1, None):
@@ -219,9 +212,8 @@ def test_killed_as_it_ended(tmp_path: Path, tiny_tables: Path, kind: str) -> Non
     check_same(Search.resume(search.folder, rounds=4).run(), whole)
 
 
-def test_killed_before_it_reported(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    search = Search(config(tmp_path, tiny_tables, rounds=2))
+def test_killed_before_it_reported(config: Settings, whole: Result) -> None:
+    search = Search(config(rounds=2))
     obstacle = search.folder / "front.json"
     obstacle.mkdir()
     with pytest.raises(StoreError):
@@ -233,9 +225,8 @@ def test_killed_before_it_reported(tmp_path: Path, tiny_tables: Path) -> None:
     check_same(Search.resume(search.folder).run(), whole)
 
 
-def test_extended_twice(tmp_path: Path, tiny_tables: Path) -> None:
-    whole = Search(config(tmp_path, tiny_tables)).run()
-    folder = Search(config(tmp_path, tiny_tables, rounds=1)).run().folder
+def test_extended_twice(config: Settings, whole: Result) -> None:
+    folder = Search(config(rounds=1)).run().folder
     for rounds in (2, 4):
         result = Search.resume(folder, rounds=rounds).run()
     check_same(result, whole)

@@ -3,7 +3,8 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,13 @@ from pelnas.config import Budget
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
+Settings = Callable[..., SearchConfig]
 SPACE = get_space("tiny")
 
 
-def settings(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tables,
-        "accuracy": "table",
-        "rounds": 2,
-        "per_niche": 3,
-        "output": tmp_path / "runs",
-    }
-    return SearchConfig(**(values | changes))
+@pytest.fixture
+def settings(toy: Settings, tmp_path: Path) -> Settings:
+    return partial(toy, tmp_path, rounds=2, per_niche=3)
 
 
 def designs(messages: Sequence[Message], schema: dict[str, Any]) -> str:
@@ -53,10 +46,10 @@ def designs(messages: Sequence[Message], schema: dict[str, Any]) -> str:
     )
 
 
-def test_a_search_against_an_openai_compatible_server(tmp_path: Path, tiny_tables: Path) -> None:
+def test_a_search_against_an_openai_compatible_server(settings: Settings) -> None:
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
     with LoopbackServer(designs) as server:
-        config = settings(tmp_path, tiny_tables, model="openai:any", base_url=server.url)
+        config = settings(model="openai:any", base_url=server.url)
         result = Search(config).run()
     assert result.reason == "all rounds done"
     with RunStore.read(result.folder) as store:
@@ -69,12 +62,8 @@ def test_a_search_against_an_openai_compatible_server(tmp_path: Path, tiny_table
         assert len(store.evaluations()) == 2 * 3 * 3
 
 
-def test_a_search_with_a_small_local_model(
-    tmp_path: Path, tiny_tables: Path, smollm2: Path
-) -> None:
+def test_a_search_with_a_small_local_model(settings: Settings, smollm2: Path) -> None:
     config = settings(
-        tmp_path,
-        tiny_tables,
         designer_model=f"local:{smollm2}",
         rounds=1,
         per_niche=1,
@@ -108,16 +97,14 @@ def faults(seed: int, share: float) -> Iterator[Fault | None]:
 
 
 @pytest.mark.slow
-def test_a_provider_that_fails_in_every_way_costs_no_evaluation(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
+def test_a_provider_that_fails_in_every_way_costs_no_evaluation(settings: Settings) -> None:
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
     patience = Patience(timeout=2, attempts=3, total=8, first_wait=0.1)
     with LoopbackServer(designs, faults=faults(seed=5, share=0.3)) as server:
         name = "openai:faulty"
         model = connect(name, base_url=server.url, patience=patience)
         budget = Budget(minutes=5)
-        config = settings(tmp_path, tiny_tables, model=name, rounds=5, per_niche=4, budget=budget)
+        config = settings(model=name, rounds=5, per_niche=4, budget=budget)
         result = Search(config, {name: model}).run()
     assert result.reason == "all rounds done"
     with RunStore.read(result.folder) as store:
