@@ -56,6 +56,18 @@ class Cast:
             model.close()
 
 
+def check_turns(config: SearchConfig) -> None:
+    """ModelError: a limit of calls at a time is for a provider that does not exist."""
+    named = {name.partition(":")[0] for role in ROLES for name in config.chain_of(role)}
+    for limit in config.concurrency:
+        if limit.provider and limit.provider not in named | {"local", "hand"}:
+            from pelnas.agents.providers import check_provider  # brings LangChain
+
+            check_provider(
+                limit.provider, f"the setting concurrency ({limit.provider}={limit.calls})"
+            )
+
+
 def connect_all(
     config: SearchConfig, given: Mapping[str, LanguageModel] | None = None
 ) -> dict[str, LanguageModel]:

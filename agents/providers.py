@@ -219,15 +219,29 @@ def _missing_package(name: str, provider: str, error: ImportError) -> str:
     return f"{name} needs a package that is not installed: {remedy}"
 
 
+def check_provider(provider: str, where: str) -> None:
+    """ModelError: LangChain has no provider of this name. ``where``: what names it."""
+    try:
+        init_chat_model("any", model_provider="nobody")  # to hear of the others, and call none
+    except ValueError as error:
+        supported = _supported(error)
+        if supported and provider not in supported:
+            raise ModelError(_unknown(where, provider, supported)) from None
+
+
 def _unusable(name: str, provider: str, error: Exception) -> str:
     supported = _supported(error)
     if supported:
-        near = get_close_matches(provider, supported, n=1) or ["openai"]
-        return (
-            f"unknown model provider {provider!r} in {name}, did you mean {near[0]}:"
-            f" use local or one of {', '.join(supported)}"
-        )
+        return _unknown(name, provider, supported)
     return f"{name} cannot be used as configured: {clean(str(error), ())}"
+
+
+def _unknown(where: str, provider: str, supported: Sequence[str]) -> str:
+    near = get_close_matches(provider, supported, n=1) or ["openai"]
+    return (
+        f"unknown model provider {provider!r} in {where}, did you mean {near[0]}:"
+        f" use local or one of {', '.join(supported)}"
+    )
 
 
 def _supported(error: Exception) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pelnas.agents.cast import connect_all
+from pelnas.agents.cast import check_turns, connect_all
 from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig, differences, with_settings
 from pelnas.devices import DEVICES
@@ -50,6 +50,8 @@ def fork(
     with RunStore.read(run) as source:
         at = _round(source, round_)
         config = _config(source, at, settings or {})
+        if config.concurrency != source.config.concurrency:
+            check_turns(config)
         bench = Bench.build(_labelled(source, config))
         _check_niches(source, bench)
         shared = Shared.of(source, config, bench)

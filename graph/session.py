@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pelnas.agents.cast import Cast, assemble, connect_all
+from pelnas.agents.cast import Cast, assemble, check_turns, connect_all
 from pelnas.agents.models import LanguageModel
 from pelnas.architecture import Architecture, Cost
 from pelnas.archive import Archive
@@ -72,6 +72,7 @@ class Session:
         ``recording``: of an earlier run, which then stands for devices, predictors
         and the rules it began with.
         """
+        check_turns(config)
         bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
         connected = connect_all(config, models)
         carried = carried_rules(config, bench) if recording is None else began_with(recording)

@@ -43,6 +43,7 @@ def one_sentence(outcome: tuple[int, str, str]) -> str:
         (["search", "--by-hand", "--designer-model", "openai:x"], "expected one designer"),
         (["search", "--concurrency", "openai:gpt=4"], "PROVIDER=N"),
         (["search", "--concurrency", "4", "--concurrency", "5"], "all others"),
+        (["search", "--concurrency", "openia=4"], "did you mean openai"),
         (["search", "--model", "openai:x", "--planner-fallback", "builtin:no"], "built in are"),
         (["search", "--max-minutes", "-1"], "budget.minutes"),
         (["search", "--config", "missing.toml"], "missing.toml"),
