@@ -1,7 +1,7 @@
 """What a failed request says, of whichever provider: whether to ask again, and in words."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # worth asking again
 _GARBLED = 200  # an error of status 200: the body could not be read
+_DELAY = re.compile(r"(\d{1,6}(?:\.\d{1,9})?)s")
 _SECRETS = re.compile(
     r"\b(?:sk|pk|key|gsk|xai)-[\w-]{8,}|\bBearer\s+\S+|(?<=//)[^/\s@]+(?=@)|\bAIza[\w-]{20,}"
 )
@@ -47,7 +48,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def asked_wait(outcome: tenacity.Future | None) -> float:
-    """Seconds that the provider asks to wait by Retry-After, 0 where it does not."""
+    """Seconds that the provider asks to wait, 0 where it does not: by Retry-After, or in the body."""
     error = outcome.exception() if outcome is not None else None
     if error is None:
         return 0.0
@@ -56,7 +57,23 @@ def asked_wait(outcome: tenacity.Future | None) -> float:
     try:
         return max(0.0, float(value))
     except ValueError:
-        return _until(value)
+        return _until(value) or _told_in_body(error)
+
+
+def _told_in_body(error: BaseException) -> float:
+    """Google's way: ``{"retryDelay": "3.5s"}`` somewhere in what it says of the error."""
+    bodies = (getattr(h, name, None) for h in _holders(error) for name in ("details", "body"))
+    delays = (delay for body in bodies for delay in _delays(body))
+    return next((float(found[1]) for delay in delays if (found := _DELAY.fullmatch(delay))), 0.0)
+
+
+def _delays(document: object) -> Iterator[str]:
+    if isinstance(document, dict):
+        yield str(document.get("retryDelay", ""))
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            yield from _delays(part)
 
 
 def _until(date: str) -> float:

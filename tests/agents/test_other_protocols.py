@@ -213,6 +213,21 @@ def test_passing_faults_are_asked_again_after_the_wait_that_is_asked_for(
     assert len(server.bodies) == 3  # the client adds no attempts of its own
 
 
+@pytest.mark.parametrize(
+    "spoken", [p for p in PROTOCOLS if p.model.startswith("google")], indirect=True
+)
+def test_a_wait_that_the_body_asks_for_is_kept_as_well(
+    spoken: Protocol, model: LanguageModel, server: Server
+) -> None:
+    status, headers, document = wrong(429, "slow down")
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1.2s"}
+    document["error"] |= {"details": [{"@type": "type.googleapis.com/google.rpc.Help"}, info]}
+    server.will((status, headers, document), spoken.says(TEXT))
+    started = time.monotonic()
+    assert model.ask(ASKED, Answer).text == TEXT
+    assert time.monotonic() - started >= 1.2
+
+
 def test_a_broken_connection_is_asked_again(
     spoken: Protocol, model: LanguageModel, server: Server
 ) -> None:
