@@ -10,6 +10,7 @@ from pelnas.app import options
 from pelnas.app.options import setting
 
 if TYPE_CHECKING:
+    from pelnas import Result, Search
     from pelnas.bench.compare import Trial
     from pelnas.config import SearchConfig
 
@@ -78,7 +79,7 @@ def compare(
     settings = load_config(config, options.settings(named))
     compared = [*(models or ()), *(more or ()), *([options.BY_HAND] if by_hand else [])]
     _foretell(settings, compared, seeds)
-    trials = list(_told(run_all(settings, compared, range(seeds))))
+    trials = list(_told(run_all(settings, compared, range(seeds), _run)))
     scale = scale_of(settings, trials)
     judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
     means, runs = rows(trials, scale), [to_dict(trial, scale) for trial in trials]
@@ -89,6 +90,21 @@ def compare(
         return
     _print(means, f"means over {seeds} seeds; hypervolume {judged_by}, higher is better")
     say(f"picture  {file}")
+
+
+def _run(search: "Search") -> "Result":
+    """One of the runs to its end; a signal ends the comparison with it."""
+    from pelnas.app.following import heeding_signals, leave
+
+    try:
+        result, code = heeding_signals(search)
+    except KeyboardInterrupt:
+        leave(search.folder)
+    if not result.stopped:
+        return result
+    whole = search.folder.parent
+    typer.echo(f"pelnas: stopped; the runs that have ended stay in {whole}", err=True)
+    raise typer.Exit(code)
 
 
 def _foretell(settings: "SearchConfig", models: Sequence[str], seeds: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -12,6 +13,7 @@ from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
+    from pelnas.store import Event
 
 STOPPING = "stopping after the step under way; once more stops at once"
 FILES = {
@@ -25,7 +27,6 @@ FILES = {
 def follow(search: "Search", as_json: bool) -> None:
     """Watch a search to its end and print what it found."""
     from pelnas.app.progress import Progress
-    from pelnas.app.signals import stopped_by_signals
     from pelnas.app.views import view_of
 
     store = search.session.store
@@ -33,18 +34,32 @@ def follow(search: "Search", as_json: bool) -> None:
     for event in store.events():
         progress.update(event)
     try:
-        with view_of(progress) as view, stopped_by_signals(search.stop, STOPPING) as received:
-            # In a thread of its own, so that signals are heard while a step keeps its thread busy.
-            result = ThreadPoolExecutor(1).submit(search.run, view).result()
+        with view_of(progress) as view:
+            result, code = heeding_signals(search, view)
     except KeyboardInterrupt:
-        _leave(search.folder)
+        leave(search.folder)
     _conclude(result, as_json)
     if result.stopped:
         view.note(f"stopped; go on with: pelnas resume {result.folder}")
-        raise typer.Exit(128 + received[0] if received else 1)
+        raise typer.Exit(code)
 
 
-def _leave(folder: Path) -> NoReturn:
+def heeding_signals(
+    search: "Search", on_event: "Callable[[Event], None] | None" = None
+) -> "tuple[Result, int]":
+    """Search until the end or a first signal, and the exit code of a process that this ends.
+
+    KeyboardInterrupt: there was a second one, and the step under way is not finished.
+    """
+    from pelnas.app.signals import stopped_by_signals
+
+    with stopped_by_signals(search.stop, STOPPING) as received:
+        # In a thread of its own, so that signals are heard while a step keeps its thread busy.
+        result = ThreadPoolExecutor(1).submit(search.run, on_event).result()
+    return result, 128 + received[0] if received else int(result.stopped)
+
+
+def leave(folder: Path) -> NoReturn:
     """End the process with the step under way unfinished, as a kill would: a run is made for that."""
     print(
         f"pelnas: stopped at once; go on with: pelnas resume {folder}", file=sys.stderr, flush=True

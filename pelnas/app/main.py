@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pelnas.app import (
     bench,
@@ -33,7 +34,20 @@ from pelnas.errors import InputError
 from pelnas.traces.text import one_line
 
 LONGEST = 2_000  # characters of a complaint: what was typed may be without end
+
+
+class _Commands(TyperGroup):
+    """Hands Ctrl-C on to ``run``: typer would end with its code, and without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            raise typer.Abort from stopped
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="The best networks for a device at every latency, found by agents, without training.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -5,7 +5,7 @@ hypervolume is a share of that of the true front. Elsewhere they are judged by t
 own scores and latencies, normalised by the ranges over all runs. Higher is better.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -17,7 +17,7 @@ from pelnas.agents.cast import connect_all
 from pelnas.bench.search import Truth
 from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import ConfigError
-from pelnas.graph.run import Search
+from pelnas.graph.run import Result, Search
 from pelnas.pareto import hypervolume
 from pelnas.report.front import front_points
 from pelnas.report.rates import AgentRate, agent_rates
@@ -75,10 +75,16 @@ def searches(config: SearchConfig, models: Sequence[str]) -> list[SearchConfig]:
     return [config.model_copy(update={**alone, "model": name}) for name in names]
 
 
-def compare(config: SearchConfig, models: Sequence[str], seeds: Sequence[int]) -> Iterator[Trial]:
+def compare(
+    config: SearchConfig,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    run: Callable[[Search], Result] = Search.run,
+) -> Iterator[Trial]:
     """Run the search of ``config`` with each model in every role, for each seed, and the baselines.
 
-    ModelError: one of the models cannot be used; told before the first search begins.
+    ``run``: takes a search to its end. ModelError: one of the models cannot be used; told
+    before the first search begins.
     """
     configs = searches(config, models)
     with ExitStack() as stack:
@@ -87,11 +93,11 @@ def compare(config: SearchConfig, models: Sequence[str], seeds: Sequence[int]) -
                 stack.callback(model.close)
         for one in configs:
             for seed in seeds:
-                yield _trial(one.model_copy(update={"seed": seed}))
+                yield _trial(one.model_copy(update={"seed": seed}), run)
 
 
-def _trial(config: SearchConfig) -> Trial:
-    result = Search(config).run()
+def _trial(config: SearchConfig, run: Callable[[Search], Result]) -> Trial:
+    result = run(Search(config))
     with RunStore.read(result.folder) as store:
         spent, rates = store.spent(), agent_rates(store)
         return Trial(

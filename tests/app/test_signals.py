@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from pelnas.store import RunStore, find_run
+from pelnas.store import RunStore, find_run, list_runs
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
 LONG = ["--rounds", "12", "--per-niche", "1"]
@@ -51,6 +52,32 @@ def test_a_signal_stops_cleanly_and_resume_finishes(
         texts = [evaluation.candidate.architecture for evaluation in store.evaluations()]
         assert len(texts) == len(set(texts)) == summary["spent"]["evaluations"]
         assert store.ignored() == 0
+
+
+def test_a_comparison_is_stopped_as_cleanly(table_options: list[str], tmp_path: Path) -> None:
+    command = [COMMAND, "compare", "--seeds", "1", *table_options, "--rounds", "400"]
+    command += ["--per-niche", "1", "--output", str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not list(tmp_path.glob("2*/checkpoints.sqlite")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "once more stops at once" in err
+    assert err.endswith(f"pelnas: stopped; the runs that have ended stay in {tmp_path}\n")
+    assert [run.status for run in list_runs(tmp_path)] == ["stopped"]
+
+
+def test_an_interrupt_of_any_command_is_told(monkeypatch: pytest.MonkeyPatch, pelnas: Any) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pelnas.app.output.print_table", interrupted)
+    outcome = pelnas("spaces")
+    assert (outcome.code, outcome.err) == (130, "pelnas: stopped\n")
 
 
 def test_a_second_signal_ends_a_search_that_waits_for_a_model(
