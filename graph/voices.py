@@ -11,8 +11,10 @@ their full names only. Addresses come from the environment, never from a client 
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self
+from weakref import finalize
 
 from pelnas.agents.models import LanguageModel, Patience, connect
+from pelnas.agents.wrapped import Wrapped
 from pelnas.config import BUILTIN, SearchConfig
 from pelnas.errors import ModelError
 from pelnas.graph.offers import ModelOffer
@@ -78,7 +80,8 @@ class OfferedVoices:
         with self._lock:
             if name not in self._connected:
                 model = connect(name, temperature=steady(name), patience=PATIENCE)
-                self._connected[name] = model
+                self._connected[name] = lent = Wrapped(model)
+                finalize(lent, model.close)  # dropped here, it may still be answering somebody
                 if len(self._connected) > OPEN:
                     self._connected.pop(next(iter(self._connected)))
             return self._connected[name]

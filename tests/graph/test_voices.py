@@ -1,5 +1,6 @@
 """Which models a served conversation offers: what its owner allows, and nothing else."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from pelnas import SearchConfig
+from pelnas.agents.by_hand import HandModel
 from pelnas.agents.loopback import LoopbackServer
-from pelnas.errors import ModelError
+from pelnas.call import Message
+from pelnas.config import Budget
+from pelnas.errors import ModelError, Stopped
 from pelnas.graph.chat import build_chat
 from pelnas.graph.voices import OfferedVoices
 
@@ -116,3 +120,18 @@ def test_models_are_connected_once_and_no_endless_number_is_held() -> None:
     for number in range(20):
         voices.of(f"openai:{number}", config)
     assert len(voices._connected) <= 8
+
+
+def test_a_model_that_is_dropped_is_closed_once_nobody_uses_it(tmp_path: Path) -> None:
+    names = [f"hand:{tmp_path}/{number}" for number in range(9)]
+    voices = OfferedVoices(names)
+    config = run_of("builtin:evolver")
+    first: Any = voices.of(names[0], config)
+    inside: HandModel = first._model
+    for name in names[1:]:
+        voices.of(name, config)
+    assert not inside._stop.is_set()
+    del first
+    gc.collect()
+    with pytest.raises(Stopped):
+        inside.ask([Message("user", "hello")], Budget)
