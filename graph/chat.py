@@ -100,7 +100,7 @@ class Chat:
         if state.get("pending") and _decision(text):
             return {"decision": _decision(text)}
         changes: dict[str, Any] = {"pending": None, "decision": ""}
-        told, changes["awaited"] = news_of(self._output, state.get("awaited") or [])
+        told, changes["awaited"] = news_of(self._output, _untold(state, config))
         account = Account(self._limits, Spent(**(state.get("spent") or {})))
         try:
             changes |= self._heard(text, state, config, account)
@@ -267,6 +267,13 @@ def _last_words(state: ChatState) -> str:
 def _named(what: Literal["run", "model"], state: ChatState, config: RunnableConfig) -> str:
     """What a client names in the input, else in the configurable, else ''."""
     return str(state.get(what) or config.get("configurable", {}).get(what) or "")
+
+
+def _untold(state: ChatState, config: RunnableConfig) -> list[Given]:
+    """What is awaited, but for what the client has told of itself (``told``, as ``Given``)."""
+    told = config.get("configurable", {}).get("told")
+    known = told if isinstance(told, list) else []
+    return [given for given in state.get("awaited") or [] if given not in known]
 
 
 def _talk(config: RunnableConfig) -> str:

@@ -12,8 +12,13 @@ from pelnas.agents.account import NO_LIMITS, Account
 from pelnas.agents.models import LanguageModel
 from pelnas.budget import Spent
 from pelnas.config import Budget
+from pelnas.errors import InputError
+from pelnas.graph.awaiting import Given, news_of
 from pelnas.graph.chat import ChatInput, build_chat
 from pelnas.graph.voices import OneVoice
+from pelnas.graph.watching import Watch
+from pelnas.store import RunStore
+from pelnas.tools.runs import run_below
 
 
 class Talk:
@@ -32,10 +37,15 @@ class Talk:
         ``limits``: what it may cost in this conversation.
         """
         self._graph = build_chat(output, InMemorySaver(), OneVoice(model), limits=limits)
-        self._run = run
+        self._output = output
         name = secrets.token_hex(8)  # no other conversation's, in whatever process
-        self._config: RunnableConfig = {"configurable": {"thread_id": name, "author": author}}
+        self._told: list[Given] = []  # orders of which news were told beside the answers
+        settings = {"thread_id": name, "author": author, "told": self._told}
+        self._config: RunnableConfig = {"configurable": settings}
         self._heard = 0
+        self._awaited: list[Given] = []
+        self._watches: dict[str, Watch] = {}
+        self.run = run  # that is talked about
         self._limits = limits
         self.waiting = False  # for a yes or a no
         self.spent = Spent()  # on models
@@ -51,12 +61,48 @@ class Talk:
             result = self._graph.invoke(Command(resume=line), self._config)
         else:
             said = ChatInput(messages=[HumanMessage(line)])
-            if self._run:
-                said["run"] = self._run
+            if self.run:
+                said["run"] = self.run
             result = self._graph.invoke(said, self._config)
-            self._run = ""  # told once: the conversation may turn to another
+        self.run = result.get("run") or ""  # the conversation may have turned to another
+        self._awaited = [given for given in result.get("awaited") or [] if given not in self._told]
         self.waiting = "__interrupt__" in result
         self.spent = Spent(**result.get("spent") or {})
         new = result["messages"][self._heard :]
         self._heard = len(result["messages"])
         return [str(message.text) for message in new if isinstance(message, AIMessage)]
+
+    def news(self) -> list[str]:
+        """What happened since the last call: to the search that is talked about, to orders given here.
+
+        What is told here is not told again with the next answer. For whoever waits at a
+        prompt: not to be called while ``say`` is at work.
+        """
+        told = []
+        for name in sorted({self.run, *(given["run"] for given in self._awaited)} - {""}):
+            try:
+                happened, lines = self._look(name)
+            except InputError:
+                continue  # the run is gone; the next answer says so
+            told += [*lines, *(happened if name == self.run else [])]
+        return told
+
+    def close(self) -> None:
+        """Let go of the runs that were watched; a second call does nothing."""
+        while self._watches:
+            self._watches.popitem()[1].close()
+
+    def _look(self, name: str) -> tuple[list[str], list[str]]:
+        """What happened to a search, and what became of orders given here."""
+        mine = [given for given in self._awaited if given["run"] == name]
+        if name not in self._watches:  # it may have decided on some before anybody looked
+            self._watches[name] = Watch(RunStore.read(run_below(self._output, name)))
+            happened: list[str] = []
+        else:
+            happened, decided = self._watches[name].look()
+            mine = [given for given in mine if given["id"] in decided]
+        lines, waiting = news_of(self._output, mine)
+        done = [given for given in mine if given not in waiting]
+        self._told += done
+        self._awaited = [given for given in self._awaited if given not in done]
+        return happened, lines

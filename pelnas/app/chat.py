@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from pelnas.app import options
 if TYPE_CHECKING:
     from pelnas.agents.models import LanguageModel
     from pelnas.config import Budget
+    from pelnas.graph.talk import Talk
 
 ENDS = ("/quit", "/exit")
 PROMPT, DECIDE = "> ", "yes or no> "
@@ -56,9 +58,11 @@ def chat(
             if limits.dollars is not None:
                 refuse_unpriced([reader])
         talk = Talk(folder.parent, folder.name, author or user(), reader, limits)
+        held.callback(talk.close)
         held.callback(lambda: talk.cost and print(talk.cost, file=sys.stderr))
         _begin(folder)
-        while (line := _line(talk.waiting)) is not None and line.strip() not in ENDS:
+        next_line = _edited(talk, folder.parent) if _is_terminal() else _plain
+        while (line := next_line(talk.waiting)) is not None and line.strip() not in ENDS:
             for answer in talk.say(line) if line.strip() or talk.waiting else ():
                 say(answer)
             sys.stdout.flush()
@@ -100,7 +104,20 @@ def _begin(folder: Path) -> None:
         print(f"About {folder.name}. /help lists all commands, /quit ends.", file=sys.stderr)
 
 
-def _line(waiting: bool) -> str | None:
+def _is_terminal() -> bool:
+    """Whether a person types, and sees what is told."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _edited(talk: "Talk", output: Path) -> Callable[[bool], str | None]:
+    """Asks for lines in a terminal, and tells there what happens meanwhile."""
+    from pelnas.app.terminal import Terminal
+
+    terminal = Terminal(talk, output)
+    return lambda waiting: terminal.line(DECIDE if waiting else PROMPT)
+
+
+def _plain(waiting: bool) -> str | None:
     """The next line, ``None`` at the end of the input; a prompt only where a person types."""
     if sys.stdin.isatty():
         sys.stderr.write(DECIDE if waiting else PROMPT)

@@ -1,0 +1,228 @@
+"""``pelnas chat`` in a real terminal: news above the prompt, lines edited, names completed by Tab."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyte
+import pytest
+
+from pelnas import Search, load_config
+from pelnas.directives import Boundary
+from pelnas.store import RunStore
+
+COMMAND = str(Path(sys.executable).with_name("pelnas"))
+PROMPTS = (">", "yes or no>")
+ROWS, COLUMNS = 200, 160  # so that nothing scrolls away
+UP, LEFT, TAB, END, CLEAR = "\x1b[A", "\x1b[D", "\t", "\x04", "\x15"
+
+
+@pytest.fixture
+def begun(tiny_tables: Path, tmp_path: Path) -> Path:
+    """The folder of a run that nobody works on, with one design."""
+    settings = {
+        "space": "tiny",
+        "device": "toy",
+        "dataset": "toy10",
+        "data": tiny_tables,
+        "accuracy": "table",
+        "rounds": 3,
+        "per_niche": 2,
+        "name": "begun",
+        "output": tmp_path / "runs",
+    }
+    search = Search(load_config(None, settings))
+    search.session.close()
+    return search.session.store.folder
+
+
+class Screen:
+    """What a person sees in a terminal, and the keys that they press in it."""
+
+    def __init__(self, child: "subprocess.Popen[bytes]", master: int) -> None:
+        self.child = child
+        self._master = master
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._screen.write_process_input = self.press  # where the cursor is, when it is asked
+        self._stream = pyte.ByteStream(self._screen)
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def lines(self) -> list[str]:
+        """What is shown, without what is empty."""
+        return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def enter(self, line: str) -> None:
+        self.press(line + "\r")
+
+    def until(self, held: Callable[[list[str]], bool]) -> list[str]:
+        """What is shown, once that is as it should be."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: held(self.lines), timeout=60)
+            shown = "\n".join(self.lines)
+        assert found, f"not shown in a minute, but:\n{shown}"
+        return self.lines
+
+    def until_shown(self, text: str) -> list[str]:
+        """What is shown, once some line holds a text and the last one is a prompt."""
+        return self.until(
+            lambda lines: any(text in line for line in lines) and lines[-1].startswith(PROMPTS)
+        )
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # the other end is gone
+                return
+            with self._changed:
+                self._stream.feed(data)
+                self._changed.notify_all()
+
+
+@contextmanager
+def screen(folder: Path, *options: str) -> Iterator[Screen]:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    command = [COMMAND, "chat", folder.name, "--output", str(folder.parent), "--author", "ann"]
+    environment = os.environ | {"TERM": "xterm"}
+    ends = {"stdin": slave, "stdout": slave, "stderr": slave, "start_new_session": True}
+    with subprocess.Popen([*command, *options], env=environment, **ends) as child:  # type: ignore[call-overload]
+        os.close(slave)
+        try:
+            shown = Screen(child, master)
+            shown.until(lambda lines: lines[-1:] == [">"])
+            yield shown
+        finally:
+            child.kill()
+            child.wait()
+            os.close(master)
+
+
+def decide(folder: Path, status: str, reason: str = "") -> None:
+    """As a search does that has come to the newest directive."""
+    with RunStore.open(folder) as store:
+        directive = store.directives()[-1]
+        with store.together():
+            store.mark_directive(directive, status, Boundary(1, "design"), reason)  # type: ignore[arg-type]
+            store.event("directive", span="run", directive=directive.id, status=status)
+
+
+def give(shown: Screen, order: str, done: str) -> None:
+    shown.enter(order)
+    shown.until(lambda lines: lines[-1] == "yes or no>")
+    shown.enter("yes")
+    shown.until_shown(done)
+
+
+def place_of(lines: list[str], text: str) -> int:
+    """The one line that holds a text."""
+    (place,) = [i for i, line in enumerate(lines) if text in line]
+    return place
+
+
+def test_news_of_an_order_stand_above_the_prompt_and_are_told_once(begun: Path) -> None:
+    with screen(begun) as shown:
+        give(shown, "/ban avg_pool_3x3", "d1: design nothing with avg_pool_3x3")
+        shown.press("/stat")  # half a line, which stays
+        shown.until(lambda lines: lines[-1] == "> /stat")
+        decide(begun, "active")
+        lines = shown.until_shown("d1 took effect in round 2 at design")
+        assert lines[-1] == "> /stat"
+        assert place_of(lines, "d1 took effect") == len(lines) - 2
+        shown.enter("us")
+        lines = shown.until_shown("spent:")
+        place_of(lines, "d1 took effect")  # not a second time, by the answer
+        give(shown, "/rounds 9", "d2: ")
+        decide(begun, "refused", "too late")
+        lines = shown.until_shown("d2 was refused: too late")
+        assert lines[-1] == ">"
+        shown.press(END)
+        assert shown.child.wait(timeout=60) == 0
+
+
+def test_what_becomes_of_the_search_is_told(begun: Path) -> None:
+    happened: list[tuple[str, dict[str, str], str]] = [
+        ("run-resumed", {}, "a process works on"),
+        ("paused", {"directive": "d1", "author": "bob"}, "is paused by d1 (bob)"),
+        ("unpaused", {}, "goes on"),
+        ("error", {"problem": "it \x1b[31mis full"}, "met an error: it ␛[31mis full"),
+        ("run-stopped", {}, "was stopped"),
+    ]
+    with screen(begun) as shown, RunStore.open(begun) as store:
+        for kind, data, told in happened:
+            store.event(kind, span="run", **data)
+            lines = shown.until_shown(told)
+            assert begun.name in lines[-2]
+            assert lines[-1] == ">"
+
+
+def test_lines_are_edited_and_earlier_ones_come_back(begun: Path) -> None:
+    with screen(begun) as shown:
+        shown.enter("/tatus" + LEFT * 5 + "s")
+        shown.until_shown("spent:")
+        shown.enter(UP)
+        shown.until(lambda lines: sum("spent:" in line for line in lines) == 2)
+        assert sum(line == "> /status" for line in shown.lines) == 2
+        shown.enter("/quit")
+        assert shown.child.wait(timeout=60) == 0
+
+
+def test_tab_completes_commands_and_names(begun: Path) -> None:
+    with screen(begun) as shown:
+        for typed, becomes in (
+            ("/dir", "/directives"),
+            ("/ban avg", "/ban avg_pool_3x3"),
+            ("/use 2", f"/use {begun.name}"),
+            ("/why fast", "/why fastest"),
+        ):
+            shown.press(typed + TAB)
+            shown.until(lambda lines, wanted=f"> {becomes}": lines[-1] == wanted)  # type: ignore[misc]
+            shown.press(CLEAR)
+            shown.until(lambda lines: lines[-1] == ">")
+
+
+def test_a_search_in_another_process_is_followed_from_the_prompt(begun: Path) -> None:
+    search = [COMMAND, "resume", begun.name, "--output", str(begun.parent)]
+    with screen(begun) as shown:
+        give(shown, "/ban avg_pool_3x3", "d1: ")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(search, check=True, **quiet)  # type: ignore[call-overload]
+        lines = shown.until_shown("has ended: all rounds done")
+        order = [place_of(lines, told) for told in ("d1 took effect in round 1", "has ended")]
+        assert order == sorted(order)
+        shown.press("\x03")
+        assert shown.child.wait(timeout=60) == 130
+
+
+def completed(folder: Path) -> Callable[[str], list[str]]:
+    from pelnas.app.completing import completions
+
+    return lambda line: completions(line, folder.parent, folder.name)
+
+
+def test_what_may_be_completed(talkative_run: Path) -> None:
+    offered = completed(talkative_run)
+    with RunStore.read(talkative_run) as store:
+        candidates, call = store.candidates(), store.calls()[0]
+    assert {"/why", "/ban", "/spent", "/use", "/help", "/quit"} <= set(offered("/"))
+    assert offered("/wh") == ["/why"]
+    assert set(offered("/why ")) == {"best", "fastest", *(c.id for c in candidates)}
+    assert offered(f"/compare {candidates[0].id} {candidates[-1].id}")[0] == candidates[-1].id
+    assert offered(f"why is {candidates[-1].id}")[0] == candidates[-1].id
+    assert call.id in offered("/call r0")
+    assert "avg_pool_3x3" in offered("/require a")
+    assert offered("/status ") == []
+    assert completed(talkative_run.parent / "gone")("/why r") == []
