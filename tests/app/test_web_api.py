@@ -466,7 +466,13 @@ def test_free_words_are_read_by_the_model_that_the_server_was_given(
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
         client.get(f"/?token={TOKEN}")
         client.headers[PROOF] = client.get("/api/session").json()["proof"]
-        assert "pause" in say(client, halted, "hold it, and then end")["says"][0]
+        assert say(client, halted, "/status")["cost"] == ""
+        told = say(client, halted, "hold it, and then end")
+        assert "pause" in told["says"][0]
+        calls = f"this conversation: {len(model.requests)} model call"
+        assert told["cost"].startswith(calls)
+        assert told["cost"].endswith(" tokens, $0.00")
+        assert say(client, halted, "/status", "another")["cost"] == ""
     assert len(model.requests) == 2
 
 

@@ -37,7 +37,8 @@ SPACE = get_space("tiny")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("page") / "runs")
+    reader = ScriptedModel(lambda *_: '{"intent": "pause"}')
+    site = Site(tmp_path_factory.mktemp("page") / "runs", 0, reader)
     site.output.mkdir()
     thread = threading.Thread(target=site.serve)
     thread.start()
@@ -350,6 +351,10 @@ def test_a_conversation_answers_from_the_run_and_its_ids_lead_on(page: Page, wri
     page.until(lambda: page.text(".candidate h2") == born.id)
     page.click("[role=tab]", "Talk")
     assert "is finished" in page.text(".talk")  # what was said stays
+    assert not page.text(".steer .cost"), "only a model costs something"
+    page.one("#command").send_keys("hold it, and then end", Keys.ENTER)
+    page.until(lambda: "model call" in page.text(".steer .cost"))
+    assert "tokens, $0.00" in page.text(".steer .cost")
 
 
 def test_runs_that_are_ticked_stand_side_by_side(

@@ -60,14 +60,16 @@ class Talks:
     def say(self, folder: Path, body: Mapping[str, Any]) -> dict[str, Any]:
         """What is answered to ``line`` in the conversation that the page calls ``talk``.
 
-        ``waiting``: whether an order was said back and waits for a yes or a no.
+        ``waiting``: whether an order was said back and waits for a yes or a no. ``cost``: what
+        models have cost in this conversation, in a sentence, '' where none was asked.
         InputError: a part of the request is missing or too long.
         """
         name, line = _text(body, "talk", NAMES), _text(body, "line", LONGEST)
         talk, alone = self._talk(folder, name)
         with alone:
             says = talk.say(line)
-            return {"says": says, "waiting": talk.waiting, "time": time.time()}
+            told = {"says": says, "waiting": talk.waiting, "cost": talk.cost}
+            return told | {"time": time.time()}
 
     def _talk(self, folder: Path, name: str) -> "tuple[Talk, Lock]":
         from pelnas.graph.talk import Talk

@@ -19,6 +19,7 @@ export class SteerTab {
     this._talk = crypto.randomUUID();
     this._log = h("ol", { class: "talk", "aria-label": "Conversation", "aria-live": "polite", tabindex: 0 });
     this._ask = h("div", { class: "tools" });
+    this._cost = h("p", { class: "soft cost" });
     this._line = h("input", {
       id: "command", type: "text", autocomplete: "off", spellcheck: "false", maxlength: 1000, list: "forms",
       placeholder: "/why r2n3c4",
@@ -37,6 +38,7 @@ export class SteerTab {
         h("form", { class: "line", submit: (event) => this._submitted(event) },
           h("label", { for: "command", class: "unseen" }, "Question or order"), this._line, this._forms,
           h("button", { type: "submit" }, "Send")),
+        this._cost,
         h("div", { class: "tools" }, ...quick),
         h("h2", {}, "Directives"), this._given),
       h("aside", { "aria-label": "Commands" }, this._help),
@@ -86,8 +88,9 @@ export class SteerTab {
     fill(this._ask, h("p", { class: "soft" }, "\u2026"));
     this._add("said", h("b", {}, "you"), " ", h("code", {}, line));
     try {
-      const { says, waiting } = await post(of(this._data.name, "/talk"), { talk: this._talk, line });
+      const { says, waiting, cost } = await post(of(this._data.name, "/talk"), { talk: this._talk, line });
       for (const text of says) this._add(waiting ? "reply confirm" : "reply", this._linked(text));
+      fill(this._cost, cost);
       if (waiting) this._confirm();
       else this._dismiss();
       await this._load();
