@@ -14,8 +14,9 @@ next message.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -30,7 +31,7 @@ from pelnas.agents.account import NO_LIMITS, Account, Accounted, Scene
 from pelnas.agents.conversation import Question, Unclear, answer, help_text, understand
 from pelnas.agents.interpreter import About, Interpreter
 from pelnas.budget import Spent
-from pelnas.config import Budget, SearchConfig
+from pelnas.config import SearchConfig
 from pelnas.directives import Order, command
 from pelnas.errors import BudgetExhausted, InputError, RunError
 from pelnas.graph.awaiting import Given, news_of
@@ -45,6 +46,7 @@ from pelnas.tools.runs import run_below
 YES = ("yes", "y", "true")
 NO = ("no", "n", "false")
 ASK = "Yes or no?"
+Accounts = Callable[[Spent], Account]
 #: Questions about the conversation itself, and what they tell.
 OWN = (
     ("/spent", "what this conversation has cost"),
@@ -84,11 +86,13 @@ class ChatState(ChatInput, total=False):
 class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
-    def __init__(self, output: Path, voices: Voices, permit: Permit | None, limits: Budget) -> None:
+    def __init__(
+        self, output: Path, voices: Voices, permit: Permit | None, account: Accounts
+    ) -> None:
         self._output = output
         self._voices = voices
         self._permit = permit
-        self._limits = limits
+        self._account = account
         self._interpreter = Interpreter()
 
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
@@ -101,7 +105,7 @@ class Chat:
             return {"decision": _decision(text)}
         changes: dict[str, Any] = {"pending": None, "decision": ""}
         told, changes["awaited"] = news_of(self._output, _untold(state, config))
-        account = Account(self._limits, Spent(**(state.get("spent") or {})))
+        account = self._account(Spent(**(state.get("spent") or {})))
         try:
             changes |= self._heard(text, state, config, account)
         except (InputError, BudgetExhausted) as error:
@@ -211,15 +215,15 @@ def build_chat(
     checkpointer: BaseCheckpointSaver[str] | None = None,
     voices: Voices | None = None,
     permit: Permit | None = None,
-    limits: Budget = NO_LIMITS,
+    account: Accounts = partial(Account, NO_LIMITS),  # noqa: B008 - it holds nothing
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
     ``voices``: who reads what is no command; without any that is asked back. ``permit``:
-    which orders may be given here; without it, all. ``limits``: what the models may cost
-    in one conversation.
+    which orders may be given here; without it, all. ``account``: opens the account of a
+    conversation whose models have cost so much.
     """
-    nodes = Chat(output, voices or OneVoice(None), permit, limits)
+    nodes = Chat(output, voices or OneVoice(None), permit, account)
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)

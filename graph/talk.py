@@ -36,7 +36,7 @@ class Talk:
 
         ``limits``: what it may cost in this conversation.
         """
-        self._graph = build_chat(output, InMemorySaver(), OneVoice(model), limits=limits)
+        self._graph = build_chat(output, InMemorySaver(), OneVoice(model), account=self._open)
         self._output = output
         name = secrets.token_hex(8)  # no other conversation's, in whatever process
         self._told: list[Given] = []  # orders of which news were told beside the answers
@@ -47,13 +47,18 @@ class Talk:
         self._watches: dict[str, Watch] = {}
         self.run = run  # that is talked about
         self._limits = limits
+        self._account = Account(limits)
         self.waiting = False  # for a yes or a no
-        self.spent = Spent()  # on models
+
+    @property
+    def spent(self) -> Spent:
+        """What models have cost, also for a line whose answer was cut off."""
+        return self._account.spent()
 
     @property
     def cost(self) -> str:
         """What the conversation has cost, in a sentence; '' while no model was asked."""
-        return str(Account(self._limits, self.spent)) if self.spent.calls else ""
+        return str(self._account) if self.spent.calls else ""
 
     def say(self, line: str) -> list[str]:
         """What is answered to a line; ``waiting`` says whether that is a yes or no question."""
@@ -67,7 +72,6 @@ class Talk:
         self.run = result.get("run") or ""  # the conversation may have turned to another
         self._awaited = [given for given in result.get("awaited") or [] if given not in self._told]
         self.waiting = "__interrupt__" in result
-        self.spent = Spent(**result.get("spent") or {})
         new = result["messages"][self._heard :]
         self._heard = len(result["messages"])
         return [str(message.text) for message in new if isinstance(message, AIMessage)]
@@ -91,6 +95,10 @@ class Talk:
         """Let go of the runs that were watched; a second call does nothing."""
         while self._watches:
             self._watches.popitem()[1].close()
+
+    def _open(self, before: Spent) -> Account:
+        self._account = Account(self._limits, before)
+        return self._account
 
     def _look(self, name: str) -> tuple[list[str], list[str]]:
         """What happened to a search, and what became of orders given here."""

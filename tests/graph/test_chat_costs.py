@@ -12,9 +12,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.loopback import LoopbackServer, ToolCalls
-from pelnas.agents.models import LanguageModel, Patience, connect
+from pelnas.agents.models import LanguageModel, Move, Patience, connect
 from pelnas.agents.scripted import ScriptedModel
-from pelnas.agents.wrapped import Priced
+from pelnas.agents.wrapped import Priced, Wrapped
 from pelnas.call import Message
 from pelnas.config import Budget
 from pelnas.graph.chat import build_chat
@@ -175,6 +175,29 @@ def test_a_served_conversation_keeps_its_account_in_its_thread(begun: Path) -> N
         ]
     assert spent == [2, 1]
     assert [call.id.rpartition(".")[2] for call in TalkLog(begun).calls()] == ["1", "1", "2"]
+
+
+class Cut(Wrapped):
+    """A model whose person presses Ctrl-C during the second request."""
+
+    asked = 0
+
+    def move(self, messages: Any, tools: Any) -> Move:
+        self.asked += 1
+        if self.asked == 2:
+            raise KeyboardInterrupt
+        return super().move(messages, tools)
+
+
+def test_what_an_answer_had_cost_that_was_cut_off_is_told(begun: Path) -> None:
+    with serving(look_up("status")) as server:
+        talk = Talk(begun.parent, begun.name, "ann", Cut(asking(server)))
+        with pytest.raises(KeyboardInterrupt):
+            talk.say("how far is it?")
+    paid, cut = TalkLog(begun).calls()
+    assert (cut.outcome, cut.tokens) == ("failed", 0)
+    assert (talk.spent.calls, talk.spent.tokens) == (2, paid.tokens)
+    assert talk.cost.startswith("this conversation: 2 model calls")
 
 
 def test_where_nothing_can_be_written_the_conversation_goes_on_and_says_so(begun: Path) -> None:
