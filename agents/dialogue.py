@@ -1,5 +1,6 @@
 """One structured exchange with a model: validated, sent back once, recorded, repeatable."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -114,7 +115,7 @@ class Dialogue:
             answer, _ = _read(known, schema, check)
             return known, answer if known.outcome == "ok" else None
         self._meter.before_call()
-        call = blank
+        call, began = blank, time.perf_counter()
         try:
             self._ledger.begin_call(blank)
             call = self._send(blank, messages, schema)
@@ -122,7 +123,8 @@ class Dialogue:
             call = replace(call, outcome="invalid" if problem else "ok", problem=problem)
             self._ledger.record_call(call)
         except ModelCallError as error:
-            self._ledger.record_call(replace(blank, problem=str(error)))
+            lost = time.perf_counter() - began
+            self._ledger.record_call(replace(blank, problem=str(error), seconds=lost))
             raise
         finally:
             self._meter.after_call(call.tokens, call.dollars or 0.0)

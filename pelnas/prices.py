@@ -146,11 +146,12 @@ def context_window(name: str) -> int | None:
 
 
 def in_words(dollars: float | None, unpriced: int = 0) -> str:
-    """``$0.0123``, and how many calls of unknown price come on top of it."""
+    """``$0.0123``, with how many calls of unknown price come on top of it."""
     if dollars is None:
         return "price unknown"
     if 0 < dollars < 1:
         known = f"${dollars:.4f}" if dollars >= 0.0001 else "less than $0.0001"
     else:
         known = f"${dollars:,.2f}"
-    return f"{known} and {unpriced} of unknown price" if unpriced else known
+    more = f"{unpriced:,} call{'s' * (unpriced != 1)} of unknown price" if unpriced else ""
+    return more if more and not dollars else ", and ".join(filter(None, (known, more)))

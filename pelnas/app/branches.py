@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from rich.tree import Tree
 
+from pelnas.app.output import counted, stand_in
 from pelnas.prices import in_words
 from pelnas.traces.text import one_line
 
@@ -67,14 +68,13 @@ class Labels:
             return f"{span.outcome}: {self._problems.get(span.id, '')}"
         if span.outcome == "fallback":
             to = [note.data.get("to") for note in span.notes if note.kind == "fallback"][-1]
-            other = str(to or "builtin:")
-            return f"{'the built-in agent' if other.startswith('builtin:') else other} stood in"
+            return f"{stand_in(to, span.agent)} stood in"
         return "" if span.outcome == "ok" else span.outcome
 
     def _run(self, span: "Span") -> tuple[str, ...]:
         spent = self._store.spent()
         counts = (
-            f"{spent.evaluations} evaluated, {spent.calls} model calls, {spent.tokens:,} tokens,"
+            f"{spent.evaluations} evaluated, {counted(spent.calls, 'model call')}, {spent.tokens:,} tokens,"
             f" {in_words(spent.dollars, spent.unpriced)}"
         )
         return self._store.name, counts, self._store.reason
@@ -98,7 +98,7 @@ class Labels:
         return span.id, str(span.data.get("model", "")), tokens, price
 
     def _tool(self, span: "Span") -> tuple[str, ...]:
-        return str(span.data.get("tool")), f"{span.data.get('candidates')} candidates"
+        return str(span.data.get("tool")), counted(int(span.data.get("candidates", 0)), "candidate")
 
 
 def _told(note: "Event") -> str:
@@ -113,7 +113,7 @@ def _told(note: "Event") -> str:
         case "reflected":
             return f"rules proposed: {len(told['rules'])}"
         case "learned":
-            return f"{told['in_force']} rules in force, {told['retired']} retired"
+            return f"{counted(told['in_force'], 'rule')} in force, {told['retired']} retired"
     return ""
 
 

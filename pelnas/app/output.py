@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pelnas.config import BUILTIN
 from pelnas.traces.text import visible
 
 if TYPE_CHECKING:
@@ -72,6 +73,17 @@ def millions(count: float) -> str:
 def milliseconds(latency: float | None) -> str:
     """``5.81``, or what a latency of ``None`` means."""
     return "cannot run" if latency is None or math.isinf(latency) else f"{latency:.3f}"
+
+
+def counted(number: int, one: str) -> str:
+    """``1 rule``, ``2 rules``."""
+    return f"{number:,} {one}{'s' * (number != 1)}"
+
+
+def stand_in(model: object, agent: str) -> str:
+    """Who works in the place of a model that failed: another model, or what is built in."""
+    name = str(model or BUILTIN)
+    return f"the built-in {agent or 'agent'}" if name.startswith(BUILTIN) else name
 
 
 def duration(seconds: float) -> str:

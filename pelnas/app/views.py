@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pelnas.app.output import console, duration
+from pelnas.app.output import console, counted, duration, stand_in
 from pelnas.app.progress import Progress
 from pelnas.pareto import spread
 from pelnas.prices import in_words
@@ -102,9 +102,9 @@ def _note(event: Event) -> str:
         case "budget" | "notice":
             return str(event.data["message"])
         case "fallback":
-            other = str(event.data.get("to") or "builtin:")
-            other = f"the built-in {event.agent}" if other.startswith("builtin:") else other
-            return f"{other} stands in: {event.data['problem']}"
+            return (
+                f"{stand_in(event.data.get('to'), event.agent)} stands in: {event.data['problem']}"
+            )
         case "directive":
             return _directive_note(event)
         case "paused":
@@ -128,7 +128,7 @@ def counts(progress: Progress) -> str:
     parts = [
         f"{progress.evaluations} evaluated",
         f"{progress.refused} refused",
-        f"{progress.calls} model calls",
+        counted(progress.calls, "model call"),
         f"{progress.tokens} tokens",
         in_words(progress.dollars, progress.unpriced),
         f"{duration(progress.seconds)} spent",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,24 @@ def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None
     assert spent.dollars == pytest.approx(sum(cost.dollars or 0 for cost in costs))
 
 
+def test_what_is_weighed_is_one_call_with_all_its_ends(kept: list[TalkCall], smollm2: Path) -> None:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    account = Account()
+    model = connect(f"local:{smollm2}")
+    heard = Accounted(model, account, Scene("t1", "ann", "well?"), kept.append)
+    assert heard.weighs
+    weighed = heard.weigh("Grass is", [" green. The sky is", " blue, no,"], [" blue", " green"])
+    model.close()
+    (call,) = kept
+    assert [message.content for message in call.messages] == [
+        "Grass is",
+        " green. The sky is",
+        " blue, no,",
+    ]
+    assert call.answer == weighed.reply.text == '[" blue", " green"]'
+    assert account.spent() == Spent(calls=1, tokens=weighed.reply.tokens)
+
+
 def test_what_tools_answered_and_were_asked_is_part_of_the_next_request(
     kept: list[TalkCall],
 ) -> None:
@@ -171,5 +190,5 @@ def test_an_account_tells_what_is_known_and_what_is_not() -> None:
     account.before_call()
     account.after_call(1234, None)
     assert str(Account(before=account.spent())) == (
-        "this conversation: 1 model call, 1,234 tokens, $0.00 and 1 of unknown price"
+        "this conversation: 1 model call, 1,234 tokens, 1 call of unknown price"
     )

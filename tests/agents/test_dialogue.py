@@ -1,11 +1,15 @@
 """One exchange with a model: sent back once, recorded always, repeated for nothing."""
 
+import time
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from pydantic import BaseModel, Field
 
 from pelnas.agents.dialogue import ANSWER_LIMIT, SHOWN_BACK, Dialogue
 from pelnas.agents.scripted import ScriptedModel
-from pelnas.call import CallRecord
+from pelnas.call import CallRecord, Message
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 
 
@@ -150,6 +154,17 @@ def test_a_failed_call_is_recorded_raised_and_tried_again_later() -> None:
     assert purse.open == 0
     answer, call = dialogue(ScriptedModel([GOOD]), book, purse).ask("s", "u", Plan)
     assert (answer, book.calls[call].outcome) == (GOOD, "ok")
+
+
+def test_a_failed_call_is_recorded_with_the_time_it_took() -> None:
+    def fail(_messages: Sequence[Message], _schema: dict[str, Any]) -> str:
+        time.sleep(0.02)
+        raise ModelCallError("the provider is out")
+
+    book = Book()
+    with pytest.raises(ModelCallError):
+        dialogue(ScriptedModel(fail), book).ask("s", "u", Plan)
+    assert book.calls["r3.designer.n2.a0"].seconds >= 0.02
 
 
 def test_the_budget_is_asked_before_the_sending_back_too() -> None:

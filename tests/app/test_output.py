@@ -5,7 +5,15 @@ import math
 
 import pytest
 
-from pelnas.app.output import duration, millions, milliseconds, print_json, print_table
+from pelnas.app.output import (
+    counted,
+    duration,
+    millions,
+    milliseconds,
+    print_json,
+    print_table,
+    stand_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +21,26 @@ from pelnas.app.output import duration, millions, milliseconds, print_json, prin
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    assert [counted(number, "rule") for number in (0, 1, 2000)] == [
+        "0 rules",
+        "1 rule",
+        "2,000 rules",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (None, "the built-in designer"),
+        ("builtin:random", "the built-in designer"),
+        ("openai:x", "openai:x"),
+    ],
+)
+def test_who_stands_in(model: str | None, text: str) -> None:
+    assert stand_in(model, "designer") == text
 
 
 def test_figures_with_units() -> None:

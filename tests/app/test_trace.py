@@ -196,6 +196,15 @@ def test_a_run_that_was_killed_is_not_waited_for(pelnas: Pelnas, tmp_path: Path)
     assert "broken off" in pelnas("trace", run.folder).out
 
 
+def test_one_rule_and_one_call_are_told_as_such(pelnas: Pelnas, tmp_path: Path) -> None:
+    with RunStore.create(SearchConfig(output=tmp_path), "s") as run:
+        run.event("run-started", span="run", name="s-search")
+        run.event("step-begun", span="r0.learn", parent="run", round=0)
+        run.event("learned", span="r0.learn", round=0, in_force=1, retired=0)
+        run.event("step-ended", span="r0.learn", round=0)
+    assert "1 rule in force, 0 retired" in pelnas("trace", run.folder).out
+
+
 def test_directives_stand_in_the_tree(pelnas: Pelnas, tmp_path: Path) -> None:
     with RunStore.create(SearchConfig(output=tmp_path), "s") as run:
         run.event("run-started", span="run", name="s-search")
