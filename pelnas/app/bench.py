@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import conversations, options, predictors, proxies
-from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas.bench.search import Quality
@@ -36,8 +35,8 @@ def bench_search(
         typer.Option("--model", help=f"Repeatable. Default: {' and '.join(MODELS)}."),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Runs of each, seeds from 0 on.")] = 5,
-    rounds: Annotated[int | None, setting("rounds", "Rounds.")] = None,
-    per_niche: Annotated[int | None, setting("per_niche", "Designs a niche and round.")] = None,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
     images: options.Images = None,
     output: options.Output = None,
     config: options.Config = None,

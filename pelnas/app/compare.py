@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
@@ -42,22 +41,14 @@ def compare(
     images: options.Images = None,
     data: options.Data = None,
     accuracy: options.Accuracy = None,
-    base_url: Annotated[
-        str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
-    ] = None,
-    rounds: Annotated[int | None, setting("rounds", "Rounds of design and reflection.")] = None,
-    per_niche: Annotated[int | None, setting("per_niche", "Designs a niche and round.")] = None,
-    max_calls: Annotated[int | None, setting("max_calls", "Model calls of a run at most.")] = None,
-    max_tokens: Annotated[int | None, setting("max_tokens", "Tokens of a run at most.")] = None,
-    max_dollars: Annotated[
-        float | None, setting("max_dollars", "Dollars of a run at most.")
-    ] = None,
-    max_minutes: Annotated[
-        float | None, setting("max_minutes", "Minutes of a run at most.")
-    ] = None,
-    max_evaluations: Annotated[
-        int | None, setting("max_evaluations", "Networks scored in a run at most.")
-    ] = None,
+    base_url: options.BaseUrl = None,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
     output: options.Output = None,
     config: options.Config = None,
     picture: Annotated[

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pelnas.app import options
-from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas.bench.responses import Responses
@@ -54,7 +53,7 @@ def bench_responses(
     data: options.Data = None,
     accuracy: options.Accuracy = None,
     rounds: Annotated[int, typer.Option("--rounds", help="Rounds of the search.")] = 1000,
-    per_niche: Annotated[int | None, setting("per_niche", "Designs a niche and round.")] = None,
+    per_niche: options.PerNiche = None,
     output: options.Output = None,
     config: options.Config = None,
     as_json: options.Json = False,

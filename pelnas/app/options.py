@@ -95,13 +95,18 @@ Reference = Annotated[
     int | None, setting("reference", "Sampled networks that set the scale of scores.")
 ]
 Batch = Annotated[int | None, setting("batch", "Images that each proxy sees.")]
-MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls at most.")]
-MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens at most, in and out.")]
+BaseUrl = Annotated[str | None, setting("base_url", "OpenAI-compatible server for openai: models.")]
+Rounds = Annotated[int | None, setting("rounds", "Rounds of design and reflection.")]
+PerNiche = Annotated[int | None, setting("per_niche", "Designs of a niche in a round, on average.")]
+MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls of a run at most.")]
+MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens of a run at most, in and out.")]
 MaxDollars = Annotated[
-    float | None, setting("max_dollars", "Dollars at most; every price must be known.")
+    float | None, setting("max_dollars", "Dollars of a run at most; every price must be known.")
 ]
-MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes at most.")]
-MaxEvaluations = Annotated[int | None, setting("max_evaluations", "Networks scored at most.")]
+MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes of a run at most.")]
+MaxEvaluations = Annotated[
+    int | None, setting("max_evaluations", "Networks scored in a run at most.")
+]
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")
 ]

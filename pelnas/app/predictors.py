@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas.bench.predictors import Front, Order
@@ -27,8 +26,8 @@ def bench_predictors(
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", help="Searches of each; 0: order only.")] = 1,
     sample: Annotated[int, typer.Option("--sample", help="Cells whose order is judged.")] = 1500,
-    rounds: Annotated[int | None, setting("rounds", "Rounds.")] = None,
-    per_niche: Annotated[int | None, setting("per_niche", "Designs a niche and round.")] = None,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
     output: options.Output = None,
     as_json: options.Json = False,
 ) -> None:

@@ -61,19 +61,15 @@ def search(
         list[str] | None,
         setting("concurrency", "Calls to a provider at a time: PROVIDER=N, or N for all others."),
     ] = None,
-    base_url: Annotated[
-        str | None, setting("base_url", "OpenAI-compatible server for openai: models.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     temperature: Annotated[
         float | None, setting("temperature", "0 to 2; not sent at all unless given.")
     ] = None,
     partition: Annotated[
         str | None, setting("partition", "Cut the space by operations or by flops.")
     ] = None,
-    rounds: Annotated[int | None, setting("rounds", "Rounds of design and reflection.")] = None,
-    per_niche: Annotated[
-        int | None, setting("per_niche", "Designs of a niche in a round, on average.")
-    ] = None,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
     seed: options.Seed = None,
     output: options.Output = None,
     name: Annotated[str | None, setting("name", "Name of the run, behind its time stamp.")] = None,
