@@ -18,8 +18,9 @@ from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
 from pelnas.architecture import Architecture
 from pelnas.evidence import METRICS, Metric
 from pelnas.evolution import Evolution, Task
-from pelnas.rules import Rule, bias, candidate_rules
+from pelnas.rules import Rule, bias
 from pelnas.validator import Intake, Proposal
+from pelnas.verdicts import candidate_rules
 
 EVOLVER = "builtin:evolver"
 RANDOM = "builtin:random"

@@ -23,8 +23,9 @@ from pelnas.graph.evaluating import evaluate
 from pelnas.graph.guidance import Claims, claims
 from pelnas.graph.session import Session
 from pelnas.graph.telling import rule_changes
-from pelnas.rules import Rule, Scope, carry, measure_all
+from pelnas.rules import Rule, Scope, carry
 from pelnas.store import RunStore
+from pelnas.verdicts import measure_all
 
 
 def take_back(store: RunStore, ground: Ground, round_: int, *, same_unit: bool) -> None:

@@ -26,8 +26,8 @@ from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import ALL_ROUNDS, NOTHING_LEFT, NicheTask, SearchState
 from pelnas.graph.telling import rule_changes
 from pelnas.report import front_points, write_all
-from pelnas.rules import measure_all
 from pelnas.store import PlanEntry
+from pelnas.verdicts import measure_all
 
 Change = dict[str, Any]
 Node = TypeVar("Node", bound=Callable[..., Change])

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pelnas.errors import PredicateError, SpaceError, StoreError
 from pelnas.predicate import COMPARISONS, Condition, Predicate, parse_predicate
 from pelnas.rules import (
-    EVIDENCE_LIMIT,
     TEXT_LIMIT,
     Metric,
     Observation,
@@ -21,13 +20,11 @@ from pelnas.rules import (
     Scope,
     Status,
     bias,
-    candidate_rules,
     carry,
-    measure,
-    measure_all,
     propose,
     render,
 )
+from pelnas.verdicts import EVIDENCE_LIMIT, candidate_rules, measure, measure_all
 
 SCOPE = Scope("tiny", "host", "digits")
 HOLDS = parse_predicate("a == 1")

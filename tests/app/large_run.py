@@ -16,10 +16,11 @@ from pelnas.call import CallRecord, Message, call_id, request_hash
 from pelnas.config import Budget
 from pelnas.evidence import Observation
 from pelnas.partition import Partition, partition_by_operations
-from pelnas.rules import Rule, Scope, candidate_rules, measure_all
+from pelnas.rules import Rule, Scope
 from pelnas.spaces import get_space
 from pelnas.store import PlanEntry, RunStore, Sources
 from pelnas.traces.spans import RUN, round_span, step_span
+from pelnas.verdicts import candidate_rules, measure_all
 
 MODEL = "openai:imaginary"
 ROUNDS, PER_NICHE, NICHES = 167, 10, 6
