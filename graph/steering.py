@@ -25,7 +25,7 @@ from pelnas.directives import (
     command,
     say,
 )
-from pelnas.directives.orders import Status
+from pelnas.directives.given import Status
 from pelnas.errors import InputError
 from pelnas.store import RunStore
 from pelnas.traces.spans import RUN

@@ -1,19 +1,17 @@
 """Directives: what a person may ask of a running search, as typed values that the program enforces."""
 
 from pelnas.directives.conflicts import Ground, check, conflict, resolve
+from pelnas.directives.given import Boundary, Directive, Effects, scope_of
 from pelnas.directives.grammar import GRAMMAR, VERBS, command, parse
 from pelnas.directives.inforce import FOCUS_SHARE, Directives, Sizes
 from pelnas.directives.orders import (
     AddRule,
     Ban,
     Bound,
-    Boundary,
     Claim,
     Constraint,
     Control,
-    Directive,
     EditRule,
-    Effects,
     Focus,
     Limit,
     Order,
@@ -29,7 +27,6 @@ from pelnas.directives.orders import (
     Stop,
     Undo,
     Weigh,
-    scope_of,
 )
 from pelnas.directives.words import say
 

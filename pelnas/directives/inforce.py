@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from pelnas.architecture import Cost, Evaluation
 from pelnas.config import Budget, SearchConfig
+from pelnas.directives.given import Directive
 from pelnas.directives.grammar import command
 from pelnas.directives.orders import (
     Ban,
     Bound,
-    Directive,
     EditRule,
     Focus,
     Limit,

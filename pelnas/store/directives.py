@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pelnas.architecture import Cost
 from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
-from pelnas.directives.orders import Status
+from pelnas.directives.given import Status
 from pelnas.store.database import Database, Row, plain
 
 _ALL = """
