@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from pelnas.agents.failures import without_keys
-from pelnas.agents.models import LanguageModel, Move, Reply
+from pelnas.agents.models import LanguageModel, Move, Reply, Weighed
 from pelnas.agents.wrapped import Wrapped
 from pelnas.budget import Meter, Spent
 from pelnas.call import Message
@@ -114,6 +114,13 @@ class Accounted(Wrapped):
             move = super().move(messages, tools)
             answered(move.reply, _with_calls(move.reply.text, move.message))
         return move
+
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        asked = [Message("user", text), *(Message("user", end) for end in ends)]
+        with self._call(asked) as answered:
+            weighed = super().weigh(text, ends, options)
+            answered(weighed.reply, weighed.reply.text)
+        return weighed
 
     @contextmanager
     def _call(self, messages: Sequence[Message]) -> Iterator[Callable[[Reply, str], None]]:

@@ -1,9 +1,12 @@
 """A GGUF file that answers inside this process, by llama.cpp through xllamacpp."""
 
+import json
 import os
 import secrets
 import threading
+import time
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -18,13 +21,15 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
-from pelnas.agents.models import Patience
+from pelnas.agents.models import Patience, Reply, Weighed
 from pelnas.agents.providers import ProviderModel
-from pelnas.errors import ModelError
+from pelnas.errors import ModelCallError, ModelError
 from pelnas.prices import Tariff
 
 CONTEXT = 8192  # tokens of prompt and answer together; more costs memory
+SIDES = ("prompt_tokens", "completion_tokens")
 ANSWER = 2048  # tokens of an answer: a small model may never come to an end
+LIKELY = 2000  # tokens among which an option is looked for: any that a text makes likely
 
 
 class Engine:
@@ -42,14 +47,14 @@ class Engine:
             ) from None
 
     def complete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer to an OpenAI chat request.
+        """The answer to an OpenAI chat request, or to one for a completion if it has a prompt.
 
         ContextOverflowError: the prompt does not fit. ModelInvalidRequestError: anything
         else that llama.cpp refuses, such as a JSON schema that it cannot follow.
         """
         with self._lock:
             try:
-                answer: dict[str, Any] = self._server.handle_chat_completions(request)
+                answer: dict[str, Any] = self._handler(request)(request)
             except (ValueError, RuntimeError) as error:
                 raise _refusal(str(error)) from error
         problem = answer.get("error")
@@ -60,6 +65,10 @@ class Engine:
                 f"{problem['n_prompt_tokens']} tokens, and the context holds {problem['n_ctx']}"
             )
         raise _refusal(str(problem.get("message", problem)))
+
+    def _handler(self, request: dict[str, Any]) -> Any:
+        server = self._server
+        return server.handle_completions if "prompt" in request else server.handle_chat_completions
 
 
 class LocalChat(BaseChatModel):
@@ -127,14 +136,35 @@ class LocalModel(ProviderModel):
 
     first_rung = "constrained decoding"
     calls_tools = False  # small ones choose better than they call
+    weighs = True
 
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
         file = Path(path).expanduser()
-        chat = LocalChat(engine=_engine(file), model=file.name, temperature=temperature)
+        self._engine = _engine(file)
+        self._file = file.name
+        chat = LocalChat(engine=self._engine, model=file.name, temperature=temperature)
         super().__init__(f"local:{path}", chat, Patience(attempts=1), Tariff())
 
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        began = time.perf_counter()
+        request: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "logprobs": LIKELY}
+        # An option is drawn, and the listed probabilities are those without this bias: where the
+        # model would end, or go on with half a letter, llama.cpp would list nothing.
+        request["logit_bias"] = [[options[0], 100.0]]
+        prompts = [(text + end).encode("utf-8", "replace").decode() for end in ends]
+        try:
+            answers = [self._engine.complete(request | {"prompt": prompt}) for prompt in prompts]
+        except ProviderError as error:
+            raise ModelCallError(self._failure(error, 1)) from None
+        logs = tuple(_logs(answer, options) for answer in answers)
+        likeliest = json.dumps([max(log, key=log.__getitem__) for log in logs])
+        read, written = (sum(a["usage"][side] for a in answers) for side in SIDES)
+        seconds = time.perf_counter() - began
+        return Weighed(logs, Reply(likeliest, read, written, seconds, self._file, dollars=0.0))
+
     def close(self) -> None:
-        self.__dict__.pop("_ladder", None)  # the last one to let go frees the memory
+        for held in ("_ladder", "_engine"):
+            self.__dict__.pop(held, None)  # the last one to let go frees the memory
 
 
 _ENGINES: "WeakValueDictionary[Path, Engine]" = WeakValueDictionary()  # of this process
@@ -149,6 +179,16 @@ def _engine(path: Path) -> Engine:
         if engine is None:
             engine = _ENGINES[key] = Engine(path)
         return engine
+
+
+def _logs(answer: dict[str, Any], options: Sequence[str]) -> dict[str, float]:
+    """The log probability of each option's first token; of the least likely listed, if unlisted."""
+    listed = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    known = {token["token"]: float(token["logprob"]) for token in listed}
+    least = min(known.values())
+    starts = [[option[:end] for end in range(len(option), 0, -1)] for option in options]
+    first = [next((start for start in each if start in known), "") for each in starts]
+    return {option: known.get(start, least) for option, start in zip(options, first, strict=True)}
 
 
 def _load(path: Path) -> Any:

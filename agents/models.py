@@ -5,14 +5,14 @@ Importing this module is cheap: LangChain and llama.cpp are loaded by ``connect`
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from pelnas.call import Message
-from pelnas.errors import ModelError, ToolsRefusedError
+from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
 from pelnas.prices import Rates
 
 if TYPE_CHECKING:
@@ -65,6 +65,18 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """How likely each option follows a text.
+
+    ``logs``: for each end of the text the natural logarithm of each option's probability.
+    ``reply``: what it cost; its text is the likeliest option for each end, as a JSON list.
+    """
+
+    logs: tuple[Mapping[str, float], ...]
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long a failing provider is asked again.
 
@@ -86,6 +98,7 @@ class LanguageModel(ABC):
     priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
     rates: Rates | None = None  # of today's catalogue; ``None``: nobody sends a bill by tokens
     calls_tools: bool = False  # whether ``move`` may be tried
+    weighs: bool = False  # whether ``weigh`` may be called
 
     @abstractmethod
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
@@ -105,6 +118,14 @@ class LanguageModel(ABC):
     def redact(self, text: str) -> str:
         """A text without the keys that this model is reached by."""
         return text
+
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        """How likely the text, with each of its ends, goes on with each of the options.
+
+        Plain text, in no chat form. An option counts by its first token: options should
+        begin differently. ModelCallError: as in ``ask``, or the model tells no probabilities.
+        """
+        raise ModelCallError(f"{self.name} tells no probabilities")
 
     def heed(self, minutes_left: Callable[[], float | None]) -> None:
         """Learn how long the search may still take; ``None``: without a limit.

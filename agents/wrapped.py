@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from pelnas.agents.models import LanguageModel, Move, Reply
+from pelnas.agents.models import LanguageModel, Move, Reply, Weighed
 from pelnas.call import Message
 from pelnas.prices import Rates
 
@@ -24,6 +24,7 @@ class Wrapped(LanguageModel):
         self.priced = model.priced
         self.rates = model.rates
         self.calls_tools = model.calls_tools
+        self.weighs = model.weighs
         self._model = model
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
@@ -31,6 +32,9 @@ class Wrapped(LanguageModel):
 
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
         return self._model.move(messages, tools)
+
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        return self._model.weigh(text, ends, options)
 
     def redact(self, text: str) -> str:
         return self._model.redact(text)
@@ -61,6 +65,10 @@ class Limited(Wrapped):
         with self._turns:
             return super().move(messages, tools)
 
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        with self._turns:
+            return super().weigh(text, ends, options)
+
 
 class Priced(Wrapped):
     """A model at prices that were kept, whatever today's catalogue says."""
@@ -76,6 +84,10 @@ class Priced(Wrapped):
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
         move = super().move(messages, tools)
         return replace(move, reply=self._priced(move.reply))
+
+    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+        weighed = super().weigh(text, ends, options)
+        return replace(weighed, reply=self._priced(weighed.reply))
 
     def _priced(self, reply: Reply) -> Reply:
         spent = reply.tokens_in, reply.tokens_out, reply.tokens_cached

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,24 @@ def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None
     spent = account.spent()
     assert (spent.calls, spent.tokens) == (2, sum(cost.tokens for cost in costs))
     assert spent.dollars == pytest.approx(sum(cost.dollars or 0 for cost in costs))
+
+
+def test_what_is_weighed_is_one_call_with_all_its_ends(kept: list[TalkCall], smollm2: Path) -> None:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    account = Account()
+    model = connect(f"local:{smollm2}")
+    heard = Accounted(model, account, Scene("t1", "ann", "well?"), kept.append)
+    assert heard.weighs
+    weighed = heard.weigh("Grass is", [" green. The sky is", " blue, no,"], [" blue", " green"])
+    model.close()
+    (call,) = kept
+    assert [message.content for message in call.messages] == [
+        "Grass is",
+        " green. The sky is",
+        " blue, no,",
+    ]
+    assert call.answer == weighed.reply.text == '[" blue", " green"]'
+    assert account.spent() == Spent(calls=1, tokens=weighed.reply.tokens)
 
 
 def test_what_tools_answered_and_were_asked_is_part_of_the_next_request(

@@ -1,13 +1,20 @@
 """Free words: narrowed by what they say, chosen by a model where that leaves several, else asked back."""
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pelnas.agents.choosing import beliefs
 from pelnas.agents.conversation import Unclear, understand
-from pelnas.agents.intents import IntentReader, offered_for, parts_of
+from pelnas.agents.intents import IntentReader, fullest, offered_for, parts_of, possible_for
+from pelnas.agents.models import LanguageModel, connect
 from pelnas.agents.sayings import INTENTS
 from pelnas.agents.scripted import ScriptedModel
+from pelnas.bench.conversation import hear
+from pelnas.bench.phrasings import PHRASINGS
 from pelnas.errors import ModelCallError
 from pelnas.spaces import get_space
 
@@ -135,30 +142,69 @@ def test_words_reach_the_model_as_quoted_data() -> None:
         assert len(user.content) < 700
 
 
-def test_every_intent_is_spoken_of_by_its_own_example_and_leads_to_a_known_command() -> None:
+def test_every_intent_is_spoken_of_by_its_own_examples_and_leads_to_a_known_command() -> None:
     for name, intent in INTENTS.items():
-        parts = parts_of(intent.says, TINY)
-        assert name in offered_for(intent.says, parts), name
-        assert not isinstance(understand(intent.form.format(**parts)), Unclear), name
+        for says in intent.says:
+            parts = parts_of(says, TINY)
+            assert name in offered_for(says, parts), says
+            assert not isinstance(understand(intent.form.format(**parts)), Unclear), says
+
+
+@pytest.fixture(scope="module")
+def small(smollm2: Path) -> Iterator[LanguageModel]:
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    model = connect(f"local:{smollm2}", temperature=0.0)
+    yield model
+    model.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "left", "command"),
+    [
+        (TIE, ["limit", "focus"], "/focus latency<=4"),
+        ("7.5 ms is the maximum, look no further", ["limit", "focus"], "/limit latency<=7.5"),
+        ("take a break, stop for a while", ["pause", "stop"], "/pause"),
+        ("tell me how fast r0n1c1 is", ["why", "latency"], "/latency r0n1c1"),
+        ("what are the results of my request?", ["front", "directives"], "/directives"),
+    ],
+)
+def test_a_real_small_model_chooses_among_what_the_words_leave(
+    small: LanguageModel, words: str, left: list[str], command: str
+) -> None:
+    assert offered(words) == left
+    assert IntentReader(small).read(words, TINY) == command
+
+
+@pytest.mark.parametrize("words", ["my cat is hungry", "write a poem", "please do not stop"])
+def test_a_real_small_model_finds_no_order_where_nothing_is_meant(
+    small: LanguageModel, words: str
+) -> None:
+    assert isinstance(IntentReader(small).read(words, TINY), Unclear)
 
 
 @pytest.mark.slow
 def test_a_real_small_model_understands_most_phrasings_and_hardly_ever_a_wrong_order(
-    smollm2: object,
+    small: LanguageModel,
 ) -> None:
-    """Measured: 108 of 128 right, 14 asked back, 5 taken for another question, 1 for another order."""
-    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-    from collections import Counter
+    """Measured: 111 of 128 right, 12 asked back, 5 taken for another question, none for an order."""
+    counts = Counter(one.verdict for one in hear(small))
+    assert sum(counts.values()) == 128
+    assert counts["right"] >= 107
+    assert counts["wrong order"] <= 1
 
-    from pelnas.agents.models import connect
-    from pelnas.bench.conversation import hear
 
-    model = connect(f"local:{smollm2}", temperature=0.0)
-    try:
-        heard = list(hear(model))
-    finally:
-        model.close()
-    counts = Counter(one.verdict for one in heard)
-    assert len(heard) == 128
-    assert counts["right"] >= 104
-    assert counts["wrong order"] <= 2
+@pytest.mark.slow
+def test_a_real_small_model_chooses_far_better_than_chance_by_itself(small: LanguageModel) -> None:
+    """Without cues, which leave most phrasings one intent: 62 of 83 right, by chance 23."""
+    space, right, chance, several = get_space("nasbench201"), 0, 0.0, 0
+    for words, meant in PHRASINGS:
+        parts = parts_of(words, space)
+        left = {name: INTENTS[name] for name in fullest(possible_for(words, parts))}
+        if meant and len(left) > 1:
+            belief = beliefs(small, words, left)
+            chosen = max(belief, key=belief.__getitem__)
+            right += INTENTS[chosen].form.format(**parts) == meant
+            chance += 1 / len(left)
+            several += 1
+    assert several > 60
+    assert right >= max(0.65 * several, 2 * chance)

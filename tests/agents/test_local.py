@@ -1,5 +1,7 @@
 """A GGUF file in this process, with a real and very small model."""
 
+import json
+import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +37,27 @@ def test_the_answer_is_held_to_the_schema_and_counted(smollm2: Path) -> None:
     assert 0 < reply.tokens_out <= 60
     assert reply.tokens_in > 10
     assert model.ask(ASKED, Choice).text == reply.text
+    model.close()
+
+
+def test_options_are_weighed_by_how_likely_they_follow(smollm2: Path) -> None:
+    model = connect(f"local:{smollm2}")
+    options = [" blue", " green", " Wednesday"]
+    ends = ["Grass is green. The sky is", "The sky is blue. Grass is", "After Tuesday comes"]
+    weighed = model.weigh("Milk is white. ", ends, options)
+    assert json.loads(weighed.reply.text) == options
+    for log in weighed.logs:
+        assert list(log) == options
+        assert sum(math.exp(value) for value in log.values()) < 1
+    assert weighed.reply.tokens_out == len(ends)
+    assert weighed.reply.tokens_in > 20
+    assert model.weigh("Milk is white. ", ends, options).logs[0][" blue"] == pytest.approx(
+        weighed.logs[0][" blue"], abs=0.05
+    )
+    nothing_to_draw = ["\ud800", "😀" * 9, "Bye.<|im_end|>\n", "¿Qué has "]
+    assert len(model.weigh("\udcff ", nothing_to_draw, options).logs) == len(nothing_to_draw)
+    with pytest.raises(ModelCallError, match="longer than its context"):
+        model.weigh("word " * 9000, [""], options)
     model.close()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pelnas import Search, load_config
+from pelnas.agents.intents import offered_for, parts_of
 from pelnas.directives import Boundary
 from pelnas.report.directives import directive_rows
 from pelnas.spaces import get_space
@@ -96,11 +97,11 @@ def in_force(number: int) -> Callable[[RunStore], bool]:
 #: What is asked for, as a command and in words that a very small model reads.
 COMMANDS = ("/pause", "/ban avg_pool_3x3", "/limit latency<=7.5", "/why {}", "/resume")
 WORDS = (
-    "could you hold on for a moment?",
+    "take a break, stop for a while",  # or end: the model chooses
     "no more pooling from now on",
-    "limit the search to 7.5 ms",  # or focus on it: the model chooses
+    "7.5 ms is the maximum, look no further",  # or mostly below it: the model chooses
     "why did {} make it onto the front?",
-    "the break is over, please continue",  # or take one: the model chooses
+    "continue, please",
 )
 
 
@@ -115,6 +116,9 @@ def test_free_words_to_a_real_small_model_steer_it_as_well(
     pelnas: Pelnas, begun: Path, held_search: HeldSearch, smollm2: Path
 ) -> None:
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    space = get_space("tiny")
+    left = [offered_for(words, parts_of(words, space)) for words in WORDS]
+    assert sum(len(intents) > 1 for intents in left) >= 2, "the model has a choice"
     steered(pelnas, held_search, begun, WORDS, "--model", f"local:{smollm2}")
 
 
