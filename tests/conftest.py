@@ -1,5 +1,6 @@
 """What every test shares: the benchmark data, where it is, and a network that is off."""
 
+import gc
 import os
 import shutil
 import socket
@@ -23,6 +24,22 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# Read as torch is loaded, here and in every child: networks this small only wait for a second
+# thread, and where anything else runs beside the tests they wait for it ten times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what was imported: it stays, and each look at it takes half a second."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Let it see everything again: at the end Hypothesis looks at who refers to what."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
