@@ -41,23 +41,31 @@ def chat(
 ) -> None:
     """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
     limits = _limits(max_tokens, max_dollars)
-    from pelnas.agents.cast import refuse_unpriced
-    from pelnas.app.output import say
     from pelnas.app.steer import user
-    from pelnas.graph.talk import Talk
     from pelnas.graph.voices import OF_RUN
     from pelnas.store import find_run
 
     folder = find_run(options.runs_folder(output), run).resolve()
+    if model == OF_RUN:
+        model, base_url = _own(folder, base_url)
+    converse(folder, author or user(), model, base_url, limits)
+
+
+def converse(
+    folder: Path, author: str, model: str | None, base_url: str | None, limits: "Budget"
+) -> None:
+    """Lines in, lines out, until there are none. KeyboardInterrupt: Ctrl-C."""
+    from pelnas.agents.cast import refuse_unpriced
+    from pelnas.app.output import say
+    from pelnas.graph.talk import Talk
+
     with ExitStack() as held:
-        if model == OF_RUN:
-            model, base_url = _own(folder, base_url)
         reader = reader_of(model, base_url)
         if reader is not None:
             held.callback(reader.close)
             if limits.dollars is not None:
                 refuse_unpriced([reader])
-        talk = Talk(folder.parent, folder.name, author or user(), reader, limits)
+        talk = Talk(folder.parent, folder.name, author, reader, limits)
         held.callback(talk.close)
         held.callback(lambda: talk.cost and print(talk.cost, file=sys.stderr))
         _begin(folder)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,7 @@ from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
+    from pelnas.app.views import View
     from pelnas.store import Event
 
 STOPPING = "stopping after the step under way; once more stops at once"
@@ -24,8 +26,8 @@ FILES = {
 }
 
 
-def follow(search: "Search", as_json: bool) -> None:
-    """Watch a search to its end and print what it found."""
+def follow(search: "Search", as_json: bool, chat: bool = False) -> None:
+    """Watch a search to its end and print what it found. ``chat``: talk to it until the person leaves."""
     from pelnas.app.progress import Progress
     from pelnas.app.views import view_of
 
@@ -33,9 +35,13 @@ def follow(search: "Search", as_json: bool) -> None:
     progress = Progress(store.config, store.spent().seconds)
     for event in store.events():
         progress.update(event)
+    view = view_of(progress)
     try:
-        with view_of(progress) as view:
-            result, code = heeding_signals(search, view)
+        if chat:
+            result, code = _talking(search, view)
+        else:
+            with view:
+                result, code = heeding_signals(search, view)
     except KeyboardInterrupt:
         leave(search.folder)
     _conclude(result, as_json)
@@ -65,6 +71,43 @@ def leave(folder: Path) -> NoReturn:
         f"pelnas: stopped at once; go on with: pelnas resume {folder}", file=sys.stderr, flush=True
     )
     os._exit(INTERRUPTED)
+
+
+def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
+    """A conversation beside the search, then its view; Ctrl-C in it stops the search."""
+    from pelnas.app.signals import stopped_by_signals
+
+    shown = False
+
+    def on_event(event: "Event") -> None:
+        (view if shown else view.progress.update)(event)
+
+    running = ThreadPoolExecutor(1).submit(search.run, on_event)
+    left = False
+    try:
+        _converse(search)
+        left = True
+    except KeyboardInterrupt:
+        view.note(STOPPING)
+    finally:
+        if not left:  # nobody would watch it any more
+            search.stop()
+    with stopped_by_signals(search.stop, STOPPING) as received, ExitStack() as held:
+        if not running.done():
+            held.enter_context(view)
+            shown = True
+        result = running.result()
+    return result, 128 + received[0] if received else INTERRUPTED * result.stopped
+
+
+def _converse(search: "Search") -> None:
+    """As ``pelnas chat``, with the search's own model as the reader of free words."""
+    from pelnas.app.chat import converse
+    from pelnas.app.steer import user
+    from pelnas.config import Budget
+
+    config = search.session.config
+    converse(search.folder.resolve(), user(), config.model, config.base_url, Budget())
 
 
 def _conclude(result: "Result", as_json: bool) -> None:

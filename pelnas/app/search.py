@@ -12,6 +12,10 @@ from pelnas.app.options import setting
 if TYPE_CHECKING:
     from pelnas import Search, SearchConfig
 
+Chat = Annotated[
+    bool, typer.Option("--chat", help="Talk to the search meanwhile; its model reads free words.")
+]
+
 
 def search(
     space: options.Space = None,
@@ -88,11 +92,13 @@ def search(
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Only say what it is likely to use; make no run.")
     ] = False,
+    chat: Chat = False,
     as_json: options.Json = False,
 ) -> None:
     """Find the best networks for a device at every latency, without training any."""
     given = dict(locals())
-    path, *_ = (given.pop(name) for name in ("config", "as_json", "estimate", "by_hand"))
+    _one_reader(chat, as_json)
+    path, *_ = (given.pop(name) for name in ("config", "as_json", "estimate", "by_hand", "chat"))
     from pelnas import Search, load_config
 
     if by_hand:
@@ -104,7 +110,7 @@ def search(
         return
     found = Search(settings)
     _foretell(found)
-    follow(found, as_json)
+    follow(found, as_json, chat)
 
 
 def resume(
@@ -116,17 +122,29 @@ def resume(
     max_minutes: options.MaxMinutes = None,
     max_evaluations: options.MaxEvaluations = None,
     output: options.Output = None,
+    chat: Chat = False,
     as_json: options.Json = False,
 ) -> None:
     """Go on with a run that was stopped, killed, or ended by its limits; nothing is scored twice."""
     given = dict(locals())
+    _one_reader(chat, as_json)
     from pelnas import Search, load_config
     from pelnas.store import find_run
 
     limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
     budget = load_config(None, options.settings(limits)).budget
     folder = find_run(options.runs_folder(output), run)
-    follow(Search.resume(folder, rounds=rounds, budget=budget), as_json)
+    follow(Search.resume(folder, rounds=rounds, budget=budget), as_json, chat)
+
+
+def _one_reader(chat: bool, as_json: bool) -> None:
+    """ConfigError: standard output is asked to be a conversation and a document at once."""
+    from pelnas.errors import ConfigError
+
+    if chat and as_json:
+        raise ConfigError(
+            "expected a conversation or a document, found --chat and --json: leave one"
+        )
 
 
 def _person(designer_model: str | None) -> str:

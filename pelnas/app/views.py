@@ -62,7 +62,8 @@ class Lines(View):
 class Screen(View):
     """A few lines that redraw themselves."""
 
-    def __enter__(self) -> Self:
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
         from rich.live import Live
 
         self._live = Live(
@@ -71,6 +72,8 @@ class Screen(View):
             refresh_per_second=REDRAWS,
             transient=True,
         )
+
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +18,13 @@ import pytest
 
 from pelnas import Search, load_config
 from pelnas.directives import Boundary
+from pelnas.graph.helm import Helm
 from pelnas.store import RunStore
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
 PROMPTS = (">", "yes or no>")
 ROWS, COLUMNS = 200, 160  # so that nothing scrolls away
-UP, LEFT, TAB, END, CLEAR = "\x1b[A", "\x1b[D", "\t", "\x04", "\x15"
+UP, LEFT, TAB, END, CLEAR, INTERRUPT = "\x1b[A", "\x1b[D", "\t", "\x04", "\x15", "\x03"
 
 
 @pytest.fixture
@@ -93,13 +95,15 @@ class Screen:
 
 
 @contextmanager
-def screen(folder: Path, *options: str) -> Iterator[Screen]:
+def screen(folder: Path, *command: str) -> Iterator[Screen]:
+    """``pelnas chat``, or another command that talks about the run."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    command = [COMMAND, "chat", folder.name, "--output", str(folder.parent), "--author", "ann"]
+    begin, *options = command or ("chat", "--author", "ann")
+    whole = [COMMAND, begin, folder.name, "--output", str(folder.parent), *options]
     environment = os.environ | {"TERM": "xterm"}
     ends = {"stdin": slave, "stdout": slave, "stderr": slave, "start_new_session": True}
-    with subprocess.Popen([*command, *options], env=environment, **ends) as child:  # type: ignore[call-overload]
+    with subprocess.Popen(whole, env=environment, **ends) as child:  # type: ignore[call-overload]
         os.close(slave)
         try:
             shown = Screen(child, master)
@@ -127,6 +131,15 @@ def give(shown: Screen, order: str, done: str) -> None:
     shown.until_shown(done)
 
 
+def until_paused(folder: Path) -> None:
+    for _ in range(600):
+        with RunStore.read(folder) as store:
+            if any(event.kind == "paused" for event in store.events_of("run")):
+                return
+        time.sleep(0.1)
+    raise AssertionError("the search was not paused within a minute")
+
+
 def place_of(lines: list[str], text: str) -> int:
     """The one line that holds a text."""
     (place,) = [i for i, line in enumerate(lines) if text in line]
@@ -151,6 +164,48 @@ def test_news_of_an_order_stand_above_the_prompt_and_are_told_once(begun: Path) 
         assert lines[-1] == ">"
         shown.press(END)
         assert shown.child.wait(timeout=60) == 0
+
+
+def test_a_search_is_talked_to_where_it_was_started(begun: Path) -> None:
+    with Helm.open(begun) as helm:
+        helm.give("/pause", "ann")  # so that it does not end before anything is typed
+    with screen(begun, "resume", "--chat") as shown:
+        until_paused(begun)
+        give(shown, "/ban avg_pool_3x3", "d2: design nothing with avg_pool_3x3")
+        give(shown, "/resume", "d3: ")
+        shown.until_shown("d2 took effect in round 1")
+        shown.until_shown("all rounds done")
+        shown.enter("/quit")
+        assert shown.child.wait(timeout=60) == 0
+        shown.until(lambda lines: any("report.html" in line for line in lines))
+        assert any("networks on the front of" in line for line in shown.lines)
+    with RunStore.read(begun) as store:
+        made = [each.architecture for each in store.candidates()]
+    assert made
+    assert not [cell for cell in made if "avg_pool_3x3" in cell]
+
+
+def test_leaving_the_conversation_leaves_the_search_in_view(begun: Path) -> None:
+    with Helm.open(begun) as helm:
+        helm.give("/pause", "ann")
+    with screen(begun, "resume", "--chat") as shown:
+        until_paused(begun)
+        shown.enter("/quit")
+        shown.until(lambda lines: any(line.startswith("best so far") for line in lines))
+        with Helm.open(begun) as helm:
+            helm.give("/resume", "bob")
+        assert shown.child.wait(timeout=60) == 0
+
+
+def test_an_interrupt_in_the_conversation_stops_the_search(begun: Path) -> None:
+    with Helm.open(begun) as helm:
+        helm.give("/pause", "ann")
+    with screen(begun, "resume", "--chat") as shown:
+        until_paused(begun)
+        shown.press(INTERRUPT)
+        assert shown.child.wait(timeout=60) == 130
+        shown.until(lambda lines: any("go on with: pelnas resume" in line for line in lines))
+    assert Search.resume(begun).session.store.status == "running"
 
 
 def test_what_becomes_of_the_search_is_told(begun: Path) -> None:
