@@ -22,7 +22,6 @@ FIELDS = (
     "reference", "batch",
 )  # fmt: skip
 LONGEST = 65_536  # bytes of what a search says that are looked through
-PROGRAM = "from pelnas.app.main import main; main()"
 _BEGINS = re.compile(r"^pelnas: run (\S+) begins$", re.MULTILINE)
 
 
@@ -46,7 +45,7 @@ class Starts:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in wanted.items()]
         log, path = tempfile.mkstemp()  # no pipe: the search goes on when this process has ended
         os.unlink(path)
-        command = [sys.executable, "-c", PROGRAM, "search", f"--output={self._output}", *options]
+        command = [sys.executable, "-m", "pelnas", "search", f"--output={self._output}", *options]
         child = subprocess.Popen(  # noqa: S603 - our own program, checked options, no shell
             command,
             stdin=subprocess.DEVNULL,
