@@ -8,7 +8,7 @@ from typing import Literal
 from pelnas.agents.conversation import Unclear
 from pelnas.agents.intents import IntentReader
 from pelnas.agents.models import LanguageModel
-from pelnas.bench.phrasings import PHRASINGS
+from pelnas.bench.phrasings import HELD_OUT
 from pelnas.directives import VERBS
 from pelnas.spaces import get_space
 
@@ -37,7 +37,7 @@ class Heard:
         return "wrong order" if self.read.split()[0] in VERBS else "wrong question"
 
 
-def hear(model: LanguageModel, phrasings: Sequence[tuple[str, str]] = PHRASINGS) -> Iterator[Heard]:
+def hear(model: LanguageModel, phrasings: Sequence[tuple[str, str]] = HELD_OUT) -> Iterator[Heard]:
     """Each phrasing as it is read by choosing among intents."""
     reader, space = IntentReader(model), get_space(SPACE)
     for words, meant in phrasings:

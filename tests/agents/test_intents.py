@@ -14,7 +14,7 @@ from pelnas.agents.models import LanguageModel, connect
 from pelnas.agents.sayings import INTENTS
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.bench.conversation import hear
-from pelnas.bench.phrasings import PHRASINGS
+from pelnas.bench.phrasings import DEVELOPMENT
 from pelnas.errors import ModelCallError
 from pelnas.spaces import get_space
 
@@ -186,18 +186,18 @@ def test_a_real_small_model_finds_no_order_where_nothing_is_meant(
 def test_a_real_small_model_understands_most_phrasings_and_hardly_ever_a_wrong_order(
     small: LanguageModel,
 ) -> None:
-    """Measured: 111 of 128 right, 12 asked back, 5 taken for another question, none for an order."""
+    """Measured: 130 of 160 right, 22 asked back, 6 taken for another question, 2 for an order."""
     counts = Counter(one.verdict for one in hear(small))
-    assert sum(counts.values()) == 128
-    assert counts["right"] >= 107
-    assert counts["wrong order"] <= 1
+    assert sum(counts.values()) == 160
+    assert counts["right"] >= 120
+    assert counts["wrong order"] <= 4
 
 
 @pytest.mark.slow
 def test_a_real_small_model_chooses_far_better_than_chance_by_itself(small: LanguageModel) -> None:
     """Without cues, which leave most phrasings one intent: 62 of 83 right, by chance 23."""
     space, right, chance, several = get_space("nasbench201"), 0, 0.0, 0
-    for words, meant in PHRASINGS:
+    for words, meant in DEVELOPMENT:
         parts = parts_of(words, space)
         left = {name: INTENTS[name] for name in fullest(possible_for(words, parts))}
         if meant and len(left) > 1:
