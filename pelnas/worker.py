@@ -30,7 +30,7 @@ class Job:
 
     ``proxies``: names in ``pelnas.proxies.table.PROXIES``; ``classes``:
     outputs of the head; ``resolution``: pixels a side; ``threads``: torch
-    threads a worker.
+    threads a worker, at most: never more than its process has, as by OMP_NUM_THREADS.
     """
 
     space: str
@@ -58,7 +58,7 @@ def score_architecture(
     from pelnas.proxies.engine import score_network
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(min(job.threads, threads))
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)

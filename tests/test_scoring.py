@@ -5,14 +5,16 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet, load_images
+from pelnas.proxies import engine
 from pelnas.scoring import FEW, ProxyScores, Scorer, workers_and_threads
 from pelnas.spaces import get_space
-from pelnas.worker import Job
+from pelnas.worker import Job, score_architecture
 
 NAMES = ("params", "nwot", "synflow")
 SPACE = get_space("tiny")
@@ -52,6 +54,23 @@ def test_workers_answer_in_order_survive_a_kill_and_end_when_broken_off(images: 
     finally:
         pool.close()
     pool.close()
+
+
+@pytest.mark.parametrize(("has", "uses"), [(1, 1), (2, 2), (3, 2)])
+def test_no_more_threads_than_the_process_has(
+    monkeypatch: pytest.MonkeyPatch, images: ImageSet, has: int, uses: int
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        engine, "score_network", lambda *_: seen.append(torch.get_num_threads()) or {}
+    )
+    job, before = Job("tiny", NAMES, 10, 8, seed=0, threads=2), torch.get_num_threads()
+    torch.set_num_threads(has)
+    try:
+        score_architecture(SPACE, job, TEXTS[0], *images.batch(8, 0))
+        assert (seen, torch.get_num_threads()) == ([uses], has)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_few_tasks_start_no_worker(images: ImageSet) -> None:
