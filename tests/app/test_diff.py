@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from pelnas.app.main import run
+
 Pelnas = Callable[..., Any]
 
 
-@pytest.fixture
-def two(tmp_path: Path, pelnas: Pelnas, table_options: list[str]) -> Path:
-    """A folder of two runs, ``one`` and ``two``."""
-    output = tmp_path / "runs"
-    more = ("--seed", 4, "--rounds", 3)
-    for name, changes in (("one", ()), ("two", more)):
-        command = ("search", *table_options, "--output", output, "--name", name, *changes)
-        assert pelnas(*command).code == 0
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory, table_options: list[str]) -> Path:
+    """A folder of two runs, ``one`` and ``two``; to read only."""
+    output = tmp_path_factory.mktemp("two") / "runs"
+    more = ["--seed", "4", "--rounds", "3"]
+    for name, changes in (("one", []), ("two", more)):
+        command = ["search", *table_options, "--output", str(output), "--name", name, *changes]
+        assert run(command) == 0
     return output
 
 

@@ -8,7 +8,8 @@ import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
 from pelnas.bench.fitting import FOLDS, Sample, as_arrays, cross_fit, fit, fold_of
-from pelnas.predictors.transfer import PROXIES, columns_of
+from pelnas.predictors.transfer import PROXIES, Fitted, columns_of
+from pelnas.predictors.trees import Trees
 from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")
@@ -29,6 +30,18 @@ def sample() -> Sample:
     drawn = np.random.default_rng(0).permutation(SPACE.size)[:84]
     proxies = {TEXTS[i]: dict.fromkeys(PROXIES, 1e3 * accuracy[i]) for i in drawn}
     return Sample.of(SPACE, accuracies, proxies)
+
+
+@cache
+def fitted() -> Fitted:
+    """Trees that saw every cell of one data set."""
+    return fit(sample(), ["one"], seed=0)
+
+
+@cache
+def held_out() -> tuple[Trees, ...]:
+    """For each fold, trees that did not see its cells."""
+    return tuple(cross_fit(sample(), ["one"], seed=0))
 
 
 def test_exported_trees_predict_what_scikit_learn_predicts() -> None:
@@ -63,17 +76,17 @@ def test_a_target_is_the_rank_among_all_trained_cells() -> None:
 
 
 def test_trees_that_saw_the_cells_and_trees_that_did_not_order_them() -> None:
-    fitted = fit(sample(), ["one"], seed=0)
-    rows = sample().rows(fitted.reference)
+    trees = fitted().trees
+    rows = sample().rows(fitted().reference)
     target = sample().targets["one"][sample().scored]
-    assert fitted.trees.names == columns_of(SPACE)
-    mean, deviation = fitted.trees.predict(rows)
+    assert trees.names == columns_of(SPACE)
+    mean, deviation = trees.predict(rows)
     assert np.corrcoef(mean, target)[0, 1] > 0.98
     assert (deviation > 0).all()
     folds = np.array([fold_of(SPACE, sample().cells[i]) for i in sample().scored])
     unseen = np.empty(len(rows))
-    for fold, trees in enumerate(cross_fit(sample(), ["one"], seed=0)):
-        unseen[folds == fold] = trees.predict(rows[folds == fold])[0]
+    for fold, blind in enumerate(held_out()):
+        unseen[folds == fold] = blind.predict(rows[folds == fold])[0]
     seen_error, error = np.std(mean - target), np.std(unseen - target)
     assert seen_error < error < 0.15
 
@@ -85,12 +98,12 @@ def test_what_is_held_out_does_not_touch_the_trees_of_its_fold() -> None:
     changed["one"][place] = 1 - changed["one"][place]
     other = Sample(SPACE, sample().cells, changed, sample().scored, sample().proxies)
     own = fold_of(SPACE, sample().cells[place])
-    pairs = zip(cross_fit(sample(), ["one"], 0), cross_fit(other, ["one"], 0), strict=True)
+    pairs = zip(held_out(), cross_fit(other, ["one"], 0), strict=True)
     same = [np.array_equal(a.value, b.value) for a, b in pairs]
     assert same == [fold == own for fold in range(FOLDS)]
 
 
 def test_equal_arguments_give_equal_trees() -> None:
-    one, again = (fit(sample(), ["one", "other"], seed=3).trees for _ in range(2))
-    assert np.array_equal(one.value, again.value)
-    assert one.scale == again.scale
+    again = fit(sample(), ["one", "other"], seed=0).trees  # both rank the cells alike
+    assert np.array_equal(fitted().trees.value, again.value)
+    assert fitted().trees.scale == again.scale

@@ -18,7 +18,7 @@ from pelnas.scoring import ProxyScores
 from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")
-SETTINGS = Scoring(batch=8, resolution=8, workers=2)
+SETTINGS = Scoring(batch=8, resolution=8, workers=1)
 
 
 @pytest.fixture(scope="module")

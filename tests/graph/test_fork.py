@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,28 +34,21 @@ from pelnas.store import Event, RunStore, list_runs
 from pelnas.store.trainings import TrainingRecord
 
 CHILD = Path(__file__).with_name("killed_fork.py")
+Settings = Callable[..., SearchConfig]
 SPACE = get_space("tiny")
 ROUNDS = 5
 
 
-def config(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
-    values: dict[str, Any] = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tables,
-        "accuracy": "table",
-        "rounds": ROUNDS,
-        "per_niche": 4,
-        "output": tmp_path / "runs",
-    }
-    return SearchConfig(**(values | changes))
+@pytest.fixture
+def config(toy: Settings, tmp_path: Path) -> Settings:
+    return partial(toy, tmp_path, rounds=ROUNDS, per_niche=4)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
-    """The folder of a finished run of five rounds."""
-    return Search(config(tmp_path_factory.mktemp("whole"), tiny_tables)).run().folder
+def whole(tmp_path_factory: pytest.TempPathFactory, toy: Settings) -> Path:
+    """The folder of a finished run of five rounds; to read only."""
+    folder = tmp_path_factory.mktemp("whole")
+    return Search(toy(folder, rounds=ROUNDS, per_niche=4)).run().folder
 
 
 def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
@@ -151,10 +145,8 @@ def test_where_it_comes_from_is_told(whole: Path) -> None:
         assert len([c for c in store.candidates() if c.round == 3]) == 9
 
 
-def test_evaluations_are_not_done_again(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
-) -> None:
-    settings = config(tmp_path, tiny_tables, device="slower", accuracy="plain", rounds=3)
+def test_evaluations_are_not_done_again(config: Settings, counted: Counter[str]) -> None:
+    settings = config(device="slower", accuracy="plain", rounds=3)
     folder = Search(settings).run().folder
     counted.clear()
     result = fork(folder, 1, {"seed": 0, "parents": 4}).run()
@@ -180,9 +172,9 @@ def other_tables(tmp_path: Path, tables: Path) -> Path:
 
 
 def test_on_another_device_every_latency_is_its_own(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
+    config: Settings, counted: Counter[str]
 ) -> None:
-    settings = config(tmp_path, tiny_tables, accuracy="plain", rounds=4)
+    settings = config(accuracy="plain", rounds=4)
     folder = Search(settings).run().folder
     counted.clear()
     result = fork(folder, 2, {"device": "slower"}).run()
@@ -205,10 +197,8 @@ def test_on_another_device_every_latency_is_its_own(
         assert origin.in_words().endswith("with device slower; latencies computed anew")
 
 
-def test_with_another_predictor_latencies_are_kept(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
-) -> None:
-    settings = config(tmp_path, tiny_tables, device="slower", rounds=3)
+def test_with_another_predictor_latencies_are_kept(config: Settings, counted: Counter[str]) -> None:
+    settings = config(device="slower", rounds=3)
     folder = Search(settings).run().folder
     counted.clear()
     result = fork(folder, 1, {"accuracy": "plain"}).run()
@@ -222,11 +212,10 @@ def test_with_another_predictor_latencies_are_kept(
 
 
 def test_rules_are_measured_on_the_new_device_before_they_count(
-    tmp_path: Path, tiny_tables: Path
+    tmp_path: Path, tiny_tables: Path, config: Settings
 ) -> None:
     tables = other_tables(tmp_path, tiny_tables)
-    settings = config(tmp_path, tables, per_niche=8, rounds=6)
-    folder = Search(settings).run().folder
+    folder = Search(config(data=tables, per_niche=8, rounds=6)).run().folder
     forked = fork(folder, 4, {"device": "late"})
     told: list[tuple[str, list[Rule]]] = []
 
@@ -257,10 +246,8 @@ def test_rules_are_measured_on_the_new_device_before_they_count(
         }
 
 
-def test_settings_that_were_steered_are_settings_of_the_fork(
-    tmp_path: Path, tiny_tables: Path
-) -> None:
-    search = Search(config(tmp_path, tiny_tables))
+def test_settings_that_were_steered_are_settings_of_the_fork(config: Settings) -> None:
+    search = Search(config())
     asked = ("/rounds 3", "/ban avg_pool_3x3", "/budget evaluations 500", "/stop")
 
     def steer(event: Event) -> None:
@@ -280,10 +267,10 @@ def test_settings_that_were_steered_are_settings_of_the_fork(
 
 
 def test_directives_that_the_new_device_cannot_keep_are_taken_back(
-    tmp_path: Path, tiny_tables: Path
+    tmp_path: Path, tiny_tables: Path, config: Settings
 ) -> None:
     tables = other_tables(tmp_path, tiny_tables)
-    search = Search(config(tmp_path, tables))
+    search = Search(config(data=tables))
 
     def steer(event: Event) -> None:
         if event.kind == "round-planned" and event.round == 0:
@@ -321,9 +308,9 @@ def check_replay(folder: Path) -> None:
     assert found.same_rules
 
 
-def test_a_fork_of_a_fork_and_back(tmp_path: Path, tiny_tables: Path) -> None:
+def test_a_fork_of_a_fork_and_back(tmp_path: Path, tiny_tables: Path, config: Settings) -> None:
     tables = other_tables(tmp_path, tiny_tables)
-    first = Search(config(tmp_path, tables)).run().folder
+    first = Search(config(data=tables)).run().folder
     second = fork(first, 2, {"device": "late"}).run().folder
     for round_ in (1, 2, 3):
         third = fork(second, round_, {"device": "toy"}).run().folder
@@ -340,10 +327,10 @@ def test_a_fork_of_a_fork_and_back(tmp_path: Path, tiny_tables: Path) -> None:
 
 
 def test_a_fork_is_replayed_also_from_one_file(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
+    tmp_path: Path, config: Settings, counted: Counter[str]
 ) -> None:
     model = ScriptedModel(answer)
-    settings = config(tmp_path, tiny_tables, model=model.name, rounds=3)
+    settings = config(model=model.name, rounds=3)
     folder = Search(settings, {model.name: model}).run().folder
     changes = {"device": "slower", "accuracy": "plain", "rounds": 4}
     forked = fork(folder, 1, changes, {model.name: model}).run().folder
@@ -360,10 +347,8 @@ def test_a_fork_is_replayed_also_from_one_file(
         assert store.spent().calls + store.spent_before().calls == len(store.calls())
 
 
-def test_a_run_under_way_is_forked_at_its_complete_rounds(
-    tmp_path: Path, tiny_tables: Path, whole: Path
-) -> None:
-    search = Search(config(tmp_path, tiny_tables))
+def test_a_run_under_way_is_forked_at_its_complete_rounds(config: Settings, whole: Path) -> None:
+    search = Search(config())
     forks: list[Search] = []
 
     def watch(event: Event) -> None:
@@ -396,24 +381,23 @@ def test_a_fork_that_was_only_made_is_resumed_and_steered(whole: Path, tmp_path:
 
 
 def test_on_another_device_alone_without_further_rounds(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
+    whole: Path, tmp_path: Path, counted: Counter[str]
 ) -> None:
-    folder = Search(config(tmp_path, tiny_tables, rounds=2)).run().folder
-    result = fork(folder, None, {"device": "slower"}).run()
+    result = fork(whole, None, {"device": "slower", "output": tmp_path}).run()
     assert result.reason == "all rounds done"
     assert all(point.latency_ms >= 100 for point in result.front)
-    more = Search.resume(result.folder, rounds=3).run()
+    more = Search.resume(result.folder, rounds=ROUNDS + 1).run()
     with RunStore.read(more.folder) as store:
-        assert store.complete_rounds() == [0, 1, 2]
+        assert store.complete_rounds() == list(range(ROUNDS + 1))
         assert set(counted.values()) == {1}
     check_replay(more.folder)
 
 
 def test_a_limit_of_time_may_end_it_while_it_takes_over(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
+    whole: Path, tmp_path: Path, counted: Counter[str]
 ) -> None:
-    folder = Search(config(tmp_path, tiny_tables, rounds=3)).run().folder
-    short = fork(folder, 1, {"device": "slower", "budget.minutes": 1e-6}).run()
+    settings = {"device": "slower", "rounds": 3, "output": tmp_path, "budget.minutes": 1e-6}
+    short = fork(whole, 1, settings).run()
     assert "minutes" in short.reason
     result = Search.resume(short.folder, budget=Budget(minutes=10)).run()
     with RunStore.read(result.folder) as store:
@@ -455,16 +439,16 @@ def test_bad_input_makes_no_run(
     assert sorted(whole.parent.iterdir()) == before
 
 
-def test_other_cuts_by_flops_are_other_niches(tmp_path: Path, tiny_tables: Path) -> None:
-    settings = config(tmp_path, tiny_tables, partition="flops", niches=3, rounds=1)
+def test_other_cuts_by_flops_are_other_niches(config: Settings) -> None:
+    settings = config(partition="flops", niches=3, rounds=1)
     folder = Search(settings).run().folder
     with pytest.raises(ConfigError, match="keeps the niches of its run, found"):
         fork(folder, 0, {"niches": 2, "rounds": 2})
     assert fork(folder, 0, {"seed": 7, "rounds": 2}).run().front
 
 
-def test_a_run_without_a_complete_round_cannot_be_forked(tmp_path: Path, tiny_tables: Path) -> None:
-    search = Search(config(tmp_path, tiny_tables))
+def test_a_run_without_a_complete_round_cannot_be_forked(config: Settings) -> None:
+    search = Search(config())
     search.stop()
     stopped = search.run()
     with pytest.raises(RunError, match="no complete round yet"):
@@ -515,13 +499,11 @@ class KilledError(BaseException):
     """Nothing after it runs, as after a kill."""
 
 
-def test_killed_while_it_takes_over(
-    tmp_path: Path, tiny_tables: Path, counted: Counter[str]
-) -> None:
-    folder = Search(config(tmp_path, tiny_tables, rounds=3)).run().folder
-    whole = fork(folder, 1, {"device": "slower", "name": "whole"}).run()
+def test_killed_while_it_takes_over(whole: Path, tmp_path: Path, counted: Counter[str]) -> None:
+    settings = {"device": "slower", "rounds": 3, "output": tmp_path}
+    undisturbed = fork(whole, 1, settings | {"name": "whole"}).run()
     counted.clear()
-    search = fork(folder, 1, {"device": "slower", "name": "killed"})
+    search = fork(whole, 1, settings | {"name": "killed"})
     seen: list[Event] = []
 
     def die(event: Event) -> None:
@@ -532,8 +514,10 @@ def test_killed_while_it_takes_over(
     with pytest.raises(KilledError):
         search.run(die)
     result = Search.resume(search.folder).run()
-    assert (result.folder / "front.json").read_bytes() == (whole.folder / "front.json").read_bytes()
-    with RunStore.read(result.folder) as store, RunStore.read(whole.folder) as expected:
+    folders = result.folder, undisturbed.folder
+    fronts = [(folder / "front.json").read_bytes() for folder in folders]
+    assert fronts[0] == fronts[1]
+    with RunStore.read(folders[0]) as store, RunStore.read(folders[1]) as expected:
         assert store.evaluations() == expected.evaluations()
         assert rules(store) == rules(expected)
         assert store.ignored() == 0
