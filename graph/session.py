@@ -13,7 +13,7 @@ from pelnas.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
-from pelnas.errors import PelnasError
+from pelnas.errors import BudgetExhausted, PelnasError
 from pelnas.gate import Gate
 from pelnas.graph.aside import Aside
 from pelnas.graph.bench import Bench, ground
@@ -25,7 +25,7 @@ from pelnas.graph.pricing import at_kept_prices
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller
 from pelnas.knowledge import KnowledgeBase
-from pelnas.recording import Recording
+from pelnas.recording import CUT, Recording
 from pelnas.rules import Observation, Scope
 from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
@@ -48,6 +48,7 @@ class Session:
         self.bench = bench
         self.teller = Teller(store)
         self.meter = meter_of(store, recording)
+        self._recording = recording
         self.knowledge = KnowledgeBase(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
         self._models = at_kept_prices(store, self.config, models)
@@ -217,10 +218,16 @@ class Session:
         return known[niche]
 
     def costs(self, texts: Sequence[str]) -> Iterator[Cost]:
-        """The cost of each in order; what was measured for a directive is not measured again."""
+        """The cost of each in order; what was measured for a directive is not measured again.
+
+        BudgetExhausted: in a replay, where time was up in the run that it repeats.
+        """
         known = {text: self.store.measured(text) for text in texts}
         fresh = self.bench.evaluator.costs([text for text in texts if known[text] is None])
-        return (known[text] or next(fresh) for text in texts)
+        for text in texts:
+            if self._recording is not None and self._recording.cut_before(text):
+                raise BudgetExhausted(CUT)
+            yield known[text] or next(fresh)
 
     def _cost(self, architecture: Architecture) -> Cost:
         """Found out once and kept; one at a time, so that nothing disturbs a measurement."""

@@ -27,6 +27,7 @@ from pelnas.store.folder import CONFIG, DATABASE
 
 LARGEST = 2 * 1024**3  # bytes that a member of a recording may unpack to
 SHOWN = 160  # characters of a differing line
+CUT = "the recording ends here: its limit of time was reached"
 
 
 class Recording:
@@ -49,6 +50,10 @@ class Recording:
         limited = any(isinstance(o, SetBudget) and o.name == "minutes" for o in asked)
         return limited or self.store.config.budget.minutes is not None
 
+    def cut_before(self, architecture: str) -> bool:
+        """Whether its time was up before this candidate had a cost; a table would still tell one."""
+        return self.ends_early and architecture not in self.costs
+
     def answer(self, request: str, messages: Sequence[Message]) -> CallRecord:
         """The recorded call of this request.
 
@@ -64,7 +69,7 @@ class Recording:
     def missing(self, what: str) -> ReplayError | BudgetExhausted:
         """The exception for something that is not in the recording."""
         if self.ends_early:
-            return BudgetExhausted("the recording ends here: its limit of time was reached")
+            return BudgetExhausted(CUT)
         return ReplayError(
             f"the replay came to {what}: replay it with the pelnas, prompts and files it was made with"
         )

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import zipfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,23 @@ def test_a_missing_score_is_told(tmp_path: Path, tiny_tables: Path) -> None:
 
 
 def test_a_run_that_ran_out_of_time_ends_where_it_ended(tmp_path: Path, tiny_tables: Path) -> None:
-    folder = recorded_run(tmp_path, tiny_tables, budget=Budget(minutes=0.01), rounds=50)
-    with open_recording(folder) as recording:
+    model = ScriptedModel(answer)
+    settings = values(tmp_path, tiny_tables, designer_model=model.name, budget=Budget(minutes=60))
+    search = Search(SearchConfig(**settings), {model.name: model})
+    evaluated = count(1)
+
+    def spend(event: Event) -> None:
+        if event.kind == "evaluated" and next(evaluated) == 17:  # the fifth of the second round
+            search.session.store.add_seconds(3600)
+
+    assert "60 minutes" in search.run(spend).reason
+    with RunStore.read(search.folder) as store:
+        assert len(store.evaluations()) == 17 < len(store.candidates())
+    with open_recording(search.folder) as recording:
         found = replay(recording, tmp_path / "again")
     assert found.same_front
+    with RunStore.read(found.result.folder) as again:
+        assert len(again.evaluations()) == 17
 
 
 def test_calls_that_a_budget_refused_are_refused_again(tmp_path: Path, tiny_tables: Path) -> None:
