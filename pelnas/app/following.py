@@ -101,13 +101,14 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
 
 
 def _converse(search: "Search") -> None:
-    """As ``pelnas chat``, with the search's own model as the reader of free words."""
+    """As ``pelnas chat``, with the search's own model as the reader of free words, within its limits."""
     from pelnas.app.chat import converse
     from pelnas.app.steer import user
     from pelnas.config import Budget
 
     config = search.session.config
-    converse(search.folder.resolve(), user(), config.model, config.base_url, Budget())
+    limits = Budget(tokens=config.budget.tokens, dollars=config.budget.dollars)
+    converse(search.folder.resolve(), user(), config.model, config.base_url, limits)
 
 
 def _conclude(result: "Result", as_json: bool) -> None:
