@@ -4,6 +4,7 @@ import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from queue import SimpleQueue
 
 import numpy as np
@@ -57,7 +58,8 @@ class Scorer:
         threads = ThreadPoolExecutor(self._count, thread_name_prefix="pelnas-scoring")
         complete = False
         try:
-            yield from threads.map(self._ask, texts)
+            # The workers of now: where they are ended meanwhile, no task waits for later ones.
+            yield from threads.map(partial(self._ask, self._idle), texts)
             complete = True
         finally:
             if not complete:
@@ -80,8 +82,7 @@ class Scorer:
             self._workers.append(worker)
             self._idle.put(worker)
 
-    def _ask(self, text: str) -> dict[str, float]:
-        idle = self._idle
+    def _ask(self, idle: "SimpleQueue[Worker]", text: str) -> dict[str, float]:
         worker = idle.get()
         try:
             try:

@@ -73,6 +73,17 @@ def test_no_more_threads_than_the_process_has(
         torch.set_num_threads(before)
 
 
+@pytest.mark.timeout(60)
+def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(images: ImageSet) -> None:
+    """As where a search is stopped between two of its scores: its process must end."""
+    scoring = scorer(images)
+    scored = scoring.score([SPACE.format(SPACE.at(index)) for index in range(40)])
+    next(scored)
+    scoring.close()
+    with pytest.raises(ProxyError, match="ended twice"):
+        list(scored)
+
+
 def test_a_few_tasks_start_no_worker(images: ImageSet) -> None:
     pool = scorer(images)
     assert len(list(pool.score(TEXTS[:FEW]))) == FEW
