@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,10 @@ def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(images: I
     scoring.close()
     with pytest.raises(ProxyError, match="ended twice"):
         list(scored)
+    for thread in threading.enumerate():
+        if thread.name.startswith("pelnas-scoring"):
+            thread.join(20)
+            assert not thread.is_alive(), "it would keep its process from ending"
 
 
 def test_a_few_tasks_start_no_worker(images: ImageSet) -> None:
