@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -57,11 +57,19 @@ def heeding_signals(
 
     KeyboardInterrupt: there was a second one, and the step under way is not finished.
     """
+    return _ended(search, _begun(search, on_event))
+
+
+def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Future[Result]":
+    """In a thread of its own, so that signals are heard while a step keeps its thread busy."""
+    return ThreadPoolExecutor(1).submit(search.run, on_event)
+
+
+def _ended(search: "Search", running: "Future[Result]") -> "tuple[Result, int]":
     from pelnas.app.signals import stopped_by_signals
 
     with stopped_by_signals(search.stop, STOPPING) as received:
-        # In a thread of its own, so that signals are heard while a step keeps its thread busy.
-        result = ThreadPoolExecutor(1).submit(search.run, on_event).result()
+        result = running.result()
     return result, 128 + received[0] if received else int(result.stopped)
 
 
@@ -75,14 +83,12 @@ def leave(folder: Path) -> NoReturn:
 
 def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
     """A conversation beside the search, then its view; Ctrl-C in it stops the search."""
-    from pelnas.app.signals import stopped_by_signals
-
     shown = False
 
     def on_event(event: "Event") -> None:
         (view if shown else view.progress.update)(event)
 
-    running = ThreadPoolExecutor(1).submit(search.run, on_event)
+    running = _begun(search, on_event)
     left = False
     try:
         _converse(search)
@@ -92,12 +98,10 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
     finally:
         if not left:  # nobody would watch it any more
             search.stop()
-    with stopped_by_signals(search.stop, STOPPING) as received, ExitStack() as held:
-        if not running.done():
-            held.enter_context(view)
-            shown = True
-        result = running.result()
-    return result, 128 + received[0] if received else INTERRUPTED * result.stopped
+    shown = not running.done()
+    with view if shown else nullcontext():
+        result, code = _ended(search, running)
+    return result, max(code, 0 if left else INTERRUPTED)
 
 
 def _converse(search: "Search") -> None:
