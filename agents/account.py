@@ -16,6 +16,7 @@ from pelnas.budget import Meter, Spent
 from pelnas.call import Message
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted, ModelCallError, StoreError
+from pelnas.plural import plural
 from pelnas.prices import in_words
 from pelnas.store.talks import TalkCall
 
@@ -72,7 +73,7 @@ class Account:
         tokens = "" if limits.tokens is None else f" of at most {limits.tokens:,}"
         dollars = "" if limits.dollars is None else f" of at most {in_words(limits.dollars)}"
         return (
-            f"this conversation: {spent.calls} model call{'s' * (spent.calls != 1)},"
+            f"this conversation: {spent.calls} {plural(spent.calls, 'model call')},"
             f" {spent.tokens:,} tokens{tokens}, {in_words(spent.dollars, spent.unpriced)}{dollars}"
         )
 

@@ -1,7 +1,5 @@
 """What happens to a run while nobody asks: told once, to whoever waits at a prompt."""
 
-from collections.abc import Sequence
-
 from pelnas.store import Event, RunStore
 from pelnas.store.folder import in_use
 
@@ -33,7 +31,7 @@ class Watch:
             told.append(
                 f"nobody works on {self._store.name} any more: pelnas resume goes on with it"
             )
-        return told, decided(events)
+        return told, {str(event.data["directive"]) for event in events if event.kind == "directive"}
 
     def close(self) -> None:
         """Let the run go."""
@@ -65,8 +63,3 @@ class Watch:
             case "error":
                 return f"the search of {name} met an error: {data['problem']}"
         return ""
-
-
-def decided(events: Sequence[Event]) -> set[str]:
-    """The directives that a search admitted, refused or undid."""
-    return {str(event.data["directive"]) for event in events if event.kind == "directive"}

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
+from pelnas.plural import plural
+
 PACKAGE = "genai-prices"
 FREE = ("builtin", "local", "ollama", "hand", "scripted")  # providers that send no bill
 _CATALOGUE = {
@@ -153,5 +155,5 @@ def in_words(dollars: float | None, unpriced: int = 0) -> str:
         known = f"${dollars:.4f}" if dollars >= 0.0001 else "less than $0.0001"
     else:
         known = f"${dollars:,.2f}"
-    more = f"{unpriced:,} call{'s' * (unpriced != 1)} of unknown price" if unpriced else ""
+    more = f"{unpriced:,} {plural(unpriced, 'call')} of unknown price" if unpriced else ""
     return more if more and not dollars else ", and ".join(filter(None, (known, more)))

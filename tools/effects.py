@@ -1,5 +1,6 @@
 """What became of the directives that people gave to a run, in plain values and in words."""
 
+from pelnas.plural import plural
 from pelnas.report.directives import DirectiveRow, directive_rows
 from pelnas.store import RunStore
 from pelnas.tools.findings import Answer
@@ -67,4 +68,4 @@ def _niches(row: DirectiveRow) -> str:
 
 
 def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {plural(number, one, many)}"

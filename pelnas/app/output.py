@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pelnas.config import BUILTIN
+from pelnas.plural import plural
 from pelnas.traces.text import visible
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def milliseconds(latency: float | None) -> str:
 
 def counted(number: int, one: str) -> str:
     """``1 rule``, ``2 rules``."""
-    return f"{number:,} {one}{'s' * (number != 1)}"
+    return f"{number:,} {plural(number, one)}"
 
 
 def stand_in(model: object, agent: str) -> str:

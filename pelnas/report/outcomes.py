@@ -25,6 +25,7 @@ from pelnas.directives import (
     Weigh,
     say,
 )
+from pelnas.plural import plural
 from pelnas.rules import Rule
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore
@@ -162,4 +163,4 @@ def _is(rule: Rule, claim: Claim) -> bool:
 
 
 def _designs(count: int) -> str:
-    return f"{count} {'design' if count == 1 else 'designs'}"
+    return f"{count} {plural(count, 'design')}"
