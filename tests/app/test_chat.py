@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from pelnas import Search, load_config
 from pelnas.agents.intents import offered_for, parts_of
 from pelnas.directives import Boundary
 from pelnas.report.directives import directive_rows
@@ -27,22 +26,9 @@ LIMIT = 7.5
 
 
 @pytest.fixture
-def begun(tiny_tables: Path, tmp_path: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The folder of a run of twelve rounds that nobody works on yet."""
-    settings = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tiny_tables,
-        "accuracy": "table",
-        "rounds": 12,
-        "per_niche": 2,
-        "name": "begun",
-        "output": tmp_path / "runs",
-    }
-    search = Search(load_config(None, settings))
-    search.session.close()
-    return search.session.store.folder
+    return begin(name="begun", rounds=12, per_niche=2)
 
 
 class Terminal:

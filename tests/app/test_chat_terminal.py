@@ -16,7 +16,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from pelnas import Search, load_config
+from pelnas import Search
 from pelnas.directives import Boundary
 from pelnas.graph.helm import Helm
 from pelnas.store import RunStore
@@ -28,22 +28,9 @@ UP, LEFT, TAB, END, CLEAR, INTERRUPT = "\x1b[A", "\x1b[D", "\t", "\x04", "\x15",
 
 
 @pytest.fixture
-def begun(tiny_tables: Path, tmp_path: Path) -> Path:
-    """The folder of a run that nobody works on, with one design."""
-    settings = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tiny_tables,
-        "accuracy": "table",
-        "rounds": 3,
-        "per_niche": 2,
-        "name": "begun",
-        "output": tmp_path / "runs",
-    }
-    search = Search(load_config(None, settings))
-    search.session.close()
-    return search.session.store.folder
+def begun(begin: Callable[..., Path]) -> Path:
+    """The folder of a run that nobody works on."""
+    return begin(name="begun", rounds=3, per_niche=2)
 
 
 class Screen:

@@ -21,18 +21,14 @@ Pelnas = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, toy: Callable[..., SearchConfig]) -> Path:
     """A folder with a run at rest, one that another computer holds, and one that is finished."""
-    output = tmp_path_factory.mktemp("doors") / "runs"
+    place = tmp_path_factory.mktemp("doors")
 
     def search(name: str) -> Search:
-        config = SearchConfig(
-            space="tiny", device="toy", dataset="toy10", data=tiny_tables, accuracy="table",
-            rounds=1, per_niche=2, output=output, name=name,
-        )  # fmt: skip
-        return Search(config)
+        return Search(toy(place, rounds=1, per_niche=2, name=name))
 
-    search("done").run()
+    output = search("done").run().folder.parent
     for name in ("rest", "away"):
         search(name).session.close()
     for folder in list(output.iterdir()):

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from pelnas import Search, load_config
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
@@ -23,19 +22,8 @@ Ask = Callable[[Any], Awaitable[None]]
 
 
 @pytest.fixture
-def begun(tiny_tables: Path, tmp_path: Path) -> Path:
-    settings = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tiny_tables,
-        "accuracy": "table",
-        "name": "begun",
-        "output": tmp_path / "runs",
-    }
-    search = Search(load_config(None, settings))
-    search.session.close()
-    return search.session.store.folder
+def begun(begin: Callable[..., Path]) -> Path:
+    return begin(name="begun")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pelnas import Search, load_config
 from pelnas.graph.helm import Helm
 from pelnas.store import RunStore, find_run
 
@@ -17,21 +16,9 @@ Pelnas = Callable[..., Any]
 
 
 @pytest.fixture
-def begun(tiny_tables: Path, tmp_path: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The output folder of a run that nobody works on."""
-    settings = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "data": tiny_tables,
-        "accuracy": "table",
-        "rounds": 3,
-        "per_niche": 2,
-        "name": "begun",
-        "output": tmp_path / "runs",
-    }
-    Search(load_config(None, settings)).session.close()
-    return tmp_path / "runs"
+    return begin(name="begun", rounds=3, per_niche=2).parent
 
 
 def test_what_is_asked_of_a_run_at_rest_holds_when_it_goes_on(pelnas: Pelnas, begun: Path) -> None:

@@ -1,5 +1,6 @@
 """The conversation as a graph: understood or asked back, confirmed before anything changes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
-from pelnas import Search, SearchConfig
 from pelnas.graph.chat import build_chat
 from pelnas.graph.talk import Talk
 from pelnas.report import front_points
@@ -16,21 +16,9 @@ from pelnas.store import RunStore
 
 
 @pytest.fixture
-def begun(tmp_path: Path, tiny_tables: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The folder of a run that nobody works on."""
-    config = SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tiny_tables,
-        accuracy="table",
-        rounds=2,
-        per_niche=2,
-        output=tmp_path / "runs",
-    )
-    search = Search(config)
-    search.session.close()
-    return search.session.store.folder
+    return begin(rounds=2, per_niche=2)
 
 
 @pytest.fixture

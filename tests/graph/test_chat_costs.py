@@ -1,7 +1,7 @@
 """What a conversation costs: told, bounded, and written down beside the run that it is about."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from pelnas import Search, SearchConfig
 from pelnas.agents.loopback import LoopbackServer, ToolCalls
 from pelnas.agents.models import LanguageModel, Move, Patience, connect
 from pelnas.agents.scripted import ScriptedModel
@@ -33,19 +32,9 @@ Step = str | ToolCalls
 
 
 @pytest.fixture
-def begun(tmp_path: Path, tiny_tables: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The folder of a run that nobody works on."""
-    config = SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tiny_tables,
-        accuracy="table",
-        output=tmp_path / "runs",
-    )
-    search = Search(config)
-    search.session.close()
-    return search.session.store.folder
+    return begin()
 
 
 def serving(*steps: Step, **settings: Any) -> LoopbackServer:

@@ -1,7 +1,7 @@
 """Free words in the conversation: a model proposes by tools or intents, and only a yes gives."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from pelnas import Search, SearchConfig
 from pelnas.agents.loopback import Fault, LoopbackServer, ToolCalls
 from pelnas.agents.models import LanguageModel, Patience, connect
 from pelnas.architecture import Design
@@ -28,22 +27,14 @@ Step = str | ToolCalls
 
 
 @pytest.fixture
-def begun(tmp_path: Path, tiny_tables: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The folder of a run that nobody works on, with one design whose rationale gives orders."""
-    config = SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tiny_tables,
-        accuracy="table",
-        output=tmp_path / "runs",
-    )
-    search = Search(config)
+    folder = begin()
     space = get_space("tiny")
     design = Design(space.format(space.at(7)), "openai:x", "free", rationale=INJECTION)
-    search.session.store.replace_designs(0, 0, [design], [])
-    search.session.close()
-    return search.session.store.folder
+    with RunStore.open(folder) as store:
+        store.replace_designs(0, 0, [design], [])
+    return folder
 
 
 def given(folder: Path) -> list[tuple[str, str, str]]:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -100,21 +100,10 @@ def search(smith: Smith, config: SearchConfig, tracing: dict[str, str]) -> Path:
 
 @pytest.mark.parametrize("tracing", [True, False])
 def test_its_own_variable_decides(
-    tmp_path: Path, tiny_tables: Path, smith: Smith, tracing: bool
+    tmp_path: Path, toy: Callable[..., SearchConfig], smith: Smith, tracing: bool
 ) -> None:
     with LoopbackServer(lambda *_: "my very own answer") as server:
-        config = SearchConfig(
-            space="tiny",
-            device="toy",
-            dataset="toy10",
-            data=tiny_tables,
-            accuracy="table",
-            rounds=1,
-            per_niche=1,
-            model="openai:loopback",
-            base_url=server.url,
-            output=tmp_path / "runs",
-        )
+        config = toy(tmp_path, rounds=1, per_niche=1, model="openai:loopback", base_url=server.url)
         folder = search(smith, config, {"LANGSMITH_TRACING": "true"} if tracing else {})
     sent = b"".join(smith.bodies)
     assert (b"my very own answer" in sent) is tracing

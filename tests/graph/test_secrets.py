@@ -43,25 +43,14 @@ SERVERS: dict[str, Callable[[], LoopbackServer]] = {
 @pytest.mark.parametrize("way", list(SERVERS))
 def test_a_key_that_the_provider_sends_back_is_kept_out_of_everything(
     tmp_path: Path,
-    tiny_tables: Path,
+    toy: Callable[..., SearchConfig],
     way: str,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with SERVERS[way]() as server:
         model = connect("openai:loopback", base_url=server.url, patience=QUICK)
-        config = SearchConfig(
-            space="tiny",
-            device="toy",
-            dataset="toy10",
-            data=tiny_tables,
-            accuracy="table",
-            rounds=1,
-            per_niche=1,
-            model=model.name,
-            base_url=server.url,
-            output=tmp_path / "runs",
-        )
+        config = toy(tmp_path, rounds=1, per_niche=1, model=model.name, base_url=server.url)
         folder = Search(config, {model.name: model}).run().folder
     for options in ((), ("--failed",), ("--json",), ("--call", "r0.planner.a0"), ("--follow",)):
         assert run(["trace", str(folder), *options]) == 0

@@ -1,5 +1,6 @@
 """A conversation beside the search that it is about, in one process."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -26,13 +27,11 @@ class Turns:
             self.paused.set()
 
 
-def test_a_search_is_steered_from_its_own_process(tiny_tables: Path, tmp_path: Path) -> None:
-    config = SearchConfig(
-        space="tiny", device="toy", dataset="toy10", data=tiny_tables, accuracy="table",
-        rounds=3, per_niche=2, output=tmp_path,
-    )  # fmt: skip
-    search, turns = Search(config), Turns()
-    talk = Talk(tmp_path, search.folder.name, "ann")
+def test_a_search_is_steered_from_its_own_process(
+    toy: Callable[..., SearchConfig], tmp_path: Path
+) -> None:
+    search, turns = Search(toy(tmp_path, rounds=3, per_niche=2)), Turns()
+    talk = Talk(search.folder.parent, search.folder.name, "ann")
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(search.run, turns)
         assert turns.planned.wait(SECONDS)

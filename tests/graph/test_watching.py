@@ -1,11 +1,11 @@
 """What happens to a run beside a conversation is told once, whoever tells it."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pelnas import Search, SearchConfig
 from pelnas.directives import Boundary
 from pelnas.graph.talk import Talk
 from pelnas.graph.watching import LOOKS, Watch
@@ -13,19 +13,9 @@ from pelnas.store import RunStore
 
 
 @pytest.fixture
-def begun(tmp_path: Path, tiny_tables: Path) -> Path:
+def begun(begin: Callable[..., Path]) -> Path:
     """The folder of a run that nobody works on."""
-    config = SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tiny_tables,
-        accuracy="table",
-        output=tmp_path / "runs",
-    )
-    search = Search(config)
-    search.session.close()
-    return search.session.store.folder
+    return begin()
 
 
 def looks(watch: Watch) -> list[str]:
