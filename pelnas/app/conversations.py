@@ -64,12 +64,15 @@ def bench_responses(
         for name, value in locals().items()
         if name not in ("repeats", "config", "as_json")
     }
+    import numpy as np
+
     from pelnas import load_config
     from pelnas.app.output import print_json
     from pelnas.bench.responses import measure
 
     settings = options.settings(given | {"name": "bench"})
-    found = measure(load_config(config, settings), repeats)
+    rng = np.random.default_rng()  # no seed: an earlier bench has scored what that would draw
+    found = measure(load_config(config, settings), repeats, rng)
     if as_json:
         print_json(asdict(found))
     else:

@@ -53,10 +53,14 @@ class Responses:
     pause: float
 
 
-def measure(config: SearchConfig, repeats: int, gap: float = 0.5) -> Responses:
+def measure(
+    config: SearchConfig, repeats: int, rng: np.random.Generator, gap: float = 0.5
+) -> Responses:
     """Ask every question ``repeats`` times beside a search in a process of its own, and beside its pause.
 
-    ``gap``: seconds between two questions, so that they meet the search at different work.
+    ``rng``: draws the networks that are asked about, other ones each time: what was scored once
+    is answered from the cache. ``gap``: seconds between two questions, so that they meet the
+    search at different work.
     RunError: the search ended before everything was asked.
     """
     search = Search(config)
@@ -65,10 +69,11 @@ def measure(config: SearchConfig, repeats: int, gap: float = 0.5) -> Responses:
     with _working(folder):
         _until(folder, lambda store: len(store.evaluations()) > 1)
         talk = Talk(folder.parent, folder.name, AUTHOR)
-        working = _ask(talk, folder, repeats, gap)
+        working = _ask(talk, folder, repeats, rng, gap)
         if not in_use(folder):
             raise RunError("the search ended before everything was asked: give it more rounds")
-        return Responses(working, pause=_pause(talk, folder), resting=_ask(talk, folder, repeats))
+        seconds = _pause(talk, folder)
+        return Responses(working, _ask(talk, folder, repeats, rng), seconds)
 
 
 @contextmanager
@@ -85,12 +90,14 @@ def _working(folder: Path) -> Iterator[None]:
             child.send_signal(signal.SIGINT)
 
 
-def _ask(talk: Talk, folder: Path, repeats: int, gap: float = 0.0) -> Seconds:
+def _ask(
+    talk: Talk, folder: Path, repeats: int, rng: np.random.Generator, gap: float = 0.0
+) -> Seconds:
     """Every question in turn, about other networks each time."""
     found: Seconds = {question.split()[0]: [] for question in QUESTIONS}
-    for turn in range(repeats):
-        for number, question in enumerate(QUESTIONS):
-            line = _line(question, folder, turn * len(QUESTIONS) + number)
+    for _ in range(repeats):
+        for question in QUESTIONS:
+            line = _line(question, folder, rng)
             began = time.perf_counter()
             talk.say(line)
             found[question.split()[0]].append(time.perf_counter() - began)
@@ -98,10 +105,9 @@ def _ask(talk: Talk, folder: Path, repeats: int, gap: float = 0.0) -> Seconds:
     return found
 
 
-def _line(question: str, folder: Path, seed: int) -> str:
+def _line(question: str, folder: Path, rng: np.random.Generator) -> str:
     with RunStore.read(folder) as store:
         tried, space = store.evaluations(), get_space(store.config.space)
-    rng = np.random.default_rng(seed)
     one, other = (tried[i] for i in rng.choice(len(tried), 2, replace=False))
     known = {each.candidate.architecture for each in tried}
     drawn = (space.format(space.sample(rng)) for _ in range(1000))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pelnas.bench.responses import QUESTIONS, measure
@@ -22,7 +23,7 @@ def config(tables: Path, output: Path, rounds: int) -> SearchConfig:
 def test_every_question_is_timed_while_a_search_works_and_while_it_rests(
     tiny_tables: Path, tmp_path: Path
 ) -> None:
-    found = measure(config(tiny_tables, tmp_path, 200), repeats=2, gap=0.0)
+    found = measure(config(tiny_tables, tmp_path, 200), 2, np.random.default_rng(0), gap=0.0)
     assert set(found.working) == set(found.resting) == {q.split()[0] for q in QUESTIONS}
     for times in (*found.working.values(), *found.resting.values()):
         assert len(times) == 2
@@ -37,4 +38,4 @@ def test_every_question_is_timed_while_a_search_works_and_while_it_rests(
 
 def test_a_search_that_ends_too_soon_is_no_measurement(tiny_tables: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="give it more rounds"):
-        measure(config(tiny_tables, tmp_path, 1), repeats=6, gap=0.5)
+        measure(config(tiny_tables, tmp_path, 1), 6, np.random.default_rng(0), gap=0.5)
