@@ -6,7 +6,6 @@ costs by architecture, the rules it began with, and the directives.
 """
 
 import difflib
-import sqlite3
 import tempfile
 import threading
 import zipfile
@@ -19,10 +18,11 @@ from pelnas.architecture import Architecture, Cost, Prediction
 from pelnas.call import CallRecord, Message
 from pelnas.devices.base import Device
 from pelnas.directives import SetBudget
-from pelnas.errors import BudgetExhausted, ReplayError
+from pelnas.errors import BudgetExhausted, ReplayError, StoreError
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore, write_atomically
+from pelnas.store.database import Database
 from pelnas.store.folder import CONFIG, DATABASE
 
 LARGEST = 2 * 1024**3  # bytes that a member of a recording may unpack to
@@ -140,21 +140,31 @@ class RecordedPredictor(AccuracyPredictor):
 def export(folder: Path, file: Path) -> None:
     """Write the recording of a run as one file, also while the run goes on.
 
-    RunError: no run there. StoreError: the file cannot be written.
+    The file is read back before it takes its place. RunError: no run there.
+    StoreError: the file cannot be written.
     """
     with RunStore.read(folder) as store, tempfile.TemporaryDirectory() as place:
+        events = len(store.events())
         copy = Path(place) / DATABASE
-        with (
-            closing(sqlite3.connect(f"file:{folder / DATABASE}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")
+        with closing(Database(folder / DATABASE, read_only=True)) as source:
+            source.rows("VACUUM INTO ?", (str(copy),))
         packed = Path(place) / "recording.zip"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(CONFIG, store.config.model_dump_json(indent=2) + "\n")
             archive.write(copy, DATABASE)
+        _check_copy(packed, folder, events)
         write_atomically(file, packed.read_bytes())
+
+
+def _check_copy(packed: Path, folder: Path, events: int) -> None:
+    """StoreError: the packed copy holds fewer events than its run had when the copy began."""
+    with open_recording(packed) as recording:
+        found = len(recording.store.events())
+    if found < events:
+        raise StoreError(
+            f"expected the {events} events of {folder} in its copy, found {found}: free space in"
+            f" {tempfile.gettempdir()} and export again; nothing was written"
+        )
 
 
 @contextmanager

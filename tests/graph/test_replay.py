@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import zipfile
 from collections.abc import Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
 from pelnas.config import Budget
-from pelnas.errors import ReplayError
+from pelnas.errors import ReplayError, StoreError
 from pelnas.graph.replay import replay
 from pelnas.recording import export, open_recording
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
+from pelnas.store.database import Database
 
 SPACE = get_space("tiny")
 
@@ -78,6 +80,38 @@ def test_an_exported_recording_needs_neither_the_run_nor_its_tables(
         found = replay(recording, tmp_path / "again")
     assert found.same_front
     assert found.same_rules
+
+
+@pytest.mark.parametrize("name", ["C# nets", "file: 50%25 off, why?"])
+def test_a_run_below_a_folder_of_any_name_is_exported_whole(
+    tmp_path: Path, tiny_tables: Path, name: str
+) -> None:
+    """SQLite addresses give ``#``, ``?`` and ``%`` a meaning of their own."""
+    folder = recorded_run(tmp_path / name, tiny_tables, rounds=1)
+    before = sorted(tmp_path.iterdir())
+    export(folder, tmp_path / name / "shared.zip")
+    assert sorted(tmp_path.iterdir()) == before
+    with open_recording(tmp_path / name / "shared.zip") as recording:
+        assert replay(recording, tmp_path / "again").same_front
+
+
+def test_a_copy_that_lacks_something_is_not_called_done(
+    tmp_path: Path, tiny_tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = recorded_run(tmp_path, tiny_tables, rounds=1)
+    copied = Database.rows
+
+    def lossy(self: Database, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        found = copied(self, sql, values)
+        if sql.startswith("VACUUM INTO"):
+            with closing(sqlite3.connect(values[0])) as copy, copy:
+                copy.execute("DELETE FROM events")
+        return found
+
+    monkeypatch.setattr(Database, "rows", lossy)
+    with pytest.raises(StoreError, match="found 0: .* nothing was written"):
+        export(folder, tmp_path / "shared.zip")
+    assert not (tmp_path / "shared.zip").exists()
 
 
 def test_a_missing_request_is_told_with_its_nearest(tmp_path: Path, tiny_tables: Path) -> None:
