@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+
+from typing_extensions import (
+    TypedDict,  # LangGraph's server makes no schemas of typing's below 3.12
+)
 
 from pelnas.errors import InputError
 from pelnas.store import RunStore

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -26,6 +26,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
+from typing_extensions import (
+    TypedDict,  # LangGraph's server makes no schemas of typing's below 3.12
+)
 
 from pelnas.agents.account import NO_LIMITS, Account, Accounted, Scene
 from pelnas.agents.conversation import Question, Unclear, answer, help_text, understand
@@ -46,6 +49,8 @@ from pelnas.tools.runs import run_below
 YES = ("yes", "y", "true")
 NO = ("no", "n", "false")
 ASK = "Yes or no?"
+STEER = "steer"  # the name of the one action that an interrupt asks about
+DECISIONS = {"approve": "yes", "reject": "no"}  # LangChain's words for them
 Accounts = Callable[[Spent], Account]
 #: Questions about the conversation itself, and what they tell.
 OWN = (
@@ -115,7 +120,7 @@ class Chat:
 
     def confirm(self, state: ChatState) -> dict[str, Any]:
         """Wait for a yes or a no; anything else is asked again."""
-        decided = interrupt(state["pending"])
+        decided = interrupt(_request(state["pending"]))
         decision = _decision(decided)
         return {"decision": decision} | ({} if decision else _said(f"{ASK} Nothing is given yet."))
 
@@ -250,9 +255,29 @@ def _after_confirming(state: ChatState) -> Literal["confirm", "give"]:
     return "give" if state.get("decision") else "confirm"
 
 
+def _request(pending: Pending | None) -> dict[str, Any]:
+    """What an interrupt hands to a client: the order, also as a chat UI's buttons expect it.
+
+    The keys ``action_requests`` and ``review_configs`` are those of LangChain's ``HITLRequest``.
+    """
+    if pending is None:
+        return {}
+    arguments = {"run": pending["run"], "command": pending["command"]}
+    action = {"name": STEER, "args": arguments, "description": pending["question"]}
+    review = {"action_name": STEER, "allowed_decisions": list(DECISIONS)}
+    return {**pending, "action_requests": [action], "review_configs": [review]}
+
+
 def _decision(said: object) -> str:
-    """``yes``, ``no``, or '' for anything else; a client may say it as text, bool or ``confirmed``."""
+    """``yes``, ``no``, or '' for anything else.
+
+    A client may say it as text, as a bool, as ``{"confirmed": true}``, or as LangChain's
+    ``HITLResponse``: ``{"decisions": [{"type": "approve"}]}``.
+    """
     if isinstance(said, dict):
+        decisions = said.get("decisions")
+        if isinstance(decisions, list) and len(decisions) == 1 and isinstance(decisions[0], dict):
+            return DECISIONS.get(str(decisions[0].get("type")), "")
         said = said.get("confirmed")
     word = str(said).strip().lower().rstrip(".!")
     return "yes" if word in YES else "no" if word in NO else ""

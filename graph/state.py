@@ -1,6 +1,10 @@
 """The state of the graph: ids, counters and plain values. The run's store holds the data."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import (
+    TypedDict,  # LangGraph's server makes no schemas of typing's below 3.12
+)
 
 ALL_ROUNDS = "all rounds done"  # reasons why a search ends; budgets and people have their own
 NOTHING_LEFT = "nothing is left to design"

@@ -54,5 +54,25 @@ def test_links_lead_to_files(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_messages_name_commands_that_there_are() -> None:
+    named = re.compile(r"[`']pelnas ([a-z]+)")
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    sources = [*(ROOT / "pelnas").rglob("*.py")]
+    sources += [
+        file for part in ("agents", "graph", "tools") for file in (ROOT / part).glob("*.py")
+    ]
+    found = {(file.name, name) for file in sources for name in named.findall(file.read_text())}
+    assert len(found) > 20
+    assert {(file, name) for file, name in found if name not in known} == set()
+
+
+@pytest.mark.parametrize("package", sorted((ROOT / "pelnas").rglob("__init__.py")))
+def test_a_package_says_what_it_holds(package: Path) -> None:
+    import ast
+
+    said = ast.get_docstring(ast.parse(package.read_text())) or ""
+    assert len(said.split()) > 2
+
+
 def test_there_are_commands_to_parse() -> None:
     assert len(commands(ROOT / "README.md")) > 10

@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +35,7 @@ from pelnas.store import PlanEntry, RunStore, Sources
 TINY = get_space("tiny")
 MODEL, EVOLVER = "openai:x", "builtin:evolver"
 NASTY = '<script>alert(1)</script> & {{ 7*7 }} "quoted" $x^2$ </svg>'
+INLINE = "module://matplotlib_inline.backend_inline"
 Point = tuple[float | None, float]  # latency, score
 
 
@@ -403,3 +408,26 @@ def test_the_summary_is_one_document(begin: Callable[..., RunStore]) -> None:
     assert found["front"] == [point.to_dict() for point in front_points(store)]
     assert [row["on_front"] for row in found["niches"]] == [1, 1]
     assert 0 < found["hypervolume"] <= 1
+
+
+def test_a_backend_of_a_notebook_that_is_not_installed_here_stops_no_picture(
+    tmp_path: Path,
+) -> None:
+    """As a program that a notebook starts with ``!`` inherits it; a kernel's own is left alone."""
+    if find_spec("matplotlib_inline") is not None:
+        pytest.skip("the backend of notebooks is installed here")
+    program = (
+        "import os, sys; from pelnas.report.canvas import blank;"
+        "blank((1, 1), 50).savefig(sys.argv[1]);"
+        "from matplotlib import get_backend;"
+        "print(get_backend(auto_select=False), os.environ['MPLBACKEND'])"
+    )
+    for backend, drawn in (("nowhere", "None"), (INLINE, "None"), ("svg", "svg")):
+        picture = tmp_path / f"{drawn}.png"
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(picture)],
+            env=os.environ | {"MPLBACKEND": backend},
+            capture_output=True, text=True, check=True, timeout=120,
+        )  # fmt: skip
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert done.stdout.split() == [drawn, backend]

@@ -1,1 +1,1 @@
-"""bench."""
+"""What `pelnas bench` measures: searches, predictors, proxies and conversations."""

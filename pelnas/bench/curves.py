@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from pelnas.report.canvas import blank
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -23,12 +25,8 @@ def draw_curves(runs: Sequence[dict[str, Any]], judged_by: str) -> bytes:
     An axis on which nobody spent anything is left out. A model that spends nothing of an
     axis is a level line at its mean.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     spent = [axis for axis in AXES if any(_spends(run, axis) for run in runs)]
-    figure = Figure(figsize=(5.2 * max(1, len(spent)), 4.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank((5.2 * max(1, len(spent)), 4.4), 110, layout="constrained")
     models = list(dict.fromkeys(run["model"] for run in runs))
     for place, axis in enumerate(spent):
         panel = figure.add_subplot(1, len(spent), place + 1)

@@ -134,4 +134,4 @@ def _until(folder: Path, held: Callable[[RunStore], bool]) -> None:
             if held(store):
                 return
         time.sleep(POLL_SECONDS)
-    raise RunError(f"the search did not get there in {PATIENCE:g} s: see `pelnas show`")
+    raise RunError(f"the search did not get there in {PATIENCE:g} s: see `pelnas trace`")

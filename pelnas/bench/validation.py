@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pelnas.errors import DataError
 from pelnas.partition import Partition
 from pelnas.predictors.base import AccuracyPredictor
+from pelnas.report.canvas import blank
 
 Floats = NDArray[np.float64]
 
@@ -171,11 +172,7 @@ def draw_scatter(validation: Validation, labels: Sequence[str], path: Path) -> N
     ``labels``: of the niches by index. Accuracies below the lowest twentieth are
     drawn at the edge, since networks that learned nothing would squeeze the rest.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Picture
-
-    picture = Picture(figsize=(7, 5), layout="constrained")
-    FigureCanvasAgg(picture)
+    picture = blank((7, 5), 150, layout="constrained")
     axes = picture.add_subplot()
     floor = float(np.quantile([point.accuracy for point in validation.points], 0.05))
     for index, label in enumerate(labels):
@@ -195,4 +192,4 @@ def draw_scatter(validation: Validation, labels: Sequence[str], path: Path) -> N
     axes.set_xlabel("predicted score")
     axes.set_ylabel("test accuracy, % (trained)")
     axes.legend(fontsize="small", frameon=False)
-    picture.savefig(path, dpi=150)
+    picture.savefig(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pelnas.architecture import Evaluation
+from pelnas.report.canvas import blank, load
 from pelnas.report.front import archive_of, label_of
 from pelnas.report.growth import growth
 from pelnas.store import RunStore
@@ -46,13 +47,11 @@ def render(store: RunStore, theme: Theme) -> bytes:
 
 def as_png(draw: Callable[["Figure"], None], theme: Theme) -> bytes:
     """What is drawn on an empty page of this look."""
+    load()
     from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     with rc_context(_style(theme)):
-        figure = Figure(figsize=(11.5, 6.4), dpi=130)
-        FigureCanvasAgg(figure)
+        figure = blank((11.5, 6.4), 130)
         draw(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": "pelnas"})

@@ -153,9 +153,10 @@ class _Exporter:
         match sort:
             case "run":
                 found |= {"gen_ai.operation.name": "invoke_workflow"}
-                found |= {"gen_ai.workflow.name": "search"}
+                # The conventions renamed the first into the second: collectors read either.
+                found |= dict.fromkeys(("gen_ai.workflow.name", "gen_ai.agent.name"), "search")
             case "step" if event.agent:
-                found |= {"gen_ai.operation.name": "invoke_agent"}
+                found |= {"gen_ai.operation.name": _operation(event.agent)}
                 found |= _model(self._store.config.model_of(event.agent))
             case "call":
                 found |= {"gen_ai.operation.name": "chat", "gen_ai.output.type": "json"}
@@ -173,12 +174,16 @@ def _name(sort: str, event: Event) -> str:
         case "run":
             return "invoke_workflow search"
         case "step" if event.agent:
-            return f"invoke_agent {event.agent}"
+            return f"{_operation(event.agent)} {event.agent}"
         case "call":
             return f"chat {str(event.data['model']).partition(':')[2]}"
         case "tool":
             return f"execute_tool {event.data['tool']}"
     return event.span.rpartition(".")[2] if sort == "step" else f"round {event.round}"
+
+
+def _operation(agent: str) -> str:
+    return "plan" if agent == "planner" else "invoke_agent"
 
 
 def _model(name: str) -> dict[str, str]:

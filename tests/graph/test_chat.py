@@ -91,13 +91,37 @@ def test_a_client_cannot_skip_the_question(begun: Path) -> None:
     assert given(begun) == []
 
 
-@pytest.mark.parametrize("yes", [True, "y", {"confirmed": True}])
+APPROVED = {"decisions": [{"type": "approve"}]}
+
+
+@pytest.mark.parametrize("yes", [True, "y", {"confirmed": True}, APPROVED])
 def test_a_yes_comes_in_several_forms(begun: Path, yes: object) -> None:
     chat = build_chat(begun.parent, InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     chat.invoke({"messages": [HumanMessage("/rounds 7")], "run": begun.name}, config)
     chat.invoke(Command(resume=yes), config)
     assert given(begun) == [("/rounds 7", "chat", "/rounds 7")]
+
+
+def test_an_interrupt_has_the_form_that_chat_interfaces_draw_buttons_for(begun: Path) -> None:
+    from langchain.agents.middleware.human_in_the_loop import HITLRequest
+    from pydantic import TypeAdapter
+
+    chat = build_chat(begun.parent, InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    state = chat.invoke({"messages": [HumanMessage("/pause")], "run": begun.name}, config)
+    (waiting,) = state["__interrupt__"]
+    asked = TypeAdapter(HITLRequest).validate_python(waiting.value)
+    (action,) = asked["action_requests"]
+    assert action["args"] == {"run": begun.name, "command": "/pause"}
+    assert "pause after the piece" in action["description"]
+    (review,) = asked["review_configs"]
+    assert review["action_name"] == action["name"]
+    for decisions in ([{"type": "edit"}], [{"type": "approve"}] * 2, [], "approve", [None]):
+        state = chat.invoke(Command(resume={"decisions": decisions}), config)
+        assert "__interrupt__" in state, f"{decisions} is neither a yes nor a no"
+    chat.invoke(Command(resume={"decisions": [{"type": "reject"}]}), config)
+    assert given(begun) == []
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,8 @@ def test_a_search_arrives_as_one_trace_with_the_conventions(
     assert len({span.trace_id for span in collector.spans}) == 1
     (run,) = [span for span in collector.spans if not span.parent_span_id]
     assert run.name == "invoke_workflow search"
+    assert attributes(run)["gen_ai.workflow.name"] == "search"
+    assert attributes(run)["gen_ai.agent.name"] == "search"
     by_id = {span.span_id: span for span in collector.spans}
 
     (call,) = [
@@ -139,8 +141,10 @@ def test_a_search_arrives_as_one_trace_with_the_conventions(
     assert call.kind == Span.SPAN_KIND_CLIENT
 
     agent = by_id[call.parent_span_id]
-    assert agent.name == "invoke_agent planner"
-    assert attributes(agent)["gen_ai.operation.name"] == "invoke_agent"
+    assert agent.name == "plan planner"
+    assert attributes(agent)["gen_ai.operation.name"] == "plan"
+    designing = collector.named("invoke_agent designer")
+    assert {attributes(s)["gen_ai.operation.name"] for s in designing} == {"invoke_agent"}
     assert by_id[agent.parent_span_id].name == "round 0"
     assert by_id[by_id[agent.parent_span_id].parent_span_id] is run
     assert agent.start_time_unix_nano <= call.start_time_unix_nano
