@@ -5,7 +5,6 @@ checked once, and written into the run's folder as it was resolved.
 """
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,20 +13,24 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
     ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from pelnas.errors import ConfigError
+from pelnas import bounds
+from pelnas.bounds import Range, within
+from pelnas.errors import ConfigError, UnreadableError
+from pelnas.formats import read_toml
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
 ROLES = ("planner", "designer", "reflection")
+SHOWN = 80  # characters of a value that is not understood
 
-Positive = Annotated[int, Field(ge=1)]
+Images = Annotated[int, within(bounds.BATCH)]
+Passes = Annotated[int, within(bounds.PASSES)]
 
 
 class _Frozen(BaseModel):
@@ -39,11 +42,11 @@ class _Frozen(BaseModel):
 class Budget(_Frozen):
     """What a run may spend; ``None`` is no limit. Counted over all resumes of a run."""
 
-    calls: Positive | None = None  # language-model calls
-    tokens: Positive | None = None  # in and out together
-    dollars: Annotated[float, Field(gt=0)] | None = None  # by the catalogue of prices
-    minutes: Annotated[float, Field(gt=0)] | None = None  # wall time while running
-    evaluations: Positive | None = None  # candidates scored
+    calls: Annotated[int, within(bounds.CALLS)] | None = None  # language-model calls
+    tokens: Annotated[int, within(bounds.TOKENS)] | None = None  # in and out together
+    dollars: Annotated[float, within(bounds.DOLLARS)] | None = None  # by the catalogue of prices
+    minutes: Annotated[float, within(bounds.MINUTES)] | None = None  # wall time while running
+    evaluations: Annotated[int, within(bounds.EVALUATIONS)] | None = None  # candidates scored
 
 
 class Turns(_Frozen):
@@ -53,7 +56,7 @@ class Turns(_Frozen):
     """
 
     provider: str = ""
-    calls: Positive
+    calls: Annotated[int, within(bounds.AT_ONCE)]
 
     @model_validator(mode="before")
     @classmethod
@@ -76,19 +79,22 @@ class Turns(_Frozen):
 class Measurement(_Frozen):
     """How latency is measured on this machine."""
 
-    batch: Positive = 1  # images a forward pass
-    threads: Positive = 1  # torch threads: one is the steadiest, and what small devices have
-    warmup: Positive = 5  # forward passes that are not counted
-    repeats: Positive = 30  # forward passes whose median counts
+    batch: Images = 1  # images a forward pass
+    # torch threads: one is the steadiest, and what small devices have
+    threads: Annotated[int, within(bounds.THREADS)] = 1
+    warmup: Passes = 5  # forward passes that are not counted
+    repeats: Passes = 30  # forward passes whose median counts
 
 
 class Scoring(_Frozen):
     """How zero-cost proxies are computed."""
 
-    batch: Annotated[int, Field(ge=2)] = 32  # images a proxy sees
-    resolution: Annotated[int, Field(ge=8)] = 32  # pixels a side
-    reference: Annotated[int, Field(ge=8)] = 64  # sampled cells that set the scale of scores
-    workers: Annotated[int, Field(ge=0)] = 0  # processes; 0: one for each core
+    batch: Annotated[int, within(Range(2, bounds.BATCH.high))] = 32  # images a proxy sees
+    resolution: Annotated[int, within(bounds.RESOLUTION)] = 32  # pixels a side
+    reference: Annotated[int, within(bounds.REFERENCE)] = (
+        64  # sampled cells that set the scale of scores
+    )
+    workers: Annotated[int, within(bounds.WORKERS)] = 0  # processes; 0: one for each core
 
 
 class SearchConfig(_Frozen):
@@ -113,15 +119,16 @@ class SearchConfig(_Frozen):
     reflection_fallbacks: tuple[str, ...] | None = None
     concurrency: tuple[Turns, ...] = ()  # calls to one provider at the same time; (): no limit
     base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None  # None: not sent at all
+    temperature: Annotated[float, within(bounds.TEMPERATURE)] | None = None  # None: not sent at all
     partition: Literal["operations", "flops"] = "operations"
-    niches: Annotated[int, Field(ge=1, le=64)] = 6  # of a partition by FLOPs
-    rounds: Positive = 10
-    per_niche: Positive = 10  # designs a niche gets on average in one round
-    parents: Positive = 8  # Pareto parents shown to a designer
-    rules: Annotated[int, Field(ge=0)] = 8  # rules shown to a designer
+    niches: Annotated[int, within(bounds.NICHES)] = 6  # of a partition by FLOPs
+    rounds: Annotated[int, within(bounds.ROUNDS)] = 10
+    # designs a niche gets on average in one round
+    per_niche: Annotated[int, within(bounds.PER_NICHE)] = 10
+    parents: Annotated[int, within(bounds.PARENTS)] = 8  # Pareto parents shown to a designer
+    rules: Annotated[int, within(bounds.RULES)] = 8  # rules shown to a designer
     rules_from: tuple[Path, ...] = ()  # earlier runs whose rules are loaded
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, within(bounds.SEED)] = 0
     output: Path = Path("runs")
     prompts: Path | None = None  # folder whose files replace prompts of the same name
     budget: Budget = Budget()
@@ -151,11 +158,28 @@ class SearchConfig(_Frozen):
     def _can_be_stored(self) -> Self:
         """Bytes that are no UTF-8 on a command line are no text, and no JSON could hold them."""
         try:
-            self.model_dump_json()
+            stored = self.model_dump_json()
         except ValueError:
             raise ValueError(
                 "expected names and paths in UTF-8, found other bytes in one"
             ) from None
+        if r"\u0000" in stored:
+            raise ValueError("expected names and paths of characters, found a null in one")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_machine(self) -> Self:
+        """A batch that no memory holds would end the process where nobody could say why."""
+        for name, batch in (
+            ("measurement", self.measurement.batch),
+            ("scoring", self.scoring.batch),
+        ):
+            if batch * self.scoring.resolution**2 > bounds.PIXELS:
+                raise ValueError(
+                    f"expected {name}.batch images of scoring.resolution with at most"
+                    f" {bounds.PIXELS} pixels in all, found {batch} of {self.scoring.resolution}"
+                    " pixels a side: lower one of them"
+                )
         return self
 
     @field_validator("base_url")
@@ -279,8 +303,8 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return read_toml(path)
+    except UnreadableError as error:
         raise ConfigError(
             f"expected a TOML file of settings at {path}, found {error}: correct the path or the file"
         ) from None
@@ -300,9 +324,23 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"]))
+    where = ".".join(map(str, problem["loc"]))[:SHOWN]
     if problem["type"] == "value_error":
-        return f"setting {where!r}: {problem['ctx']['error']}"
+        return (
+            f"setting {where!r}: {problem['ctx']['error']}"
+            if where
+            else str(problem["ctx"]["error"])
+        )
     if problem["type"] == "extra_forbidden":
         return f"unknown setting {where!r}: settings are {', '.join(SearchConfig.model_fields)}"
-    return f"setting {where!r}: {problem['msg'].lower()}, found {problem['input']!r}: change it"
+    return (
+        f"setting {where!r}: {problem['msg'].lower()}, found {_shown(problem['input'])}: change it"
+    )
+
+
+def _shown(value: object) -> str:
+    """What was found, cut: a number may have more digits than Python prints."""
+    try:
+        return repr(value)[:SHOWN]
+    except (ValueError, RecursionError):
+        return "a value without end"

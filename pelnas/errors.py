@@ -19,7 +19,8 @@
     │   ├── DirectiveError      a directive cannot be read, or cannot be obeyed as it stands
     │   ├── RunError            no such run, a run in use, or a run that is finished
     │   ├── StoreError          the run's folder cannot be written (disk full, read-only)
-    │   └── ReplayError         a recording lacks what a replay asks, or cannot be read
+    │   ├── ReplayError         a recording lacks what a replay asks, or cannot be read
+    │   └── UnreadableError     a file or text that its format's reader cannot read
     ├── AnswerError           a model can act: its answer is sent back once with this text
     ├── ModelCallError        a provider failed; the built-in designer takes over
     │   └── ToolsRefusedError     a model or its server takes no tools; it is asked without
@@ -100,6 +101,10 @@ class StoreError(InputError):
 
 class ReplayError(InputError):
     """A recording that lacks what a replay asks of it, or that cannot be read."""
+
+
+class UnreadableError(InputError):
+    """A file or a text that the reader of its format cannot read; the message is the reason alone."""
 
 
 class AnswerError(PelnasError):

@@ -18,7 +18,8 @@ from pelnas.architecture import Architecture, Cost, Prediction
 from pelnas.call import CallRecord, Message
 from pelnas.devices.base import Device
 from pelnas.directives import SetBudget
-from pelnas.errors import BudgetExhausted, ReplayError, StoreError
+from pelnas.errors import BudgetExhausted, ReplayError, StoreError, UnreadableError
+from pelnas.formats import open_zip, unpack
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore, write_atomically
@@ -186,14 +187,10 @@ def open_recording(path: Path) -> Iterator[Recording]:
 def _unpack(file: Path, place: Path) -> None:
     """Only the two members that a recording has, under their own names and of a sane size."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file) as archive:
             for name in (CONFIG, DATABASE):
-                if archive.getinfo(name).file_size > LARGEST:
-                    raise ReplayError(
-                        f"{file} unpacks to more than {LARGEST} bytes: it is no recording of a run"
-                    )
-                (place / name).write_bytes(archive.read(name))
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+                unpack(archive, name, place / name, LARGEST)
+    except UnreadableError as error:
         raise ReplayError(
             f"expected a recording made by 'pelnas replay RUN --export FILE' at {file},"
             f" found {error}: give the folder of a run or such a file"

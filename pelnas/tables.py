@@ -20,7 +20,14 @@ from typing import NoReturn
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.errors import ArchitectureError, DataError, DatasetError, DeviceError
+from pelnas.errors import (
+    ArchitectureError,
+    DataError,
+    DatasetError,
+    DeviceError,
+    UnreadableError,
+)
+from pelnas.formats import parquet_errors, parquet_schema, parquet_table
 from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"
@@ -43,17 +50,16 @@ class Column:
         DataError: a text that stands twice or not at all, values that are no
         numbers, or a file that cannot be read.
         """
-        from pyarrow import ArrowException, parquet
-
         try:
-            table = parquet.read_table(self.file, columns=[TEXT_COLUMN, self.name])
-            values = table[self.name].to_numpy().astype(np.float64)
-        except (ArrowException, OSError, ValueError, TypeError) as error:
+            table = parquet_table(self.file, [TEXT_COLUMN, self.name])
+            with parquet_errors():
+                values = table[self.name].to_numpy().astype(np.float64)
+                texts = table[TEXT_COLUMN].cast("string").to_pylist()
+        except UnreadableError as error:
             raise DataError(
                 f"expected numbers in column {self.name} of {self.file}, found: {error};"
                 " replace the file"
             ) from None
-        texts = table[TEXT_COLUMN].to_pylist()
         by_text = dict(zip(texts, values.tolist(), strict=True))
         if len(by_text) != len(texts) or None in by_text:
             raise DataError(
@@ -185,11 +191,9 @@ def _columns(folder: Path) -> list[Column]:
 
 
 def _schema(file: Path) -> list[str]:
-    from pyarrow import ArrowException, parquet
-
     try:
-        return list(parquet.read_schema(file).names)
-    except (ArrowException, OSError) as error:
+        return list(parquet_schema(file).names)
+    except UnreadableError as error:
         raise DataError(
             f"expected a parquet file at {file}, found: {error}; replace or remove it"
         ) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import conversations, options, predictors, proxies
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def bench_search(
         list[str] | None,
         typer.Option("--model", help=f"Repeatable. Default: {' and '.join(MODELS)}."),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Runs of each, seeds from 0 on.")] = 5,
+    seeds: Annotated[
+        int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")
+    ] = 5,
     rounds: options.Rounds = None,
     per_niche: options.PerNiche = None,
     images: options.Images = None,

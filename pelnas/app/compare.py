@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def compare(
         typer.Option("--by-hand", help=f"A person, too, by files: the model {options.BY_HAND}."),
     ] = False,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Runs of each, seeds from 0 on.")
+        int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")
     ] = 3,
     space: options.Space = None,
     device: options.Device = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def bench_conversation(
 
 def bench_responses(
     repeats: Annotated[
-        int, typer.Option("--repeats", min=1, help="How often every question is asked.")
+        int, options.number(bounds.REPEATS, "--repeats", "How often every question is asked.")
     ] = 3,
     space: options.Space = None,
     device: options.Device = None,
@@ -52,7 +53,9 @@ def bench_responses(
     images: options.Images = None,
     data: options.Data = None,
     accuracy: options.Accuracy = None,
-    rounds: Annotated[int, typer.Option("--rounds", help="Rounds of the search.")] = 1000,
+    rounds: Annotated[
+        int, options.number(bounds.ROUNDS, "--rounds", "Rounds of the search.")
+    ] = 1000,
     per_niche: options.PerNiche = None,
     output: options.Output = None,
     config: options.Config = None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 
 PORT = 8765
@@ -15,7 +16,9 @@ def mcp(
         bool,
         typer.Option("--http", help="Streamable HTTP on this machine, not standard input."),
     ] = False,
-    port: Annotated[int, typer.Option("--port", help="Of --http; 0: any that is free.")] = PORT,
+    port: Annotated[
+        int, options.number(bounds.PORT, "--port", "Of --http; 0: any that is free.")
+    ] = PORT,
     no_token: Annotated[
         bool,
         typer.Option(

@@ -1,5 +1,6 @@
 """The options that several commands share; their defaults are the configuration's own."""
 
+import math
 from collections.abc import Mapping
 from copy import copy
 from functools import reduce
@@ -9,6 +10,7 @@ from typing import Annotated, Any, get_args
 import typer
 from pydantic import BaseModel
 
+from pelnas.bounds import Range
 from pelnas.config import SearchConfig
 
 #: Settings that stand in a section of the configuration, by the name of their option.
@@ -58,6 +60,18 @@ def setting(name: str, text: str, otherwise: str = "") -> Any:
     return typer.Option(
         f"--{name.replace('_', '-')}", help=text + (f"{DEFAULT}{told}." if told else "")
     )
+
+
+def number(allowed: Range, name: str, text: str) -> Any:
+    """An option for a number that is no setting of a search, within its range."""
+    return typer.Option(name, min=allowed.low, max=allowed.high, callback=_is_number, help=text)
+
+
+def _is_number(value: Any) -> Any:
+    """NaN is neither below nor above any bound."""
+    if isinstance(value, float) and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
+    return value
 
 
 def of_run(option: Any) -> Any:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
+from pelnas.bounds import Range
 
 if TYPE_CHECKING:
     from pelnas.bench.predictors import Front, Order
@@ -24,8 +26,13 @@ def bench_predictors(
     device: Annotated[
         list[str] | None, typer.Option("--device", help="Repeatable. Default: all of the folder.")
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Searches of each; 0: order only.")] = 1,
-    sample: Annotated[int, typer.Option("--sample", help="Cells whose order is judged.")] = 1500,
+    seeds: Annotated[
+        int,
+        options.number(Range(0, bounds.SEEDS.high), "--seeds", "Searches of each; 0: order only."),
+    ] = 1,
+    sample: Annotated[
+        int, options.number(bounds.SAMPLE, "--sample", "Cells whose order is judged.")
+    ] = 1500,
     rounds: options.Rounds = None,
     per_niche: options.PerNiche = None,
     output: options.Output = None,
@@ -69,7 +76,7 @@ def bench_predictors(
 
 def suggest(
     run: options.Run,
-    count: Annotated[int, typer.Option("--count", min=1, help="Architectures.")] = 50,
+    count: Annotated[int, options.number(bounds.SAMPLE, "--count", "Architectures.")] = 50,
     output: options.Output = None,
     as_json: options.Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 from pelnas.app.options import setting
 from pelnas.app.predictors import suggest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 proxies = typer.Typer(help="How far the zero-cost proxies can be trusted.", no_args_is_help=True)
 proxies.command("suggest")(suggest)
 
-Sample = Annotated[int, typer.Option("--sample", help="Networks drawn by the seed.")]
+Sample = Annotated[int, options.number(bounds.SAMPLE, "--sample", "Networks drawn by the seed.")]
 Progress = Callable[[int], None]
 
 
@@ -27,9 +28,9 @@ def speed(
     space: options.Space = None,
     images: options.Images = None,
     sample: Sample = 5,
-    batch: Annotated[int, typer.Option("--batch", help="Images a pass.")] = 64,
-    threads: Annotated[int, typer.Option("--threads", help="Torch threads.")] = 2,
-    repeats: Annotated[int, typer.Option("--repeats", help="Timed repeats.")] = 3,
+    batch: Annotated[int, options.number(bounds.BATCH, "--batch", "Images a pass.")] = 64,
+    threads: Annotated[int, options.number(bounds.THREADS, "--threads", "Torch threads.")] = 2,
+    repeats: Annotated[int, options.number(bounds.REPEATS, "--repeats", "Timed repeats.")] = 3,
     seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> None:
@@ -66,7 +67,10 @@ def reproduce(
         list[str] | None, typer.Option("--proxy", help="Repeatable. Default: all thirteen.")
     ] = None,
     draws: Annotated[
-        int, typer.Option("--draws", min=1, help="Draws of weights and images, to tell luck apart.")
+        int,
+        options.number(
+            bounds.REPEATS, "--draws", "Draws of weights and images, to tell luck apart."
+        ),
     ] = 1,
     as_json: options.Json = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def steer(
         str | None, typer.Option("--author", help="Who asks. Default: this system's user.")
     ] = None,
     wait: Annotated[
-        float, typer.Option("--wait", help="Seconds to wait until it is in force or refused.")
+        float,
+        options.number(
+            bounds.SECONDS, "--wait", "Seconds to wait until it is in force or refused."
+        ),
     ] = 0.0,
     output: options.Output = None,
     as_json: options.Json = False,

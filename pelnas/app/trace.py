@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 from pelnas.errors import InputError
 
@@ -28,8 +29,12 @@ def trace(
     agent: Annotated[
         str | None, typer.Option("--agent", help=f"Only this agent: {', '.join(AGENTS)}.")
     ] = None,
-    niche: Annotated[int | None, typer.Option("--niche", help="Only this niche.")] = None,
-    round_: Annotated[int | None, typer.Option("--round", help="Only this round.")] = None,
+    niche: Annotated[
+        int | None, options.number(bounds.NICHE, "--niche", "Only this niche.")
+    ] = None,
+    round_: Annotated[
+        int | None, options.number(bounds.ROUND, "--round", "Only this round.")
+    ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what failed, and what was broken in it.")
     ] = False,

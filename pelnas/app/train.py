@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
+from pelnas.bounds import Range
 from pelnas.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ def train(
         int, typer.Option(help="Epochs without a better validation before it ends; 0: all.")
     ] = DEFAULTS.patience,
     seed: Annotated[int, typer.Option(help="The first seed.")] = DEFAULTS.seed,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 1,
+    seeds: Annotated[
+        int, options.number(bounds.SEEDS, "--seeds", "Trainings of each network.")
+    ] = 1,
     images: Annotated[
         Path | None, typer.Option(help="Where the run's images are now, or digits.")
     ] = None,
@@ -52,10 +56,16 @@ def train(
         bool, typer.Option("--other-images", help="Train although the images differ.")
     ] = False,
     limit_minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="Stop after this time; the rest another time.")
+        float | None,
+        options.number(
+            Range(0, bounds.MINUTES.high),
+            "--limit-minutes",
+            "Stop after this time; the rest another time.",
+        ),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Torch threads. Without it: every core.")
+        int | None,
+        options.number(bounds.THREADS, "--threads", "Torch threads. Without it: every core."),
     ] = None,
     output: options.Output = None,
     as_json: options.Json = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 from pelnas.errors import ConfigError
 
@@ -24,7 +25,7 @@ def ui(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
     ] = None,
-    port: Annotated[int, typer.Option("--port", help="0: any that is free.")] = 0,
+    port: Annotated[int, options.number(bounds.PORT, "--port", "0: any that is free.")] = 0,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Look at searches, start and steer them in a browser; nothing leaves this machine."""

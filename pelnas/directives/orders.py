@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
+from pelnas import bounds
 from pelnas.config import ROLES, Budget
 from pelnas.errors import DirectiveError
 from pelnas.evidence import Metric
@@ -23,7 +24,7 @@ Polarity = Literal["helps", "hurts"]
 
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 UNITS = {"latency": " ms", "energy": " mJ", "parameters": "", "flops": "", "accuracy": ""}
-ROUNDS_LIMIT = 10_000
+ROUNDS_LIMIT = int(bounds.ROUNDS.high)
 TEXT_LIMIT = 240  # characters of any text in an order, as rules themselves have it
 
 
@@ -196,7 +197,7 @@ class SetRounds:
     rounds: int
 
     def __post_init__(self) -> None:
-        _need(1 <= self.rounds <= ROUNDS_LIMIT, f"1 to {ROUNDS_LIMIT} rounds", self.rounds)
+        _need(self.rounds in bounds.ROUNDS, f"{bounds.ROUNDS} rounds", self.rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +298,7 @@ def _need(satisfied: bool, expected: str, found: object) -> None:
 
 
 def _need_niche(niche: int | None) -> None:
-    _need(niche is None or niche >= 0, "the number of a niche", niche)
+    _need(niche is None or niche in bounds.NICHE, "the number of a niche", niche)
 
 
 def _need_line(text: str, what: str) -> None:

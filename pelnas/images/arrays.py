@@ -1,15 +1,14 @@
 """Images in arrays: scikit-learn's digits, or the user's ``.npz``."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.errors import ImagesError
+from pelnas.errors import ImagesError, UnreadableError
+from pelnas.formats import read_arrays
 from pelnas.images.base import Labels, Pixels, Source, digest_of, encode, fit
 
 #: Names of arrays in a file: images and labels, then those held out for tests.
@@ -54,10 +53,8 @@ def digits() -> Source:
 def npz(path: Path) -> Source:
     """The arrays of a ``.npz`` file. ImagesError: no such arrays, pickles, a broken file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name in sum(ARRAYS, ())}
-            there = list(file.files)
-    except (OSError, ValueError, BadZipFile, EOFError, zlib.error) as error:
+        arrays = read_arrays(path, sum(ARRAYS, ()))
+    except UnreadableError as error:
         raise ImagesError(
             f"expected plain arrays (no pickles) in {path}, found: {error}; write it by numpy.savez"
         ) from None
@@ -68,7 +65,7 @@ def npz(path: Path) -> Source:
             return _of_parts(path, [(arrays[x], arrays[y]) for x, y in [(images, labels), *rest]])
     raise ImagesError(
         f"expected arrays images and labels (or x_train and y_train) in {path}, found"
-        f" {', '.join(there) or 'none'}: rename them"
+        f" {', '.join(arrays)[:200] or 'none'}: rename them"
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.errors import ImagesError
+from pelnas.errors import ImagesError, UnreadableError
+from pelnas.formats import parquet_errors, parquet_schema, parquet_table
 from pelnas.images.base import Labels, Pixels, Source, decode, encode
 
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "fine_label", "target", "y")
@@ -25,15 +26,15 @@ class ParquetSource(Source):
     """
 
     def __init__(self, path: Path) -> None:
-        from pyarrow import ArrowException, parquet
-
         self.name, self._path = path.stem, path
         try:
-            schema = parquet.read_schema(path)
+            schema = parquet_schema(path)
             self._column, label = _image_column(schema, path), _label_column(schema, path)
             wanted = [name for name in (label, "class_name", "split") if name in schema.names]
-            columns = parquet.read_table(path, columns=list(dict.fromkeys(wanted))).to_pydict()
-        except ArrowException as error:
+            table = parquet_table(path, list(dict.fromkeys(wanted)))
+            with parquet_errors():
+                columns = table.to_pydict()
+        except UnreadableError as error:
             raise ImagesError(
                 f"expected a parquet file at {path}, found: {error}; replace it"
             ) from None

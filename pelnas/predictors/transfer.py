@@ -5,14 +5,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 
 from pelnas.architecture import Architecture, Prediction
 from pelnas.cache import Cache
 from pelnas.config import Scoring
-from pelnas.errors import ConfigError, DataError
+from pelnas.errors import ConfigError, DataError, UnreadableError
+from pelnas.formats import read_arrays
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.reference import Reference, Standings
@@ -55,14 +55,12 @@ class Fitted:
     def load(cls, path: Path) -> Self:
         """Read what ``save`` wrote. DataError: another kind of file, or none."""
         try:
-            # Opened here: NumPy leaves a file open whose archive is cut short.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = read_arrays(path)
             cells = tuple(arrays.pop("cells").tolist())
             standings = arrays.pop("standings").astype(np.float64)
             names = tuple(arrays.pop("names").tolist())
             trees = Trees(names=names, scale=float(arrays.pop("scale")), **arrays)
-        except (OSError, EOFError, BadZipFile, ValueError, TypeError, KeyError) as error:
+        except (UnreadableError, ValueError, TypeError, KeyError) as error:
             raise DataError(
                 f"expected the fitted trees of predictor 'transfer' at {path}, found: {error};"
                 " install the package anew, or fit them with scripts/fit_transfer.py"

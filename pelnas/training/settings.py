@@ -2,21 +2,10 @@
 
 from dataclasses import dataclass, fields
 
+from pelnas.bounds import TRAINING, Range
 from pelnas.errors import ConfigError, PelnasError
 
-#: The range of each setting, both ends included.
-BOUNDS: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch": (2, 65_536),
-    "learning_rate": (1e-7, 100),
-    "momentum": (0, 0.999),
-    "weight_decay": (0, 1),
-    "warmup": (0, 0.9),
-    "label_smoothing": (0, 0.9),
-    "shift": (0, 0.5),
-    "patience": (0, 100_000),
-    "seed": (0, 2**32 - 1),
-}
+YES_OR_NO = Range(False, True)
 
 
 class TrainingStopped(PelnasError):  # noqa: N818 - nothing is wrong
@@ -45,12 +34,11 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            low, high = BOUNDS.get(field.name, (False, True))
+            allowed = TRAINING.get(field.name, YES_OR_NO)
             value = getattr(self, field.name)
-            if not low <= value <= high:
+            if value not in allowed:
                 raise ConfigError(
-                    f"expected {field.name} of a training from {low:g} to {high:g},"
-                    f" found {value}: change it"
+                    f"expected {field.name} of a training from {allowed}, found {value}: change it"
                 )
 
 

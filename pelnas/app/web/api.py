@@ -18,7 +18,8 @@ from pelnas.app.web.library import Library
 from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
-from pelnas.errors import InputError, RunError
+from pelnas.errors import InputError, RunError, UnreadableError
+from pelnas.formats import parse_json
 from pelnas.report.front import aside_of
 from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
@@ -237,9 +238,11 @@ async def _body(request: Request) -> Mapping[str, Any]:
         if len(found) > LONGEST:
             raise HTTPException(413, f"expected at most {LONGEST} bytes: shorten it")
     try:
-        body = json.loads(found)
-    except ValueError:  # of JSON or of its encoding
-        body = None
+        body = parse_json(found)
+    except UnreadableError as error:
+        raise HTTPException(
+            400, f"expected a JSON object, found {error}: reload the page and try again"
+        ) from None
     if not isinstance(body, dict):
         raise HTTPException(400, "expected a JSON object: reload the page and try again")
     return body
