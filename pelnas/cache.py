@@ -7,23 +7,29 @@ version has new keys.
 
 import hashlib
 import json
+import logging
+import math
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from filelock import FileLock
+from filelock import Timeout
 from platformdirs import user_cache_dir
 
-from pelnas.errors import StoreError
+from pelnas import locks
+from pelnas.errors import StoreError, UnreadableError
+from pelnas.formats import parse_json
 
 #: Scalars or nested tuples of them; best made by ``cache_key``.
 Key: TypeAlias = tuple[Any, ...]
 
-BUSY_SECONDS = 30.0  # how long a writer waits for another process
+BUSY_SECONDS = 10.0  # how long a writer waits for another process
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_GIVEN_UP: set[Path] = set()  # caches that another process keeps from this one
 _CHUNK = 500  # keys a query; SQLite allows 999 variables in its oldest builds
 
 
@@ -32,13 +38,22 @@ def cache_key(kind: str, **fields: str | int | float | None) -> Key:
     return (kind, *sorted(fields.items()))
 
 
+def is_number(value: object, low: float = -math.inf) -> bool:
+    """Whether a value that came back is a finite number, and not below ``low``."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and value >= low
+
+
 @dataclass(frozen=True)
 class Cache:
     """JSON values by key, for any number of threads and processes.
 
     It holds nothing but its path: every operation opens the file anew, so that
     a cache may be pickled, forked and shared. Values come back as JSON has
-    them (tuples as lists). ``put`` is atomic, and the last one wins.
+    them (tuples as lists; whole numbers of 64 bits). ``put`` is atomic, and the
+    last one wins. Where another process keeps the file to itself (a stopped one,
+    for example), this process says so once and goes on as if the cache were empty.
     StoreError: the file cannot be created, read or written.
     """
 
@@ -47,29 +62,39 @@ class Cache:
     def __post_init__(self) -> None:
         with self._problems():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Two processes that turn on the write-ahead log at once would refuse each other.
-            with FileLock(f"{self.path}.lock"), closing(self._connect()) as connection, connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS entries"
-                    " (hash TEXT PRIMARY KEY, key TEXT NOT NULL, value TEXT NOT NULL)"
-                )
+            if not self._is_made():
+                self._make()
 
-    def get_many(self, keys: Iterable[Key]) -> dict[Key, Any]:
-        """The values that are there; keys without one are left out."""
+    def get_many(
+        self, keys: Iterable[Key], fits: Callable[[Any], bool] = lambda _: True
+    ) -> dict[Key, Any]:
+        """The values that are there; keys without one are left out.
+
+        ``fits``: whether a value is of the kind that was put in. What is not, or is no
+        JSON any more, counts as not there: it is found out again and put in its place.
+        """
         wanted = {_hash(key): key for key in keys}
-        hashes = list(wanted)
         found: dict[Key, Any] = {}
+        for hash_, text in self._rows(list(wanted)):
+            try:
+                value = parse_json(text, finite=False)
+            except (UnreadableError, TypeError):
+                continue
+            if fits(value):
+                found[wanted[hash_]] = value
+        return found
+
+    def _rows(self, hashes: list[str]) -> list[tuple[str, Any]]:
+        rows: list[tuple[str, Any]] = []
+        if self.path in _GIVEN_UP:
+            return rows
         with self._problems(), closing(self._connect()) as connection:
             for start in range(0, len(hashes), _CHUNK):
                 part = hashes[start : start + _CHUNK]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT hash, value FROM entries WHERE hash IN ({marks})"  # noqa: S608
-                found.update(
-                    (wanted[hash_], json.loads(value))
-                    for hash_, value in connection.execute(query, part)
-                )
-        return found
+                rows.extend(connection.execute(query, part))
+        return rows
 
     def put(self, key: Key, value: Any) -> None:
         """Keep one JSON value."""
@@ -78,8 +103,29 @@ class Cache:
     def put_many(self, values: Mapping[Key, Any]) -> None:
         """Keep all of these or, on an error, none."""
         rows = [(_hash(key), _text(key), json.dumps(value)) for key, value in values.items()]
+        if self.path in _GIVEN_UP:
+            return
         with self._problems(), closing(self._connect()) as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+
+    def _is_made(self) -> bool:
+        """Whether the file has its table and its write-ahead log: then nobody needs the lock."""
+        if not self.path.exists():
+            return False
+        with closing(self._connect()) as connection:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            tables = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'entries'"
+            return mode == "wal" and connection.execute(tables).fetchone() is not None
+
+    def _make(self) -> None:
+        """Two processes that turn on the write-ahead log at once would refuse each other."""
+        held = locks.holding(Path(f"{self.path}.lock"), BUSY_SECONDS)
+        with held, closing(self._connect()) as connection, connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS entries"
+                " (hash TEXT PRIMARY KEY, key TEXT NOT NULL, value TEXT NOT NULL)"
+            )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS)
@@ -91,10 +137,24 @@ class Cache:
         try:
             yield
         except (sqlite3.Error, OSError, ValueError) as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same
+            if isinstance(error, Timeout) or code in _BUSY:
+                self._give_up()
+                return
             raise StoreError(
                 f"expected a usable cache of measurements at {self.path}, found: {error};"
                 " delete that file, or set PELNAS_CACHE to a folder that can be written"
             ) from None
+
+    def _give_up(self) -> None:
+        if self.path not in _GIVEN_UP:
+            _GIVEN_UP.add(self.path)
+            logging.getLogger("pelnas").warning(
+                "pelnas: another process has kept the cache %s to itself for %g s; going on"
+                " without it: what was measured before is measured again",
+                self.path,
+                BUSY_SECONDS,
+            )
 
 
 def default_cache() -> Cache:

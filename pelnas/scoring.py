@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.cache import Cache, cache_key
+from pelnas.cache import Cache, cache_key, is_number
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet
@@ -108,6 +108,11 @@ def workers_and_threads(workers: int) -> tuple[int, int]:
     return count, max(1, cores // count)
 
 
+def _are_proxies(value: object) -> bool:
+    """Whether this is what was kept of an architecture: numbers by name."""
+    return isinstance(value, dict) and all(is_number(number) for number in value.values())
+
+
 class ProxyScores:
     """Proxies of a space's architectures on one batch of images: cached, else scored in workers.
 
@@ -142,7 +147,7 @@ class ProxyScores:
     def of(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:
         """The proxies of each architecture (official text), in order, each as soon as it is known."""
         keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
-        cached = self._cache.get_many(keys.values())
+        cached = self._cache.get_many(keys.values(), _are_proxies)
         known = {text: cached.get(key, {}) for text, key in keys.items()}
         missing = {text for text, record in known.items() if not record.keys() >= set(self._names)}
         in_order = [text for text in keys if text in missing]

@@ -5,6 +5,7 @@ Variables stand as ``{{name}}``; one that nobody fills, or a filled one that no
 longer exists, is refused before anything is sent.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
-from pelnas.errors import PromptError
+from pelnas.errors import PromptError, UnreadableError
+from pelnas.formats import read_text
 
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _PARTS = re.compile(r"\A\s*# System\s*\n(?P<system>.*?)^# User\s*\n(?P<user>.*)\Z", re.S | re.M)
@@ -56,11 +58,11 @@ def load_prompt(name: str, folder: Path | None = None) -> Prompt:
     """
     own = folder / f"{name}.md" if folder is not None else None
     try:
-        if own is not None and own.is_file():
-            text = own.read_text(encoding="utf-8")
+        if own is not None and os.path.lexists(own):
+            text = read_text(own)
         else:
             text = resources.files(__name__).joinpath(f"{name}.md").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnreadableError as error:
         raise PromptError(f"prompt {name!r} cannot be read: {error}: correct the file") from None
     parts = _PARTS.match(text)
     if parts is None:

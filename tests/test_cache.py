@@ -1,8 +1,13 @@
 """The cache gives back what was put in, to any thread and process, or says why it cannot."""
 
+import os
 import pickle
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -11,11 +16,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pelnas.cache import Cache, cache_key, default_cache
+from pelnas.config import Measurement
+from pelnas.devices.host import HostDevice, _is_timing
 from pelnas.errors import StoreError
+from pelnas.spaces import get_space
 
+# Keeps the cache to itself: its lock, or the right to write.
+HOLDER = """
+import sqlite3, sys
+from filelock import FileLock
+path, what = sys.argv[1:]
+if what == "lock":
+    held = FileLock(path + ".lock")
+    held.acquire()
+else:
+    held = sqlite3.connect(path, isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
 EACH = 25  # entries a writer puts
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+numbers = st.integers(-(2**63) + 1, 2**63 - 1)
+scalars = st.none() | st.booleans() | numbers | st.floats(allow_nan=False) | st.text()
 values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
 )
@@ -105,14 +128,54 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
         Cache(tmp_path / "file" / "cache.sqlite")
 
 
-def test_a_value_that_was_damaged_is_refused(cache: Cache) -> None:
+@pytest.mark.parametrize(
+    "text", ["{", "9" * 5_000, "[" * 100_000, "[-1.0, 0.1]", '"fast"', "[NaN, 1]"]
+)
+def test_a_value_that_is_none_of_its_kind_counts_as_not_there(cache: Cache, text: str) -> None:
+    damaged, sound = cache_key("x", a=1), cache_key("x", a=2)
+    cache.put_many({damaged: [1.0, 0.1], sound: [2.0, 0.1]})
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        connection.execute("UPDATE entries SET value = ? WHERE key LIKE '%1]%'", (text,))
+    assert cache.get_many([damaged, sound], _is_timing) == {sound: [2.0, 0.1]}
+
+
+def test_a_timing_that_is_none_is_measured_again(cache: Cache) -> None:
+    space = get_space("tiny")
+    device = HostDevice(space, 10, 8, Measurement(warmup=1, repeats=1), cache)
+    (cost,) = device.costs([space.at(0)])
+    with closing(sqlite3.connect(cache.path)) as connection, connection:
+        connection.execute("UPDATE entries SET value = '[-3.0, 0.1]'")
+    (again,) = device.costs([space.at(0)])
+    assert cost.latency_ms > 0
+    assert again.latency_ms > 0
+
+
+@pytest.mark.parametrize("kept", ["lock", "database"])
+def test_a_stopped_process_does_not_keep_others_waiting(
+    tmp_path: Path, kept: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pelnas.cache.BUSY_SECONDS", 0.2)
+    path = tmp_path / "cache.sqlite"
     key = cache_key("x", a=1)
-    cache.put(key, 1)
-    with sqlite3.connect(cache.path) as connection:
-        connection.execute("UPDATE entries SET value = '{'")
-    connection.close()
-    with pytest.raises(StoreError, match="usable cache"):
-        cache.get_many([key])
+    if kept == "database":
+        Cache(path).put(key, 0)
+    command = [sys.executable, "-c", HOLDER, str(path), kept]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            os.kill(holder.pid, signal.SIGSTOP)
+            cache = Cache(path)
+            cache.put(key, 1)
+            cache.put(key, 2)
+            assert cache.get_many([key]) == {}
+        finally:
+            holder.kill()
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert "going on without it" in told[0]
 
 
 def test_the_default_is_where_the_environment_says(

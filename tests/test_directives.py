@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pelnas.architecture import Architecture, Cost
+from pelnas.bounds import MINUTES
 from pelnas.config import ROLES, Budget
 from pelnas.directives import (
     GRAMMAR,
@@ -99,7 +100,7 @@ ORDERS: st.SearchStrategy[Order] = st.one_of(
         st.sampled_from(("calls", "tokens", "evaluations")),
         st.none() | st.integers(1, 10**9).map(float),
     ),
-    st.builds(SetBudget, st.just("minutes"), st.none() | st.floats(1e-6, 1e9)),
+    st.builds(SetBudget, st.just("minutes"), st.none() | st.floats(*MINUTES)),
     st.builds(SetModel, st.sampled_from(ROLES), WORD.map("openai:{}".format)),
     st.sampled_from((Pause(), Resume(), Stop())),
     st.integers(1, 10**6).map(lambda n: Undo(f"d{n}")),

@@ -11,8 +11,9 @@ from contextlib import closing, contextmanager
 from math import isfinite
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from pelnas import locks
 from pelnas.architecture import Architecture, Cost, Prediction
 from pelnas.cache import Cache, default_cache
 from pelnas.config import SearchConfig
@@ -194,9 +195,8 @@ def _device(config: SearchConfig, space: SearchSpace, classes: int, scratch: Pat
 @contextmanager
 def _turn() -> Iterator[None]:
     """Wait for other processes, and threads of this one, that ask the same kind of question."""
-    guard = FileLock(default_cache().path.with_name("probing.lock"), timeout=PATIENCE)
     try:
-        guard.acquire()
+        guard = locks.take(default_cache().path.with_name("probing.lock"), PATIENCE)
     except Timeout:
         raise RunError(
             f"expected a turn within {PATIENCE:g} s, found others that score or measure a single"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pelnas.architecture import Architecture, Cost
-from pelnas.cache import Cache, Key, cache_key
+from pelnas.cache import Cache, Key, cache_key, is_number
 from pelnas.config import Measurement
 from pelnas.devices.base import Device
 from pelnas.spaces import SearchSpace
@@ -59,7 +59,7 @@ class HostDevice(Device):
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
         keys = [self._key(architecture) for architecture in architectures]
-        known = self._cache.get_many(keys)
+        known = self._cache.get_many(keys, _is_timing)
         for architecture, key in zip(architectures, keys, strict=True):
             if key not in known:
                 known[key] = self._measure(architecture)
@@ -110,6 +110,14 @@ def _time_passes(
         network(images)
         times.append(1000 * (clock() - start))
     return times
+
+
+def _is_timing(value: object) -> bool:
+    """Whether this is what was kept of a measurement: median and spread in ms."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    latency, spread = value
+    return is_number(latency, 0) and latency > 0 and is_number(spread, 0)
 
 
 def _fine_thread_time() -> bool:

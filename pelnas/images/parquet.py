@@ -43,11 +43,23 @@ class ParquetSource(Source):
         self.labels = _labels(columns[label], columns, str(path))
 
     def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
-        for index, data in self._rows(np.asarray(indices)):
+        rows = self._rows(np.asarray(indices))
+        while (found := self._next(rows)) is not None:
+            index, data = found
             where = f"row {index} of {self._path}"
             if not data:
                 raise ImagesError(f"expected an image in {where}, found none: remove the row")
             yield decode(BytesIO(data), side, where)
+
+    def _next(self, rows: Iterator[tuple[int, bytes | None]]) -> tuple[int, bytes | None] | None:
+        """The next row. ImagesError: its page of the file is damaged."""
+        try:
+            with parquet_errors():
+                return next(rows, None)
+        except UnreadableError as error:
+            raise ImagesError(
+                f"expected readable rows in {self._path}, found: {error}; replace the file"
+            ) from None
 
     def _rows(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, bytes | None]]:
         """Rows by ascending index; row groups without any of them are not read."""

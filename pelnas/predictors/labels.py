@@ -1,12 +1,14 @@
 """Accuracies that somebody trained for, as ``few-shot`` learns from them."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from pelnas.errors import ArchitectureError, DataError
+from pelnas.errors import ArchitectureError, DataError, UnreadableError
+from pelnas.formats import read_text
 from pelnas.spaces import SearchSpace
 
 COLUMNS = ("architecture", "accuracy")
@@ -77,18 +79,17 @@ def write_labels(labels: Sequence[Label]) -> str:
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and row of each line with something in it."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            names = [name.strip() for name in reader.fieldnames or ()]
-            if not set(COLUMNS) <= set(names):
-                raise DataError(
-                    f"expected the columns {' and '.join(COLUMNS)} in the first line of {path},"
-                    f" found {', '.join(names)[:100] or 'nothing'}: add that line"
-                )
-            reader.fieldnames = names
-            for row in reader:
-                yield reader.line_num, {name: (row[name] or "").strip() for name in COLUMNS}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""), skipinitialspace=True)
+        names = [name.strip() for name in reader.fieldnames or ()]
+        if not set(COLUMNS) <= set(names):
+            raise DataError(
+                f"expected the columns {' and '.join(COLUMNS)} in the first line of {path},"
+                f" found {', '.join(names)[:100] or 'nothing'}: add that line"
+            )
+        reader.fieldnames = names
+        for row in reader:
+            yield reader.line_num, {name: (row[name] or "").strip() for name in COLUMNS}
+    except (UnreadableError, csv.Error) as error:
         raise DataError(
             f"expected a CSV file of labels at {path}, found: {error}; correct the path or the file"
         ) from None

@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
+from pelnas import locks
 from pelnas.errors import RunError, StoreError
 
 CONFIG = "run.json"
@@ -108,14 +109,13 @@ def is_run(folder: Path) -> bool:
         return False
 
 
-def lock(folder: Path) -> FileLock:
+def lock(folder: Path) -> BaseFileLock:
     """Take the folder for this process; the system lets it go when the process dies.
 
     RunError: another process, or another part of this one, has it.
     """
-    guard = FileLock(folder / LOCK, timeout=PATIENCE, thread_local=False)
     try:
-        guard.acquire()
+        guard = locks.take(folder / LOCK, PATIENCE)
     except Timeout:
         raise RunError(
             f"the run in {folder} is in use by another process: wait for it, or end it first"
@@ -126,7 +126,7 @@ def lock(folder: Path) -> FileLock:
     return guard
 
 
-def unlock(folder: Path, guard: FileLock) -> None:
+def unlock(folder: Path, guard: BaseFileLock) -> None:
     """Let the folder go; a second call does nothing."""
     if guard.is_locked:
         (folder / HOLDER).unlink(missing_ok=True)
@@ -144,13 +144,4 @@ def elsewhere(folder: Path) -> str:
 
 def in_use(folder: Path) -> bool:
     """Whether a process on this machine holds the run now."""
-    if not (folder / LOCK).is_file():
-        return False
-    guard = FileLock(folder / LOCK, timeout=0, thread_local=False)
-    try:
-        with guard:
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False  # a folder we cannot write into is not one we run in
+    return locks.held(folder / LOCK)

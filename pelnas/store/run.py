@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock
+from filelock import BaseFileLock
 from pydantic import ValidationError
 
 from pelnas.config import SearchConfig
@@ -40,7 +40,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
     """
 
     def __init__(
-        self, folder: Path, config: SearchConfig, database: Database, guard: FileLock | None
+        self, folder: Path, config: SearchConfig, database: Database, guard: BaseFileLock | None
     ) -> None:
         self.folder = folder
         self.config = config
@@ -83,7 +83,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         cls,
         folder: Path,
         config: SearchConfig,
-        guard: FileLock,
+        guard: BaseFileLock,
         begin: Callable[[Self], None] | None,
     ) -> None:
         """What a run consists of, in a folder that is none yet; closed again, since it will move."""
@@ -106,7 +106,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         return cls._held(folder, config, places.lock(folder))
 
     @classmethod
-    def _held(cls, folder: Path, config: SearchConfig, guard: FileLock) -> Self:
+    def _held(cls, folder: Path, config: SearchConfig, guard: BaseFileLock) -> Self:
         try:
             return cls(folder, config, Database(folder / places.DATABASE), guard)
         except BaseException:

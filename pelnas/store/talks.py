@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from pelnas import locks
 from pelnas.call import Message
 from pelnas.errors import StoreError
 from pelnas.store.database import plain
@@ -70,7 +71,7 @@ class TalkLog:
         try:
             with (
                 self._path.open("ab+") as file,  # first: it makes no folder
-                FileLock(self._folder / LOCK, timeout=PATIENCE),
+                locks.holding(self._folder / LOCK, PATIENCE),
             ):
                 file.write(_end_of_torn(file) + line)
         except Timeout:

@@ -109,7 +109,7 @@ def test_a_copy_that_lacks_something_is_not_called_done(
         return found
 
     monkeypatch.setattr(Database, "rows", lossy)
-    with pytest.raises(StoreError, match="found 0: .* nothing was written"):
+    with pytest.raises(StoreError, match=r"found 0: .* nothing was written"):
         export(folder, tmp_path / "shared.zip")
     assert not (tmp_path / "shared.zip").exists()
 
