@@ -17,6 +17,7 @@ from pelnas.agents.models import LanguageModel, Reply
 from pelnas.call import Message, request_hash
 from pelnas.errors import BudgetExhausted, ModelError, Stopped
 from pelnas.store import write_atomically
+from pelnas.store.folder import PRIVATE_FOLDER
 
 LOOK_EVERY = 0.5  # seconds between two looks for an answer
 LONGEST = 1_000_000  # bytes of an answer that are read
@@ -39,7 +40,7 @@ class HandModel(LanguageModel):
         self._stop = threading.Event()
         self._minutes_left: Callable[[], float | None] = lambda: None
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         except OSError as error:
             raise ModelError(
                 f"expected a folder for questions and answers at {self.folder}, found"

@@ -14,6 +14,7 @@ from pelnas.predictors.labels import KEPT as FILE
 from pelnas.predictors.labels import Label, read_labels, write_labels
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, find_run, write_atomically
+from pelnas.store.folder import PRIVATE_FILE, PRIVATE_FOLDER, inside
 
 
 def labels_of(
@@ -61,7 +62,7 @@ def keep_labels(folder: Path, labels: Sequence[Label]) -> None:
 
 def with_kept_labels(config: SearchConfig, folder: Path) -> SearchConfig:
     """A run's configuration with the labels that it began with."""
-    kept = folder / FILE
+    kept = inside(folder, FILE)
     return config.model_copy(update={"labels": (kept,)}) if kept.is_file() else config
 
 
@@ -75,11 +76,12 @@ def carry_trainings(store: RunStore, source: RunStore) -> None:
         return
     store.pin_images(*pinned)
     for record in source.trainings(pinned[1]):
-        weights = source.folder / record.weights
+        weights = inside(source.folder, record.weights)
         if weights.is_file():
-            copy = store.folder / record.weights
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(weights, copy)
+            copy = inside(store.folder, record.weights)
+            copy.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
+            shutil.copyfile(weights, copy, follow_symlinks=False)
+            copy.chmod(PRIVATE_FILE)
         store.record_training(record)
 
 
@@ -95,7 +97,7 @@ def suggestions(folder: Path, count: int) -> list[str]:
             Known(e.candidate.architecture, e.score, e.prediction.uncertainty, e.latency_ms)
             for e in store.evaluations()
         ]
-    if (folder / FILE).is_file():
+    if inside(folder, FILE).is_file():
         done += [label.architecture for label in read_labels(folder / FILE, space)]
     found = suggest_labels(known, done, count)
     if not found:

@@ -20,6 +20,7 @@ except ImportError:  # Windows
 
 #: What file systems without such locks answer.
 NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+MODE = 0o600  # of the file: it lies beside what is for the user alone
 SOFT = ".held"  # ends the name of the file that stands in for a lock
 
 
@@ -31,13 +32,13 @@ def take(path: Path, patience: float) -> BaseFileLock:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the file system has no locks: it is provided for
-        guard: BaseFileLock = FileLock(path, timeout=patience, thread_local=False)
+        guard: BaseFileLock = FileLock(path, mode=MODE, timeout=patience, thread_local=False)
         try:
             guard.acquire()
         except OSError as error:
             if isinstance(error, Timeout) or error.errno not in NO_FLOCK:
                 raise
-            guard = SoftFileLock(f"{path}{SOFT}", timeout=patience, thread_local=False)
+            guard = SoftFileLock(f"{path}{SOFT}", mode=MODE, timeout=patience, thread_local=False)
             guard.acquire()
     return guard
 

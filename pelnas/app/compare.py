@@ -76,7 +76,7 @@ def compare(
     judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
     means, runs = rows(trials, scale), [to_dict(trial, scale) for trial in trials]
     file = picture or settings.output / PICTURE
-    write_atomically(file, draw_curves(runs, judged_by))
+    write_atomically(file, draw_curves(runs, judged_by), shared=True)
     if as_json:
         print_json({"judged_by": judged_by, "models": means, "runs": runs, "picture": str(file)})
         return

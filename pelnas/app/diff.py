@@ -43,7 +43,7 @@ def diff(
     with RunStore.read(find_run(folder, run_a)) as a, RunStore.read(find_run(folder, run_b)) as b:
         found = difference(a, b)
         if picture is not None:
-            write_atomically(picture, render_two(a, b))
+            write_atomically(picture, render_two(a, b), shared=True)
     if as_json:
         print_json(found.to_dict())
         return

@@ -146,7 +146,7 @@ def _show(store: "RunStore", wanted: dict[str, Any], as_json: bool, picture: Pat
         print("pelnas: nothing in this run is like that", file=sys.stderr)
     drawn = Labels(store, whole, in_use(store.folder)).drawn(shown)
     if picture is not None:
-        write_atomically(picture, as_svg(drawn, f"pelnas trace {store.name}"))
+        write_atomically(picture, as_svg(drawn, f"pelnas trace {store.name}"), shared=True)
     if as_json:
         print_json({"run": store.name, "status": store.status, "trace": shown.to_dict()})
     elif picture is not None:

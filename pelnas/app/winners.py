@@ -13,6 +13,7 @@ from pelnas.images import ImageSet, load_images
 from pelnas.report import front_points
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, TrainingRecord
+from pelnas.store.folder import inside
 from pelnas.training import Step, TrainingData, TrainingSettings, TrainingStopped, initial, train
 
 FOLDER = "training"  # in the run's folder: weights, and checkpoints of what is under way
@@ -149,7 +150,7 @@ def _train(
 
     space = get_space(store.config.space)
     network = initial(space, task.architecture, data, task.settings.seed)
-    under_way = store.folder / FOLDER / f"{task.id}.checkpoint.pt"
+    under_way = inside(store.folder, f"{FOLDER}/{task.id}.checkpoint.pt")
     result = train(
         network,
         data,
@@ -159,6 +160,7 @@ def _train(
         stop=stop,
     )
     weights = f"{FOLDER}/{task.id}.pt"
+    place = inside(store.folder, weights)
     record = TrainingRecord(
         id=task.id,
         architecture=task.text,
@@ -173,7 +175,7 @@ def _train(
         weights=weights,
         finished=time.time(),
     )
-    checkpoint.save_trained(store.folder / weights, space.name, task.text, network, data)
+    checkpoint.save_trained(place, space.name, task.text, network, data)
     store.record_training(record)
     under_way.unlink(missing_ok=True)
     return record

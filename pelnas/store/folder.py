@@ -1,13 +1,17 @@
-"""A run's folder on disk: its name, its lock, and files that appear whole or not at all."""
+"""A run's folder on disk: its name, its lock, and files that appear whole or not at all.
+
+A folder may come from somebody else. Nothing in it leads out of it: what a run reads and writes
+are its own regular files, never what a link, a pipe or a path in its store points to.
+"""
 
 import os
 import re
 import shutil
 import socket
-import tempfile
+import stat
 import time
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
 
 from filelock import BaseFileLock, Timeout
@@ -23,16 +27,98 @@ PATIENCE = 0.5  # seconds: longer than a look at the lock by a list of runs take
 LONGEST_NAME = 60
 MAKING = ".making-"  # before the names of folders that are no runs yet
 LEFT_OVER = 60.0  # seconds after which a folder that nobody holds is no longer being made
+PRIVATE_FILE = 0o600  # prompts, answers and whatever stands in them are for the user alone
+PRIVATE_FOLDER = 0o700
+SHARED_FILE = 0o666  # less the user's umask
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and hardly any links
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def check_plain(folder: Path) -> None:
+    """RunError: a run's folder holds a link, a pipe or a device, which might lead out of it."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError as error:
+        raise RunError(
+            f"expected a run in {folder}, which cannot be read ({error.strerror or error}):"
+            " correct its permissions"
+        ) from None
+    for name in names:
+        inside(folder, name)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of a file or folder of a run by its relative name; it need not exist yet.
+
+    RunError: the name leads out of the run's folder, or something on the way is a link or
+    neither a regular file nor a folder.
+    """
+    if _leads_out(name):
+        raise RunError(
+            f"expected the name of a file within the run {folder}, found {name[:80]!r}: the run was"
+            " altered, do not use it"
+        )
+    path = folder
+    for part in PurePosixPath(name).parts:
+        path = path / part
+        found = _odd(path)
+        if found:
+            raise RunError(
+                f"expected the run's own files in {folder}, found {path.name[:80]!r}, {found}: put"
+                " the file itself in its place, or remove it"
+            )
+    return path
+
+
+def _leads_out(name: str) -> bool:
+    """On whichever system: what came from another one is not read otherwise here."""
+    windows = PureWindowsPath(name)
+    return (
+        not PurePosixPath(name).parts
+        or "\0" in name
+        or name.startswith("/")
+        or bool(windows.drive or windows.root)
+        or ".." in windows.parts
+    )
+
+
+def _odd(path: Path) -> str:
+    """What a path is in place of a regular file or a folder; '' for these, and where nothing is."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return ""
+    if stat.S_ISLNK(mode):
+        return "a link"
+    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe or a device"
+
+
+def open_to_append(folder: Path, name: str) -> int:
+    """A descriptor at the end of a run's own file, which is made for the user alone.
+
+    What is written reaches this name only: where the file has another one (a hard link), a copy
+    takes its place first. RunError: as of ``inside``. OSError: it cannot be opened.
+    """
+    path = inside(folder, name)
+    with suppress(FileNotFoundError):
+        if path.lstat().st_nlink > 1:
+            write_atomically(path, path.read_bytes())
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def write_atomically(path: Path, content: str | bytes, *, shared: bool = False) -> None:
     """Replace a file by ``content`` in one step: readers see the old file or the new one.
 
+    A link is replaced and not followed. ``shared``: the file is for whoever the user's umask
+    lets in, as that of any program; else for the user alone.
     StoreError: the folder cannot be written; the old file is kept.
     """
     data = content.encode() if isinstance(content, str) else content
+    fresh = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    mode = SHARED_FILE if shared else PRIVATE_FILE
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
@@ -40,10 +126,9 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)  # mkstemp makes private files; a report is to be shared
-        os.replace(name, path)
+        os.replace(fresh, path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
 
 
@@ -64,7 +149,9 @@ def begin_folder(output: Path) -> Path:
         output.mkdir(parents=True, exist_ok=True)
         _clear(output)
         folder = output / f"{MAKING}{uuid4().hex}"
-        folder.mkdir()
+        folder.mkdir(PRIVATE_FOLDER)
+        # What SQLite makes beside its file gets the permissions of the file.
+        os.close(os.open(folder / DATABASE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
     except OSError as error:
         raise cannot_write(output, error) from error
     return folder
@@ -115,7 +202,7 @@ def lock(folder: Path) -> BaseFileLock:
     RunError: another process, or another part of this one, has it.
     """
     try:
-        guard = locks.take(folder / LOCK, PATIENCE)
+        guard = locks.take(inside(folder, LOCK), PATIENCE)
     except Timeout:
         raise RunError(
             f"the run in {folder} is in use by another process: wait for it, or end it first"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pelnas.store.folder import cannot_write, write_atomically
+from pelnas.store.folder import cannot_write, open_to_append, write_atomically
 from pelnas.store.records import Event
 
 EVENTS = "events.jsonl"
@@ -51,7 +51,7 @@ class Mirror:
 
     def _write(self, data: bytes) -> None:
         try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            handle = open_to_append(self._path.parent, self._path.name)
             try:
                 written = os.write(handle, data)
             finally:

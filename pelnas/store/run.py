@@ -184,6 +184,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
 def _read_config(folder: Path) -> SearchConfig:
     if not places.is_run(folder):
         raise RunError(f"there is no run in {folder}: name the folder of one, see `pelnas runs`")
+    places.check_plain(folder)
     try:
         text = (folder / places.CONFIG).read_text(encoding="utf-8")
         return SearchConfig.model_validate_json(text)

@@ -4,6 +4,7 @@ It is no part of the run: nothing in it counts to a budget, is replayed, forked 
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pelnas import locks
 from pelnas.call import Message
 from pelnas.errors import StoreError
 from pelnas.store.database import plain
-from pelnas.store.folder import cannot_write
+from pelnas.store.folder import cannot_write, inside, open_to_append
 
 TALKS = "conversations.jsonl"
 LOCK = ".conversations.lock"
@@ -66,12 +67,12 @@ class TalkLog:
         self._path = folder / TALKS
 
     def append(self, call: TalkCall) -> None:
-        """Write one down. StoreError: the folder cannot be written."""
+        """Write one down. StoreError: the folder cannot be written. RunError: a link is in the way."""
         line = plain(json.dumps(asdict(call), ensure_ascii=False)).encode() + b"\n"
         try:
             with (
-                self._path.open("ab+") as file,  # first: it makes no folder
-                locks.holding(self._folder / LOCK, PATIENCE),
+                os.fdopen(open_to_append(self._folder, TALKS), "ab+") as file,  # makes no folder
+                locks.holding(inside(self._folder, LOCK), PATIENCE),
             ):
                 file.write(_end_of_torn(file) + line)
         except Timeout:
@@ -92,7 +93,7 @@ class TalkLog:
 
     def _read(self) -> Iterator[TalkCall]:
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = inside(self._folder, TALKS).read_bytes().splitlines()
         except FileNotFoundError:
             return
         except OSError as error:

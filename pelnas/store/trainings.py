@@ -1,10 +1,14 @@
 """Networks that were trained for real: their accuracies, and the images they were trained on."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from pelnas.errors import RunError
 from pelnas.store.database import Database, Row
+
+WEIGHTS = re.compile(r"training/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # names that a run gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,8 @@ class TrainingRecord:
     ``validation_accuracy``, ``test_accuracy``: percent, of the best epoch, counted from 1.
     ``seconds``: of wall time. ``images``: the digest of the image set, by which
     labels of one kind are found. ``settings``: by name, seed included.
-    ``weights``: a file, relative to the run's folder. ``finished``: seconds since 1970.
+    ``weights``: a file in the folder ``training`` of the run, as ``training/NAME``.
+    ``finished``: seconds since 1970.
     """
 
     id: str
@@ -52,7 +57,10 @@ class Trainings:
             connection.execute(_INSERT, tuple(values.values()))
 
     def trainings(self, images: str | None = None) -> list[TrainingRecord]:
-        """Finished trainings, on one image set (by its digest) or on all, oldest first."""
+        """Finished trainings, on one image set (by its digest) or on all, oldest first.
+
+        RunError: the store of an altered run names another file as weights.
+        """
         found = self._database.rows(
             "SELECT * FROM trainings WHERE ?1 IS NULL OR images = ?1 ORDER BY finished, rowid",
             (images,),
@@ -73,4 +81,9 @@ class Trainings:
 def _training_of(row: Row) -> TrainingRecord:
     values = {name: row[name] for name in _COLUMNS}
     values["settings"] = json.loads(values["settings"])
+    if WEIGHTS.fullmatch(str(values["weights"])) is None:
+        raise RunError(
+            f"expected weights of a training as training/NAME in a run's store, found"
+            f" {str(values['weights'])[:80]!r}: the run was altered, do not use it"
+        )
     return TrainingRecord(**values)

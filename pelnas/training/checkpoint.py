@@ -14,6 +14,8 @@ from pelnas.errors import StoreError
 from pelnas.spaces import get_space
 from pelnas.training.data import TrainingData
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Replace a file in one step, making its folder. StoreError: it cannot be written."""
@@ -21,8 +23,9 @@ def save(path: Path, content: dict[str, Any]) -> None:
     torch.save(content, buffer)
     fresh = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with fresh.open("wb") as file:
+        path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+        with os.fdopen(handle, "wb") as file:
             file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())

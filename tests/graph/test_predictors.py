@@ -116,7 +116,7 @@ def trained(search: Search, indices: Sequence[int], images: str) -> None:
                 seconds=1.0,
                 images=images,
                 settings={},
-                weights="w.pt",
+                weights="training/w.pt",
                 finished=1.0,
             )
             search.session.store.record_training(record)
