@@ -1,19 +1,20 @@
-"""The graphs that ``langgraph.json`` serves, over the runs in ``runs`` below the working directory.
+"""The graphs that ``langgraph.json`` and ``pelnas serve`` serve, over the runs below one folder.
 
 A client of ``search`` posts ``{"settings": {...}}`` and gets the front; one of ``chat`` sends
 messages. Both are for anybody who reaches the server: the environment says what they may choose.
 """
 
+import os
 from pathlib import Path
 
 from pelnas.graph.chat import build_chat
 from pelnas.graph.search import build_graph
 from pelnas.graph.sessions import ServedSessions
 from pelnas.graph.state import SearchInput
-from pelnas.graph.terms import Terms
+from pelnas.graph.terms import RUNS, Terms
 from pelnas.graph.voices import OfferedVoices
 
-SERVED = Path("runs")
+SERVED = Path(os.environ.get(RUNS) or "runs")  # of the working directory
 
 _terms = Terms.from_environment()
 search = build_graph(ServedSessions(SERVED, _terms), given=SearchInput)

@@ -19,6 +19,8 @@ from pelnas.tools.runs import run_below
 
 MODELS = "PELNAS_SEARCH_MODELS"
 SETTINGS = "PELNAS_SEARCH_SETTINGS"
+RUNS = "PELNAS_SERVE_RUNS"  # the folder of served runs
+TOKEN = "PELNAS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
 OPEN = (
     *("name", "space", "device", "dataset", "accuracy", "prior", "partition", "niches", "seed"),
     *("rounds", "per_niche", "parents", "rules", "rules_from", "budget"),

@@ -1,20 +1,34 @@
 """The graph as LangGraph's own server serves it: a client posts settings and gets the front."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from pelnas.agents.loopback import LoopbackServer, ToolCalls
 from pelnas.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
+OPENS = "a-token-of-the-tests"
+SETTINGS = {
+    "space": "tiny",
+    "device": "toy",
+    "dataset": "toy10",
+    "accuracy": "table",
+    "rounds": 2,
+    "per_niche": 3,
+}
+JSON = {"Content-Type": "application/json"}
+KNOWN = {"Authorization": f"Bearer {OPENS}"}
 
 
 def free_port() -> int:
@@ -23,7 +37,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def talking() -> Iterator[LoopbackServer]:
     """A server of a model that proposes to pause, whatever it is asked."""
     proposal = ToolCalls([("steer", '{"command": "/pause"}')])
@@ -31,32 +45,46 @@ def talking() -> Iterator[LoopbackServer]:
         yield model
 
 
-@pytest.fixture
-def server(tmp_path: Path, tiny_tables: Path, talking: LoopbackServer) -> Iterator[str]:
-    """``langgraph dev`` on loopback, without browser, reload or any key; it offers one model."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
+    """The working directory of a server, with its owner's settings."""
     pytest.importorskip("langgraph_api", reason="the extra 'serve' is not installed")
-    (tmp_path / "search.toml").write_text(f'data = "{tiny_tables}"\n')
-    offer = {
-        "PELNAS_CHAT_MODELS": "builtin:evolver openai:toy",
-        "PELNAS_SEARCH_SETTINGS": "search.toml",
-        "OPENAI_BASE_URL": talking.url,
-    }
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "search.toml").write_text(f'data = "{tiny_tables}"\n')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, talking: LoopbackServer) -> Iterator[str]:
+    """``pelnas serve`` on loopback, without any key; it offers one model."""
+    offer = {"PELNAS_CHAT_MODELS": "builtin:evolver openai:toy", "OPENAI_BASE_URL": talking.url}
+    command = [sys.executable, "-m", "pelnas", "serve", "--output", "runs"]
+    with running(command, folder, offer | {"PELNAS_SERVE_TOKEN": OPENS}) as address:
+        yield address
+
+
+@contextmanager
+def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[str]:
+    """The address of a server in a process of its own, on a port that is free."""
     port = free_port()
-    command = [
-        *(sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
-        *("--host", "127.0.0.1", "--port", str(port), "--config", str(ROOT / "langgraph.json")),
-    ]
-    log = (tmp_path / "server.log").open("w")
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT, env=os.environ | offer
-    )
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        log.close()
+    variables = os.environ | variables | {"PELNAS_SEARCH_SETTINGS": "search.toml"}
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=variables,
+        )  # fmt: skip
+        try:
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def client_of(server: str) -> Any:
+    from langgraph_sdk import get_sync_client
+
+    return get_sync_client(url=server, headers={"Authorization": f"Bearer {OPENS}"})
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -70,19 +98,10 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 def test_a_posted_run_completes_and_is_talked_about(
-    server: str, tiny_tables: Path, tmp_path: Path
+    server: str, tiny_tables: Path, folder: Path
 ) -> None:
-    from langgraph_sdk import get_sync_client
-
-    settings = {
-        "space": "tiny",
-        "device": "toy",
-        "dataset": "toy10",
-        "accuracy": "table",
-        "rounds": 2,
-        "per_niche": 3,
-    }
-    with get_sync_client(url=server) as client:
+    settings = SETTINGS
+    with client_of(server) as client:
         thread = client.threads.create()
         state = client.runs.wait(thread["thread_id"], "search", input={"settings": settings})
         assert state["stop"] == "all rounds done"
@@ -91,9 +110,91 @@ def test_a_posted_run_completes_and_is_talked_about(
         talk_about(client, state["run"], state["front"][0]["id"])
         refused(client, settings | {"model": "openai:toy"}, "is not offered to searches")
         refused(client, settings | {"data": str(tiny_tables)}, "for the owner of this server")
-        begun = begin(tmp_path / "runs", settings | {"data": tiny_tables})
+        begun = begin(folder / "runs", settings | {"data": tiny_tables})
         steer_by_talking(client, begun)
         talk_freely(client, begun)
+
+
+HOSTILE: list[tuple[dict[str, str], int]] = [
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "https://smith.langchain.com"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Origin": "http://127.0.0.1:1"}, 403),
+    ({"Host": "evil.example"}, 421),
+    ({"Host": "127.0.0.1.evil.example"}, 421),
+    ({"Host": "127.0.0.1:1"}, 421),
+    ({"Content-Type": "text/plain"}, 415),
+    ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+    ({"Content-Type": ""}, 415),
+]
+
+
+def hostile(server: str, known: dict[str, str]) -> dict[int, int]:
+    """Ask for a search as a page in the user's browser could; the statuses and the expected."""
+    body = json.dumps({"assistant_id": "search", "input": {"settings": SETTINGS}})
+    found = {}
+    with httpx.Client(base_url=server, timeout=30) as client:
+        for place, (headers, _) in enumerate(HOSTILE):
+            sent = JSON | known | headers
+            found[place] = client.post("/runs/wait", content=body, headers=sent).status_code
+        asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+        preflight = client.options("/runs/wait", headers=asked)
+        assert preflight.status_code == 403
+        assert "access-control-allow-origin" not in preflight.headers
+        for path in ("/docs", "/openapi.json", "/info", "/ok", "/threads/search"):
+            foreign = client.get(path, headers=known | {"Origin": "http://evil.example"})
+            assert foreign.status_code == 403
+    return found
+
+
+def test_a_page_in_the_browser_reaches_nothing(server: str, folder: Path) -> None:
+    before = sorted((folder / "runs").glob("*"))
+    assert hostile(server, KNOWN) == {n: status for n, (_, status) in enumerate(HOSTILE)}
+    wrong: list[dict[str, str]] = [
+        {}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"},
+        {"X-Api-Key": ""}, {"Cookie": f"token={OPENS}"},
+    ]  # fmt: skip
+    for headers in wrong:
+        for path in ("/threads", "/runs/wait", "/assistants/search"):
+            answered = httpx.post(f"{server}{path}", json={}, headers=headers, timeout=30)
+            assert answered.status_code == 401
+            assert answered.json()["error"]
+        assert httpx.get(f"{server}/ok", headers=headers, timeout=30).status_code == 401
+    by_key = {"X-Api-Key": OPENS}
+    assert httpx.post(f"{server}/threads", json={}, headers=by_key, timeout=30).status_code == 200
+    for path in ("/mcp", "/a2a/search", "/store/items"):
+        assert httpx.post(f"{server}{path}", json={}, headers=KNOWN).status_code in (404, 405)
+    assert sorted((folder / "runs").glob("*")) == before
+
+
+def test_the_documented_langgraph_dev_is_closed_to_pages(folder: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload"),
+        *("--host", "127.0.0.1", "--config", str(ROOT / "langgraph.json")),
+    ]
+    from langgraph_sdk import get_sync_client
+
+    before = sorted((folder / "runs").glob("*"))
+    with running(command, folder, {}) as address:
+        assert hostile(address, {}) == {n: status for n, (_, status) in enumerate(HOSTILE)}
+        assert sorted((folder / "runs").glob("*")) == before
+        with get_sync_client(url=address) as client:
+            assert {a["graph_id"] for a in client.assistants.search()} == {"search", "chat"}
+
+
+def test_the_command_serves_what_the_file_does() -> None:
+    from pelnas.app.serve import GRAPHS, HTTP
+
+    file = json.loads((ROOT / "langgraph.json").read_text())
+    assert (file["graphs"], file["http"]) == (GRAPHS, HTTP)
+
+
+def test_the_server_tells_what_its_graphs_take_and_give(server: str) -> None:
+    with client_of(server) as client:
+        for assistant in client.assistants.search():
+            schemas = client.assistants.get_schemas(assistant["assistant_id"])
+            for kind in ("input_schema", "output_schema"):
+                assert schemas[kind]["properties"], f"{assistant['graph_id']} has no {kind}"
 
 
 def refused(client: Any, settings: dict[str, Any], why: str) -> None:
