@@ -15,7 +15,7 @@ from pelnas.agents.wrapped import Wrapped
 from pelnas.budget import Meter, Spent
 from pelnas.call import Message
 from pelnas.config import Budget
-from pelnas.errors import BudgetExhausted, ModelCallError, StoreError
+from pelnas.errors import BudgetExhausted, StoreError
 from pelnas.plural import plural
 from pelnas.prices import in_words
 from pelnas.store.talks import TalkCall
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 NO_LIMITS = Budget()
+LONGEST = 6_000  # characters of a tool call's arguments that are kept
 ROLES = {"human": "user", "ai": "assistant"}  # LangChain's names where a run's calls have others
 
 
@@ -154,8 +155,8 @@ class Accounted(Wrapped):
 
         try:
             yield answered
-        except ModelCallError as error:
-            call = replace(call, problem=self._clean(str(error)))
+        except Exception as error:
+            call = replace(call, problem=self._clean(str(error) or type(error).__name__))
             raise
         finally:
             self._account.after_call(call.tokens, call.dollars)
@@ -182,5 +183,5 @@ def _message(message: "BaseMessage") -> Message:
 def _with_calls(text: str, message: "AIMessage") -> str:
     """A text, and under it each tool that is called, with its arguments."""
     calls = [*message.tool_calls, *message.invalid_tool_calls]
-    told = [f"{c['name']} {json.dumps(c['args'], ensure_ascii=False)}" for c in calls]
+    told = [f"{c['name']} {json.dumps(c['args'], ensure_ascii=False)[:LONGEST]}" for c in calls]
     return "\n".join(filter(None, (text, *told)))

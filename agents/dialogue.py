@@ -8,13 +8,15 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel
 
 from pelnas.agents.models import LanguageModel
-from pelnas.agents.reading import read_answer, schema_text
+from pelnas.agents.reading import read
+from pelnas.agents.reasoning import shortened, without_reasoning
 from pelnas.call import CallRecord, Message, call_id, request_hash
 from pelnas.errors import AnswerError, ModelCallError
 
 ATTEMPTS = 2  # requests of one question: the second sends a broken answer back
 ANSWER_LIMIT = 100_000  # characters of an answer that are read and recorded
 SHOWN_BACK = 4_000  # characters of a broken answer that the model sees again
+REPAIRED = "its JSON was broken, and was repaired"
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -96,7 +98,7 @@ class Dialogue:
         messages = [Message("system", system), Message("user", user)]
         call, answer = self._exchange(messages, schema, check)
         if answer is None:
-            messages += _send_back(call, schema)
+            messages += _send_back(call)
             call, answer = self._exchange(messages, schema, check)
         if answer is None:
             raise AnswerError(
@@ -112,15 +114,15 @@ class Dialogue:
         blank = self._blank(messages, schema)
         known = self._ledger.recall(blank.id, blank.request)
         if known is not None and known.outcome != "failed":
-            answer, _ = _read(known, schema, check)
+            answer, *_ = _read(known, schema, check)
             return known, answer if known.outcome == "ok" else None
         self._meter.before_call()
         call, began = blank, time.perf_counter()
         try:
             self._ledger.begin_call(blank)
             call = self._send(blank, messages, schema)
-            answer, problem = _read(call, schema, check)
-            call = replace(call, outcome="invalid" if problem else "ok", problem=problem)
+            answer, problem, note = _read(call, schema, check)
+            call = replace(call, outcome="invalid" if problem else "ok", problem=problem or note)
             self._ledger.record_call(call)
         except ModelCallError as error:
             lost = time.perf_counter() - began
@@ -138,7 +140,7 @@ class Dialogue:
         return replace(
             blank,
             answered_by=reply.model,
-            answer=reply.text[:ANSWER_LIMIT],
+            answer=shortened(reply.text, ANSWER_LIMIT),
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
             seconds=reply.seconds,
@@ -172,19 +174,23 @@ class Dialogue:
 
 def _read(
     call: CallRecord, schema: type[T], check: Callable[[T, str], str] | None
-) -> tuple[T | None, str]:
-    """The answer of a call and what is wrong with it."""
-    answer, problem = read_answer(call.answer, schema)
-    if answer is not None and check is not None:
-        problem = check(answer, call.id)
-    return answer, problem
+) -> tuple[T | None, str, str]:
+    """The answer of a call, what is wrong with it, and what is worth a note although it is not."""
+    reading = read(call.answer, schema)
+    problem = reading.problem
+    if reading.answer is not None and check is not None:
+        problem = check(reading.answer, call.id)
+    return reading.answer, problem, REPAIRED if reading.repaired else ""
 
 
-def _send_back(call: CallRecord, schema: type[BaseModel]) -> list[Message]:
-    """The broken answer and what was wrong with it."""
-    shown = call.answer[:SHOWN_BACK] or "(nothing)"
+def _send_back(call: CallRecord) -> list[Message]:
+    """The broken answer and, in one line, what was wrong with it.
+
+    The form is not said again: whatever holds a model to it says it with each request.
+    """
+    shown = without_reasoning(call.answer)[:SHOWN_BACK] or "(nothing)"
     request = (
-        f"Your answer cannot be used: {call.problem}. Answer again with one JSON object and"
-        f" nothing else. It must fit this JSON schema: {schema_text(schema)}"
+        f"Your answer cannot be used: {call.problem}. Answer again with one JSON object of the"
+        " same form and nothing else."
     )
     return [Message("assistant", shown), Message("user", request)]

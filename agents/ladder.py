@@ -109,7 +109,7 @@ def with_tools(
         bound = chat.bind_tools(tools)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise FormRefusedError(str(error) or "its client has no tools") from error
-    return _invoke(bound.with_config(tags=[_UNSEEN]), list(messages))
+    return _invoke(bound, list(messages))
 
 
 def _native(chat: BaseChatModel, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
@@ -137,7 +137,8 @@ def _in_text(
         f" It must fit this JSON schema: {schema_text(schema)}"
     )
     *before, last = messages
-    return chat.invoke(_as_langchain([*before, Message(last.role, last.content + form)]))
+    asked = _as_langchain([*before, Message(last.role, last.content + form)])
+    return chat.invoke(asked, {"tags": [_UNSEEN]})
 
 
 _RUNGS = (_native, _by_tool, _in_text)
@@ -162,9 +163,9 @@ def _invoke(
 ) -> AIMessage:
     """The answer as it is. FormRefusedError: by a status that says so, or one of ``broken``."""
     try:
-        answer = held.invoke(messages)
+        answer = held.invoke(messages, {"tags": [_UNSEEN]})
     except ValidationError as error:  # arguments that are no object fit into no message
-        raise FormRefusedError(str(error), lasting=False) from None
+        raise FormRefusedError(_misfit(error), lasting=False) from None
     except Exception as error:
         cut_off = _cut_off(error)
         if cut_off is not None:
@@ -176,6 +177,12 @@ def _invoke(
     if not isinstance(answer, AIMessage):
         raise FormRefusedError(f"it answered with {type(answer).__name__}")
     return answer
+
+
+def _misfit(error: ValidationError) -> str:
+    """What of an answer fits into no message, in one line."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"its answer has {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
 
 
 def _as_langchain(messages: Sequence[Message]) -> list[tuple[str, str]]:

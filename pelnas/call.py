@@ -23,7 +23,8 @@ class CallRecord:
     call, so that a node that runs again after a kill finds its own answers.
     ``model``: as asked, ``provider:model``; ``answered_by``: as the provider says.
     ``outcome``: ``ok``, ``invalid`` (the answer broke its schema or its checks)
-    or ``failed`` (no answer); ``problem`` says what was wrong.
+    or ``failed`` (no answer); ``problem`` says what was wrong, or that a good answer
+    had to be repaired.
     ``request``: hash of messages, schema and model, see ``request_hash``.
     ``tokens_cached``: of ``tokens_in``, read from the provider's cache;
     ``tokens_reasoning``: of ``tokens_out``, not shown; ``None``: it does not tell.

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from pelnas.agents import tool_calling
 from pelnas.agents.conversation import answer
-from pelnas.agents.loopback import LoopbackServer, ToolCalls
+from pelnas.agents.loopback import Fault, LoopbackServer, ToolCalls
 from pelnas.agents.models import Patience, connect
 from pelnas.agents.tool_calling import CALLS, ToolCaller, Turn
 from pelnas.call import Message
@@ -219,3 +219,99 @@ def test_messages_of_the_wire_are_what_the_server_expects(store: RunStore) -> No
     with LoopbackServer(step, tools="free") as server:
         take_turn(server, store)
     assert seen == [["system", "user"], ["system", "user", "assistant", "tool"]]
+
+
+def raw(*calls: dict[str, Any], content: str | None = None) -> Fault:
+    """A whole answer as a server may send it, whatever its tool calls look like."""
+    message = {"role": "assistant", "content": content, "tool_calls": list(calls)}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "x", "choices": [choice]}
+    return Fault(200, {"Content-Type": "application/json"}, json.dumps(body).encode())
+
+
+def one(
+    id_: Any = "c1", name: Any = "status", arguments: Any = "{}", **more: Any
+) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"id": id_, "type": "function", "function": function} | more
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [one(None)],
+        [one("")],
+        [{"type": "function", "function": {"name": "status", "arguments": "{}"}}],
+        [one("0"), one("0", "front")],
+        [one(None), one(None, "front"), one("call_0_0")],
+        [one(arguments="")],
+        [one(arguments=" ")],
+        [one(arguments="null")],
+    ],
+)
+def test_calls_without_an_id_of_their_own_are_answered(
+    store: RunStore, asked: list[dict[str, Any]]
+) -> None:
+    with LoopbackServer(lambda *_: "Found.", faults=[raw(*asked)], tools="free") as server:
+        turn = take_turn(server, store)
+    assert turn.words == "Found."
+    assert len(turn.looked_up) == len(asked)
+    *_, back = (m for m in server.requests[-1]["messages"] if m["role"] == "assistant")
+    ids = [call["id"] for call in back["tool_calls"]]
+    told = [m["tool_call_id"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
+    assert ids == told
+    assert len(set(ids)) == len(asked)
+    assert all(ids)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (one(name=""), "there is no tool 'unnamed'"),
+        (one(name=None), "there is no tool 'unnamed'"),
+        (one(arguments="not JSON"), "expected arguments in JSON"),
+        (one(None, arguments="{"), "expected arguments in JSON"),
+        (one(arguments=json.dumps({"x": "y" * 1_000_000})), "expected at most 6000 characters"),
+        (one(arguments="z" * 1_000_000), "expected arguments in JSON"),
+    ],
+)
+def test_a_call_that_cannot_be_run_is_told_to_the_model(
+    store: RunStore, asked: dict[str, Any], told: str
+) -> None:
+    with LoopbackServer(lambda *_: "Well.", faults=[raw(asked)], tools="free") as server:
+        turn = take_turn(server, store)
+    assert turn.words == "Well."
+    assert told in told_to_model(server)[-1]
+    assert len(json.dumps(server.requests[-1]["messages"])) < 20_000
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(one(arguments='"text"'), one(arguments="[1, 2]"), one(7), one(["a"])),
+        *({"id": "a"}, one(function=None), one({})),
+    ],
+)
+def test_a_call_that_fits_into_no_message_ends_in_one_sentence(
+    store: RunStore, asked: dict[str, Any]
+) -> None:
+    faults = [raw(asked)] * 2
+    with (
+        LoopbackServer(lambda *_: "Well.", faults=faults, tools="free") as server,
+        pytest.raises(ModelCallError) as failure,
+    ):
+        take_turn(server, store)
+    assert "\n" not in str(failure.value)
+    assert len(str(failure.value)) < 300
+
+
+def test_reasoning_is_not_told_as_the_models_words(store: RunStore) -> None:
+    long = "<think>\n" + "I wonder what is asked of me. " * 200 + "</think>\n\nFORTY-TWO."
+    with serving(ToolCalls([("status", "{}")], "<think>let me look</think>"), long) as server:
+        turn = take_turn(server, store)
+    assert turn.words == "FORTY-TWO."
+
+
+def test_reasoning_alone_is_no_answer(store: RunStore) -> None:
+    with serving("<think>and so on") as server, pytest.raises(AnswerError, match="said nothing"):
+        take_turn(server, store)
