@@ -17,7 +17,8 @@ from pyarrow import parquet
 from pelnas.errors import ImagesError
 from pelnas.images import ImageSet, load_images
 from pelnas.images.arrays import ArraySource
-from pelnas.images.base import Pixels, decode, encode
+from pelnas.images.base import Pixels, encode
+from pelnas.images.depth import SAMPLE, Depth
 
 COLOURS = {"blue": (0, 0, 250), "green": (0, 250, 0), "red": (250, 0, 0)}
 
@@ -114,7 +115,8 @@ class TestBatch:
                 return super().read(indices, side)
 
         values = np.arange(2000) % 2
-        source = Recording("many", np.zeros((2000, 8, 8), np.uint8), encode(values, "many"))
+        pixels = np.broadcast_to(np.arange(2000, dtype=np.uint8)[:, None, None], (2000, 8, 8))
+        source = Recording("many", pixels, encode(values, "many"))
         images = ImageSet.of(source, 8)
         assert source.decoded == []
         images.batch(6, seed=0)
@@ -159,6 +161,64 @@ class TestFolder:
         (folder / "red" / "more" / "deep.png").write_bytes(encoded(COLOURS["red"]))
         assert np.bincount(load_images(folder, 8).labels).tolist() == [4, 4, 5]
 
+    def test_what_systems_leave_beside_images_is_passed_over(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path)
+        left = ("red/.ipynb_checkpoints", "red/@eaDir/0.png", "__MACOSX", "blue/deep/__MACOSX")
+        for place in left:
+            (folder / place).mkdir(parents=True)
+            (folder / place / "more.png").write_bytes(encoded(COLOURS["red"]))
+        (folder / "green" / "._0.png").write_bytes(b"Mac OS X")
+        (folder / "green" / "Thumbs.db").write_bytes(b"of Windows")
+        images = load_images(folder, 8)
+        assert np.bincount(images.labels).tolist() == [4, 4, 4]
+        images.batch(12, seed=0)
+
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            ("Training", "Testing"),
+            ("Train", "Test"),
+            ("train", "val", "figures"),
+            ("TRAIN", "valid"),
+            ("train", "Validation"),
+            ("train", "hold-out"),
+            ("train_images", "test_images"),
+            ("evaluation", "testset"),
+            ("seg_train", "seg_test"),
+            ("train2017", "val2017"),
+            ("dev", "other"),
+            ("Training",),
+        ],
+    )
+    def test_parts_of_a_split_never_become_classes(
+        self, tmp_path: Path, parts: tuple[str, ...]
+    ) -> None:
+        for part in parts:
+            write_folder(tmp_path / part, each=1)
+        with pytest.raises(ImagesError, match="may be parts of a split") as refused:
+            load_images(tmp_path, 8)
+        assert f"such as {tmp_path / parts[0]}" in str(refused.value)
+        assert load_images(tmp_path / parts[0], 8).class_names == tuple(sorted(COLOURS))
+
+    def test_a_folder_of_tests_beside_classes_is_no_class(self, tmp_path: Path) -> None:
+        (write_folder(tmp_path) / "test").mkdir()
+        (tmp_path / "test" / "1.png").write_bytes(encoded(COLOURS["red"]))
+        with pytest.raises(ImagesError, match="may be parts of a split beside blue, green, red"):
+            load_images(tmp_path, 8)
+
+    def test_a_train_is_a_class_where_images_lie_in_it(self, tmp_path: Path) -> None:
+        for name in ("bus", "train", "steam train"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "0.png").write_bytes(encoded(COLOURS["red"]))
+        assert load_images(tmp_path, 8).class_names == ("bus", "steam train", "train")
+
+    def test_a_held_out_folder_that_is_no_class_is_refused(self, tmp_path: Path) -> None:
+        write_folder(tmp_path / "train", each=1)
+        (tmp_path / "test" / "images").mkdir(parents=True)
+        (tmp_path / "test" / "images" / "0.png").write_bytes(encoded(COLOURS["red"]))
+        with pytest.raises(ImagesError, match="found the class images among held-out ones alone"):
+            load_images(tmp_path, 8)
+
     def test_the_middle_square_is_cut_out(self, tmp_path: Path) -> None:
         folder = write_folder(tmp_path)
         wide = Image.new("RGB", (36, 12), COLOURS["red"])
@@ -182,6 +242,83 @@ class TestFolder:
         folder = write_folder(tmp_path)
         Image.new(mode, (9, 9), colour).save(folder / "blue" / "0.png")  # type: ignore[arg-type]
         assert colours_of(load_images(folder, 8), [0]) == [expected]
+
+    @pytest.mark.parametrize(
+        ("kind", "scale", "white"),
+        [
+            ("float32", 1.0, 1.0),
+            ("float32", 255.0, 255.0),
+            ("int32", 255, 255),
+            ("int32", 4095, 4095),
+            ("uint16", 200, 255),
+            ("uint16", 60000, 65535),
+        ],
+    )
+    def test_deep_pixels_are_read_on_the_scale_of_bytes(
+        self, tmp_path: Path, kind: str, scale: float, white: float
+    ) -> None:
+        """One scale for all: a dark image of a set stays darker than a bright one."""
+        for name, share in (("bright", 1.0), ("dark", 0.01)):
+            (tmp_path / name).mkdir()
+            pixels = np.linspace(0, share * scale, 64).reshape(8, 8).astype(kind)
+            Image.fromarray(pixels).save(tmp_path / name / "0.tif")
+        images = load_images(tmp_path, 8)
+        tops = images.pixels([0, 1]).max(axis=(1, 2, 3))
+        step = 255 / white if kind != "float32" else 0.01  # whole numbers were cut to fit
+        np.testing.assert_allclose(tops, [255 * scale / white, 2.55 * scale / white], atol=step)
+        assert np.isfinite(images.batch(2, 0)[0]).all()
+
+    @pytest.mark.parametrize(
+        ("pixels", "message"),
+        [
+            (np.full((9, 9), 4000.0, np.float32), r"0 to 255, .* found 0 to 4000: scale all"),
+            (np.full((9, 9), -0.5, np.float32), r"found -0.5 to 0: scale all images alike"),
+            (np.full((9, 9), 70_000, np.int32), r"0 to 65535 .* found 0 to 70000"),
+            (np.full((9, 9), -3, np.int32), r"0 to 65535 .* found -3 to 0"),
+            (np.full((9, 9), 1000, np.uint16), None),
+        ],
+    )
+    def test_deep_pixels_on_no_known_scale_are_refused(
+        self, tmp_path: Path, pixels: np.ndarray, message: str | None
+    ) -> None:
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            Image.fromarray(pixels).save(tmp_path / name / "0.tif")
+        if message is None:
+            assert load_images(tmp_path, 8).pixels([0]).max() > 200
+            return
+        with pytest.raises(ImagesError, match=message):
+            load_images(tmp_path, 8)
+
+    def test_floats_beside_whole_numbers_have_no_common_scale(self, tmp_path: Path) -> None:
+        for name, kind in (("a", "float32"), ("b", "uint16")):
+            (tmp_path / name).mkdir()
+            Image.fromarray(np.eye(9).astype(kind)).save(tmp_path / name / "0.tif")
+        with pytest.raises(ImagesError, match="one kind of pixels"):
+            load_images(tmp_path, 8)
+
+    def test_pixels_unlike_those_of_the_sample_are_refused_by_name(self, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            for number in range(SAMPLE):  # of which the sample takes every other one
+                Image.fromarray(np.eye(9, dtype=np.uint8) * 255).save(
+                    tmp_path / name / f"{number:03}.tif"
+                )
+        odd = tmp_path / "a" / "001.tif"
+        Image.fromarray(np.eye(9, dtype=np.float32)).save(odd)
+        images = load_images(tmp_path, 8)
+        with pytest.raises(ImagesError, match=r"of 8 bits as in the other .*001\.tif"):
+            images.pixels([1])
+        Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(odd)
+        with pytest.raises(ImagesError, match=r"NaN or infinity in .*001\.tif"):
+            images.pixels([1])
+
+    def test_signed_bytes_are_refused(self, tmp_path: Path) -> None:
+        folder = write_folder(tmp_path)
+        file = folder / "blue" / "0.tif"
+        Image.new("L", (9, 9), 200).save(file, tiffinfo={339: 2})
+        with pytest.raises(ImagesError, match=r"signed bytes"):
+            load_images(folder, 8).batch(13, 0)
 
     def test_a_palette_with_transparency_is_read_without_a_warning(self, tmp_path: Path) -> None:
         folder = write_folder(tmp_path)
@@ -267,9 +404,19 @@ class TestArrays:
         assert images.labels[images.test].tolist() == [1, 0]
 
     def test_a_channel_that_never_changes_is_0(self, tmp_path: Path) -> None:
-        pixels = np.full((4, 8, 8), 77, np.uint8)
+        pixels = np.full((4, 8, 8, 3), 77, np.uint8)
+        pixels[0, 0, 0, 1] = 0
         batch, _ = load_images(self.save(tmp_path, x=pixels, y=[0, 1, 0, 1]), 8).batch(4, 0)
-        assert (batch == 0).all()
+        assert (batch[:, [0, 2]] == 0).all()
+        assert batch[:, 1].std() > 0
+
+    @pytest.mark.parametrize("kind", [np.uint8, np.float32])
+    def test_a_batch_of_equal_images_is_refused(self, tmp_path: Path, kind: type) -> None:
+        one = np.random.default_rng(0).integers(0, 9, (8, 8)).astype(kind)
+        images = load_images(self.save(tmp_path, x=np.stack([one] * 4), y=[0, 1, 0, 1]), 8)
+        with pytest.raises(ImagesError, match="expected images that differ, found all 4 drawn"):
+            images.batch(4, 0)
+        assert len(images.batch(1, 0)[0]) == 1
 
     @pytest.mark.parametrize(
         ("arrays", "message"),
@@ -292,6 +439,12 @@ class TestArrays:
     ) -> None:
         with pytest.raises(ImagesError, match=message):
             load_images(self.save(tmp_path, **arrays), 8)
+
+    def test_split_arrays_of_two_kinds_are_refused(self, tmp_path: Path) -> None:
+        one, other = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8), np.float32)
+        path = self.save(tmp_path, x_train=one, y_train=[0, 1], x_test=other, y_test=[0, 1])
+        with pytest.raises(ImagesError, match=r"of one type .* found float32 and uint8"):
+            load_images(path, 8)
 
     def test_split_arrays_of_two_shapes_are_refused(self, tmp_path: Path) -> None:
         one, other = np.zeros((2, 8, 8), np.uint8), np.zeros((2, 9, 9), np.uint8)
@@ -322,6 +475,21 @@ class TestParquet:
         assert images.test is not None
         assert images.test.tolist() == [9, 10, 11]
         assert colours_of(images, [11, 0, 4]) == [COLOURS[n] for n in ("red", "blue", "green")]
+
+    def test_a_training_part_may_be_called_otherwise(self, tmp_path: Path) -> None:
+        columns = {**self.columns(), "split": ["Training"] * 9 + ["dev"] * 3}
+        images = load_images(write_table(tmp_path / "mine.parquet", columns), 8)
+        assert len(images.train) == 9
+
+    def test_deep_pixels_are_read_on_the_scale_of_bytes(self, tmp_path: Path) -> None:
+        columns = self.columns()
+        digest = load_images(write_table(tmp_path / "bytes.parquet", columns), 8).digest
+        file = BytesIO()
+        Image.fromarray(np.full((9, 9), 0.5, np.float32)).save(file, "TIFF")
+        columns["jpeg"] = [file.getvalue(), *columns["jpeg"][1:]]  # type: ignore[index]
+        images = load_images(write_table(tmp_path / "mine.parquet", columns), 8)
+        assert images.pixels([0]).max() == 127.5
+        assert images.digest != digest
 
     def test_batches_never_hold_what_the_split_keeps_out(self, tmp_path: Path) -> None:
         images = load_images(write_table(tmp_path / "mine.parquet", self.columns()), 8)
@@ -431,6 +599,6 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(kind: str, data: st.
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
     try:
-        assert decode(BytesIO(bytes(damaged)), 16, "here").shape == (3, 16, 16)
+        assert Depth().decode(BytesIO(bytes(damaged)), 16, "here").shape == (3, 16, 16)
     except ImagesError as error:
         assert "here" in str(error)  # noqa: PT017 - either outcome is right

@@ -73,6 +73,12 @@ def _of_parts(path: Path, parts: list[tuple[NDArray[Any], NDArray[Any]]]) -> Sou
     if len(parts) == 1:
         images, values = parts[0]
         return ArraySource(path.stem, images, encode(values, str(path)))
+    kinds = {images.dtype for images, _ in parts}
+    if len(kinds) > 1:  # joined, bytes would become floats on another scale
+        raise ImagesError(
+            f"expected training and test images of one type in {path}, found"
+            f" {' and '.join(sorted(map(str, kinds)))}: convert one"
+        )
     try:
         images, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     except ValueError as error:

@@ -6,8 +6,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +72,26 @@ def encode(values: NDArray[Any], where: str, held_out: NDArray[np.bool_] | None 
             f"expected two or more classes in {where}, found only {names[0]!s}:"
             " add images of another class"
         )
-    if held_out is not None and held_out.all():
+    if held_out is not None:
+        _check_held_out(index, names, held_out, where)
+    return Labels(index.astype(np.int64), tuple(map(str, names)), held_out)
+
+
+def _check_held_out(
+    index: NDArray[np.intp], names: NDArray[Any], held_out: NDArray[np.bool_], where: str
+) -> None:
+    """ImagesError: nothing to learn from, or a class that stands among held-out images alone."""
+    if held_out.all():
         raise ImagesError(
             f"expected training images in {where}, found only held-out ones: add some"
         )
-    return Labels(index.astype(np.int64), tuple(map(str, names)), held_out)
+    unknown = np.setdiff1d(index, index[~held_out])
+    if len(unknown):
+        raise ImagesError(
+            f"expected held-out images of {where} in the classes of its training images, found the"
+            f" class {', '.join(str(names[label]) for label in unknown[:3])[:80]} among held-out ones"
+            " alone: sort them into the classes, or give the training images alone"
+        )
 
 
 def digest_of(*parts: Any) -> str:
@@ -90,21 +104,6 @@ def digest_of(*parts: Any) -> str:
         else:
             digest.update(repr(part).encode())
     return digest.hexdigest()
-
-
-def decode(file: Path | IO[bytes], side: int, where: str) -> Pixels:
-    """An encoded image, upright, as uint8 (3, side, side). ImagesError: it cannot be read."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as image:
-            image.draft("RGB", (side, side))  # JPEG decodes faster at a fraction of its size
-            upright = ImageOps.exif_transpose(image)
-    except (*BROKEN, Image.DecompressionBombError) as error:
-        raise ImagesError(
-            f"expected a readable image in {where}, found: {error}; repair or remove it"
-        ) from None
-    return fit(upright, side)
 
 
 def fit(image: "Image", side: int) -> Pixels:
@@ -122,12 +121,6 @@ def fit(image: "Image", side: int) -> Pixels:
 
 
 def _rgb(image: "Image") -> "Image":
-    from PIL import Image
-
-    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow would clip and not scale them
-        return Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8)).convert(
-            "RGB"
-        )
     if "transparency" in image.info:
         return image.convert("RGBA").convert("RGB")
     return image.convert("RGB")

@@ -69,7 +69,7 @@ class ImageSet:
         """Training images (count, 3, r, r), normalised, and their labels (count,).
 
         The same for equal seeds; every prefix holds the classes as evenly as
-        possible. ImagesError: more images asked for than there are.
+        possible. ImagesError: more images asked for than there are, or all are equal.
         """
         if not 1 <= count <= len(self.train):
             raise ImagesError(
@@ -77,7 +77,13 @@ class ImageSet:
                 f" found {count}: ask for fewer or bring more images"
             )
         drawn = self._balanced(count, np.random.default_rng(seed))
-        return self.normalise(self.pixels(drawn)), self.labels[drawn]
+        pixels = self.pixels(drawn)
+        if count > 1 and (pixels == pixels[0]).all():
+            raise ImagesError(
+                f"expected images that differ, found all {count} drawn from {self.name} equal in"
+                " every pixel: look at what the files hold"
+            )
+        return self.normalise(pixels), self.labels[drawn]
 
     def train_test(self, fraction: float, seed: int) -> tuple[Indices, Indices]:
         """Indices to learn from and to test on: the source's own split where it has one.

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from pelnas.errors import ImagesError, UnreadableError
 from pelnas.formats import parquet_errors, parquet_schema, parquet_table
-from pelnas.images.base import Labels, Pixels, Source, decode, encode
+from pelnas.images.base import Labels, Pixels, Source, encode
+from pelnas.images.depth import SAMPLE, Depth
+from pelnas.images.parts import is_training
 
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "fine_label", "target", "y")
 IMAGE_COLUMNS = ("image", "img", "jpeg", "png", "bytes")  # where several columns hold bytes
@@ -22,7 +24,7 @@ class ParquetSource(Source):
     """One encoded image (JPEG, PNG, ...) a row, as bytes or as a struct with ``bytes``.
 
     Labels stand in the first column named as in ``LABEL_COLUMNS``, their names
-    in ``class_name`` if it is there, and ``split`` keeps all but ``train`` for tests.
+    in ``class_name`` if it is there, and ``split`` keeps all but its training part for tests.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,23 +41,31 @@ class ParquetSource(Source):
                 f"expected a parquet file at {path}, found: {error}; replace it"
             ) from None
         with path.open("rb") as file:
-            self.digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256")
         self.labels = _labels(columns[label], columns, str(path))
+        first = self._readable(range(min(SAMPLE, len(self.labels.index))))
+        self._depth = Depth.of((BytesIO(data or b"") for _, data in first), str(path))
+        self.dtype = self._depth.dtype
+        digest.update("".join(self._depth.stamp).encode())
+        self.digest = digest.hexdigest()
 
     def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
-        rows = self._rows(np.asarray(indices))
-        while (found := self._next(rows)) is not None:
-            index, data = found
+        for index, data in self._readable(indices):
             where = f"row {index} of {self._path}"
             if not data:
                 raise ImagesError(f"expected an image in {where}, found none: remove the row")
-            yield decode(BytesIO(data), side, where)
+            yield self._depth.decode(BytesIO(data), side, where)
 
-    def _next(self, rows: Iterator[tuple[int, bytes | None]]) -> tuple[int, bytes | None] | None:
-        """The next row. ImagesError: its page of the file is damaged."""
+    def _readable(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
+        """These rows. ImagesError: a page of the file is damaged."""
+        rows = self._rows(np.asarray(indices))
         try:
-            with parquet_errors():
-                return next(rows, None)
+            while True:
+                with parquet_errors():
+                    found = next(rows, None)
+                if found is None:
+                    return
+                yield found
         except UnreadableError as error:
             raise ImagesError(
                 f"expected readable rows in {self._path}, found: {error}; replace the file"
@@ -121,7 +131,7 @@ def _labels(values: list[Any], columns: dict[str, list[Any]], where: str) -> Lab
         )
     held_out = None
     if "split" in columns:
-        held_out = np.array([str(part).lower() != "train" for part in columns["split"]])
+        held_out = np.array([not is_training(str(part)) for part in columns["split"]])
     labels = encode(np.array(values), where, held_out)
     names = dict(zip(labels.index.tolist(), columns.get("class_name", ()), strict=False))
     named = tuple(str(names.get(label) or name) for label, name in enumerate(labels.names))
