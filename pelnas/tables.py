@@ -28,6 +28,7 @@ from pelnas.errors import (
     UnreadableError,
 )
 from pelnas.formats import parquet_errors, parquet_schema, parquet_table
+from pelnas.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"
@@ -66,6 +67,16 @@ class Column:
                 f"expected every architecture once in column {TEXT_COLUMN} of {self.file},"
                 f" found {len(by_text)} different ones in {len(texts)} rows: replace the file"
             )
+        return by_text
+
+
+class AccuracyColumn(Column):
+    """A column of accuracies in percent."""
+
+    def read(self) -> dict[str, float]:
+        """As every column. DataError: as well, values that are no accuracies in percent."""
+        by_text = super().read()
+        check_percent(by_text.values(), f"column {self.name} of {self.file}")
         return by_text
 
 
@@ -132,7 +143,7 @@ def cost_columns(folder: Path, dataset: str, device: str) -> dict[str, Column]:
     }
 
 
-def accuracy_column(folder: Path, dataset: str, split: str = "val") -> Column:
+def accuracy_column(folder: Path, dataset: str, split: str = "val") -> AccuracyColumn:
     """Accuracies in percent after the longest training there is; higher is better.
 
     ``split``: ``val``, which a search may see, or ``test``, which only judges.
@@ -145,7 +156,8 @@ def accuracy_column(folder: Path, dataset: str, split: str = "val") -> Column:
     chosen = _dataset(dataset, found, folder)
     own = [entry for entry in found if entry.part["dataset"] == chosen]
     longest = max(int(entry.part["epochs"]) for entry in own)
-    return _only([entry.column for entry in own if int(entry.part["epochs"]) == longest])
+    column = _only([entry.column for entry in own if int(entry.part["epochs"]) == longest])
+    return AccuracyColumn(column.file, column.name)
 
 
 def true_accuracy(folder: Path, dataset: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pelnas.errors import ArchitectureError, DataError, UnreadableError
 from pelnas.formats import read_text
+from pelnas.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 COLUMNS = ("architecture", "accuracy")
@@ -58,11 +59,7 @@ def check_labels(labels: Sequence[Label]) -> None:
             " keep one of them, or their mean"
         )
     values = [label.accuracy for label in labels]
-    if max(values) <= 1:
-        raise DataError(
-            f"expected accuracies in percent, found none above {max(values):g}:"
-            " multiply shares by 100"
-        )
+    check_percent(values, "the labels")
     if min(values) == max(values):
         raise DataError(
             f"expected accuracies that differ, found {values[0]:g} for all {len(values)}:"

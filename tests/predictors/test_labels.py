@@ -76,7 +76,7 @@ def some(*accuracies: float) -> list[Label]:
     [
         (some(*range(50, 59)), "at least 10 trained accuracies for few-shot, found 9"),
         ([*some(*range(50, 60)), Label(FIRST, 70.0)], "one accuracy of each"),
-        (some(*(i / 10 for i in range(10))), "in percent, found none above 0.9"),
+        (some(*(i / 10 for i in range(10))), "in percent in the labels, found none above 0.9"),
         (some(*[80.0] * 10), "that differ, found 80 for all 10"),
     ],
 )

@@ -1,5 +1,6 @@
 """Benchmark truth is looked up, labelled as such, and is the validation accuracy."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pelnas.errors import ConfigError, DataError, DatasetError
 from pelnas.predictors import PREDICTORS, get_predictor
 from pelnas.predictors.table import TablePredictor
 from pelnas.spaces import get_space
+from pelnas.tables import true_accuracy
 
 TINY = get_space("tiny")
 
@@ -43,6 +45,30 @@ def test_the_score_is_the_validation_accuracy_and_says_so(folder: Path) -> None:
 def test_an_accuracy_that_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(DataError, match="none for"):
         list(TablePredictor(folder, "flowers", TINY).predict([TINY.at(5)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda accuracy: accuracy / 100, "in percent in column .* found none above 0.9: multiply"),
+        (lambda accuracy: accuracy * 10, "from 0 to 100 percent in column .* found 900"),
+        (lambda accuracy: -accuracy, "found -90"),
+        (lambda accuracy: accuracy * np.inf, "found infinity"),
+    ],
+)
+def test_what_is_no_percent_is_refused(
+    tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
+    columns = {
+        "arch_str": [TINY.format(TINY.at(index)) for index in range(TINY.size)],
+        "flowers_val_acc_200": change(np.linspace(90, 10, TINY.size)),
+        "flowers_test_acc_200": change(np.linspace(90, 10, TINY.size)),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "mine.parquet")
+    with pytest.raises(DataError, match=message):
+        TablePredictor(tmp_path, "flowers", TINY)
+    with pytest.raises(DataError, match=message):
+        true_accuracy(tmp_path, "flowers")
 
 
 def test_an_unknown_dataset_is_refused(folder: Path) -> None:
