@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import limited
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -210,7 +211,9 @@ class HeldSearch:
     def until(self, kind: str) -> None:
         """Read what it tells until an event of this kind."""
         assert self.process.stdout is not None
-        assert any(line.strip() == kind for line in self.process.stdout), f"no {kind} came"
+        with limited(self.process):
+            found = any(line.strip() == kind for line in self.process.stdout)
+        assert found, f"no {kind} came"
 
     def on(self) -> None:
         """Let it go on to its next plan."""

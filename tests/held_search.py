@@ -4,6 +4,7 @@ It prints the kind of each event as it happens. After a plan it waits for a line
 once that is closed it waits no more. So what a test asks meanwhile arrives at a known boundary.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pelnas.store import Event
 
 
 def tell(event: Event) -> None:
-    print(event.kind, flush=True)
+    """Events come from several threads: each line is one write, which no other can split."""
+    os.write(sys.stdout.fileno(), f"{event.kind}\n".encode())
     if event.kind == "round-planned":
         sys.stdin.readline()
 

@@ -121,7 +121,7 @@ def run_designers(meter: Meter, tokens: int) -> tuple[int, int]:
 
     def designer(_: int) -> None:
         nonlocal made, flying, most
-        together.wait()
+        together.wait(60)
         while True:
             try:
                 meter.before_call()
@@ -196,5 +196,5 @@ def test_dollars_are_passed_by_one_call_at_most_under_many_designers() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         for work in [pool.submit(designer) for _ in range(8)]:
-            work.result()
+            work.result(60)
     assert sum(paid) == 11

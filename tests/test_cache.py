@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from patience import limited
 
 from pelnas.cache import Cache, cache_key, default_cache
 from pelnas.config import Measurement
@@ -108,7 +109,7 @@ def test_processes_and_threads_lose_nothing(tmp_path: Path) -> None:
     for worker in (*processes, *threads):
         worker.start()
     for worker in (*processes, *threads):
-        worker.join()
+        worker.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
     entries = {cache_key("x", writer=w, n=n): n for w in range(6) for n in range(EACH)}
     assert Cache(path).get_many(entries) == entries
@@ -165,7 +166,8 @@ def test_a_stopped_process_does_not_keep_others_waiting(
     ) as holder:
         try:
             assert holder.stdout is not None
-            assert holder.stdout.readline() == "held\n"
+            with limited(holder):
+                assert holder.stdout.readline() == "held\n"
             os.kill(holder.pid, signal.SIGSTOP)
             cache = Cache(path)
             cache.put(key, 1)

@@ -104,7 +104,11 @@ def test_another_process_finds_the_rules(tmp_path: Path) -> None:
         "print(' '.join(rule.id for rule in rules))"
     )
     told = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     assert told.stdout.split() == [rule.id for rule in found]
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import limited
 
 from pelnas.store import RunStore
 
@@ -52,7 +53,8 @@ def test_a_killed_process_loses_nothing_it_was_told_is_stored(tmp_path: Path) ->
     for _ in range(8):
         with start(tmp_path, told[-1] + 1 if told else 0, 10**6) as writer:
             assert writer.stdout is not None
-            told.append(int(writer.stdout.readline()))  # it is at work
+            with limited(writer):
+                told.append(int(writer.stdout.readline()))  # it is at work
             time.sleep(rng.uniform(0, 0.1))
             os.kill(writer.pid, signal.SIGKILL)
             told += [int(line) for line in writer.stdout if line.endswith("\n")]
@@ -84,7 +86,7 @@ def test_a_full_file_system_is_one_clear_sentence_and_loses_nothing(tmp_path: Pa
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     try:
-        mounted = subprocess.run(mount, capture_output=True).returncode == 0
+        mounted = subprocess.run(mount, capture_output=True, timeout=120).returncode == 0
     except FileNotFoundError:
         mounted = False
     if not mounted:
@@ -93,7 +95,7 @@ def test_a_full_file_system_is_one_clear_sentence_and_loses_nothing(tmp_path: Pa
         with start(disk, 0, 10**6) as writer:
             check_refused(disk, writer.communicate(timeout=120)[0].splitlines())
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", str(disk)], check=True, timeout=120)
 
 
 def test_a_file_that_may_not_grow_is_one_clear_sentence_and_loses_nothing(

@@ -62,7 +62,12 @@ def test_a_fresh_process_counts_offline_and_leaves_tiktokens_setting_alone(
     if folder is not None:
         environment["TIKTOKEN_CACHE_DIR"] = folder
     done = subprocess.run(
-        [sys.executable, "-c", FRESH], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", FRESH],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.stdout.split() == ["2", "2", str(folder)], done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import until
 from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
@@ -58,7 +59,7 @@ class Person:
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(60)
 
 
 def settings(tmp_path: Path, tables: Path, **changes: Any) -> SearchConfig:
@@ -110,15 +111,14 @@ def test_an_empty_file_is_no_answer_yet(tmp_path: Path) -> None:
     model, found = hand(tmp_path), []
     thread = threading.Thread(target=lambda: found.append(model.ask(ASKED, Word)))
     thread.start()
-    while not list(waiting(tmp_path)):
-        pass
+    until(lambda: list(waiting(tmp_path)))
     (question,) = waiting(tmp_path)
     answer = question.with_name(f"{question.stem}.answer.md")
     answer.touch()
     thread.join(0.3)
     assert thread.is_alive()
     answer.write_text("{}")
-    thread.join()
+    thread.join(60)
     assert found[0].text == "{}"
 
 
@@ -165,7 +165,7 @@ def test_a_search_whose_minutes_end_while_it_waits_ends_with_its_report(
     thread.start()
     result = search.run()
     ended.set()
-    thread.join()
+    thread.join(60)
     assert not result.stopped
     assert "budget of minutes is spent" in result.reason
     with RunStore.read(result.folder) as store:
@@ -198,7 +198,7 @@ def test_a_search_that_is_stopped_while_it_waits_finds_its_answers_when_resumed(
     thread.start()
     result = search.run()
     waited.set()
-    thread.join()
+    thread.join(60)
     assert result.stopped
     asked = sorted(os.listdir(questions))
     assert len(asked) == 3

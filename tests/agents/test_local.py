@@ -139,6 +139,10 @@ def test_the_terminal_stays_quiet_and_the_process_ends(smollm2: Path) -> None:
         "print(len(model.ask([Message('user', 'x')], create_model('A', n=(bool, ...))).text) > 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(smollm2)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, str(smollm2)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")

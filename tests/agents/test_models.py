@@ -336,5 +336,7 @@ def test_importing_models_loads_no_heavy_library() -> None:
         "print([m for m in ('langchain', 'langchain_core', 'xllamacpp', 'torch', 'tiktoken')"
         " if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
     assert done.stdout.strip() == "[]"

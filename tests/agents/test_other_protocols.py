@@ -149,7 +149,7 @@ def server() -> Iterator[Server]:
         thread.start()
         yield server
         server.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 @pytest.fixture(params=PROTOCOLS, ids=lambda protocol: protocol.model.partition(":")[0])

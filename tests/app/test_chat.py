@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import limited
 
 from pelnas.agents.intents import offered_for, parts_of
 from pelnas.directives import Boundary
@@ -45,10 +46,11 @@ class Terminal:
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
         told = ""
-        while until not in told:
-            answer = self._child.stdout.readline()
-            assert answer, f"the conversation ended after {told!r}"
-            told += answer
+        with limited(self._child):
+            while until not in told:
+                answer = self._child.stdout.readline()
+                assert answer, f"the conversation ended after {told!r}"
+                told += answer
         self.told += told
         return told
 
@@ -296,7 +298,9 @@ def test_an_end_of_input_is_no_yes(
 
 def test_bytes_that_are_no_text_are_not_understood(begun: Path) -> None:
     command = [COMMAND, "chat", begun.name, "--output", str(begun.parent)]
-    done = subprocess.run(command, input=b"\xff\xfe\x1b[31m\n", capture_output=True, check=False)
+    done = subprocess.run(
+        command, input=b"\xff\xfe\x1b[31m\n", capture_output=True, check=False, timeout=120
+    )
     assert done.returncode == 0
     assert b"is no command" in done.stdout
     assert b"\x1b" not in done.stdout

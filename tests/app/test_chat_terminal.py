@@ -98,7 +98,7 @@ def screen(folder: Path, *command: str) -> Iterator[Screen]:
             yield shown
         finally:
             child.kill()
-            child.wait()
+            child.wait(60)
             os.close(master)
 
 

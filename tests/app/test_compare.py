@@ -137,7 +137,7 @@ def test_a_person_is_compared_like_a_model(
         ).json()  # fmt: skip
     finally:
         done.set()
-        person.join()
+        person.join(60)
     named = {row["model"]: row for row in found["models"]}
     assert set(named) == {"hand:questions", "builtin:evolver", "builtin:random"}
     assert (named["hand:questions"]["dollars"], named["hand:questions"]["failed_calls"]) == (0, 0)

@@ -103,7 +103,7 @@ def test_a_run_in_use_is_refused_by_another_process(
     assert pelnas("search", *short).code == 0
     with RunStore.open(find_run(output, "last")):
         command = [COMMAND, "resume", "--output", str(output)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert "in use" in one_sentence((done.returncode, done.stdout, done.stderr))
 
 
@@ -117,14 +117,16 @@ def test_a_closed_pipe_is_quiet(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     command = [COMMAND, *arguments]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command, stdout=write, stderr=subprocess.PIPE, text=True, check=False, timeout=120
+    )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_the_package_is_the_command_as_well() -> None:
     command = [sys.executable, "-m", "pelnas", "spaces", "--oops"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert "--oops" in one_sentence((done.returncode, done.stdout, done.stderr))
 
 

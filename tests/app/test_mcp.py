@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import limited
 
 from pelnas.report import front_points
 from pelnas.spaces import get_space
@@ -33,7 +34,9 @@ def http(output: Path, *options: str) -> Iterator[tuple[str, str]]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
-            yield child.stderr.readline().strip(), child.stderr.readline().strip()
+            with limited(child):
+                lines = child.stderr.readline().strip(), child.stderr.readline().strip()
+            yield lines
         finally:
             child.terminate()
             child.communicate(timeout=20)

@@ -55,7 +55,7 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)
 
 
 def listed(pelnas: Pelnas, *arguments: object) -> dict[str, dict[str, Any]]:

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
+from patience import SECONDS, limited, until
 
 from pelnas.store import RunStore, find_run, list_runs
 
@@ -19,13 +19,15 @@ COMMAND = str(Path(sys.executable).with_name("pelnas"))
 LONG = ["--rounds", "12", "--per-niche", "1"]
 
 
-def wait_for(text: str, stream: IO[str]) -> str:
-    """Lines up to the first that holds ``text``."""
+def wait_for(text: str, process: "subprocess.Popen[str]") -> str:
+    """Lines of its standard error up to the first that holds ``text``."""
+    assert process.stderr is not None
     seen = []
-    for line in stream:
-        seen.append(line)
-        if text in line:
-            return "".join(seen)
+    with limited(process):
+        for line in process.stderr:
+            seen.append(line)
+            if text in line:
+                return "".join(seen)
     raise AssertionError(f"{text!r} never came in {''.join(seen)!r}")
 
 
@@ -38,7 +40,7 @@ def test_a_signal_stops_cleanly_and_resume_finishes(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        wait_for("round 1 of 12 done", process.stderr)
+        wait_for("round 1 of 12 done", process)
         process.send_signal(number)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number
@@ -60,9 +62,8 @@ def test_a_comparison_is_stopped_as_cleanly(table_options: list[str], tmp_path: 
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        while not list(tmp_path.glob("2*/checkpoints.sqlite")):
-            assert process.poll() is None
-            time.sleep(0.05)
+        until(lambda: list(tmp_path.glob("2*/checkpoints.sqlite")))
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
@@ -89,9 +90,10 @@ def test_a_second_signal_ends_a_search_that_waits_for_a_model(
         command += ["--model", "openai:silent", "--base-url", address]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
+            silent.settimeout(SECONDS)
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
-            wait_for("once more stops at once", process.stderr)
+            wait_for("once more stops at once", process)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         connection.close()

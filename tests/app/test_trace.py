@@ -176,7 +176,7 @@ def test_a_run_is_followed_while_it_runs_elsewhere(pelnas: Pelnas, tmp_path: Pat
     worker = threading.Thread(target=work)
     worker.start()
     outcome = pelnas("trace", run.folder, "--follow")
-    worker.join()
+    worker.join(60)
     assert [line.split()[2] for line in outcome.out.splitlines()] == [
         "run-started",
         *["working"] * 5,

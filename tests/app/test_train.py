@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import limited
 
 from pelnas.architecture import Cost, Design, Prediction
 from pelnas.config import Scoring, SearchConfig
@@ -143,7 +144,8 @@ def test_a_signal_stops_cleanly_and_the_same_command_ends_as_if_nothing_was(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert "1 of 2" in process.stderr.readline()
+        with limited(process):
+            assert "1 of 2" in process.stderr.readline()
         process.send_signal(2)
         out, err = process.communicate(timeout=120)
     assert process.returncode == 130

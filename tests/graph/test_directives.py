@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import until
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
@@ -540,8 +541,7 @@ def test_a_served_run_listens_as_well(tmp_path: Path, config: Settings) -> None:
     root = tmp_path / "served"
 
     def ask_soon() -> None:
-        while not list(root.glob("*/knowledge")):
-            time.sleep(0.02)
+        until(lambda: list(root.glob("*/knowledge")))
         (folder,) = root.iterdir()
         with Helm.open(folder) as helm:
             helm.give("/stop", "ann")
@@ -551,7 +551,7 @@ def test_a_served_run_listens_as_well(tmp_path: Path, config: Settings) -> None:
         state = build_graph(Sessions(root)).invoke(
             {"settings": settings}, {"recursion_limit": 10_000}
         )
-        asked.result()
+        asked.result(60)
     assert state["stop"].startswith("stopped after round")
 
 

@@ -76,7 +76,7 @@ def killed(
         process = start(config, 0 if by_clock else moments.randint(1, COMMITS), rounds)
         process.join(moments.uniform(0, longest) if by_clock else LONGEST)
         process.kill()
-        process.join()
+        process.join(60)
         if process.exitcode == 0:
             return kills
         assert process.exitcode == -signal.SIGKILL

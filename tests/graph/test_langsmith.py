@@ -70,7 +70,7 @@ class Smith:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(60)
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def test_a_model_by_hand_gets_no_folder_elsewhere(begun: Path, guard: Any, folde
 
 def test_the_guard_sees_what_acts(begun: Path, guard: Any) -> None:
     with suppress(FileNotFoundError):
-        subprocess.run(["no-such-program-anywhere"], check=False)
+        subprocess.run(["no-such-program-anywhere"], check=False, timeout=120)
     (begun / "inside").touch()
     (begun.parent / "outside").write_text("")
     assert len(guard.started) == 1

@@ -121,7 +121,7 @@ def test_one_question_at_a_time(talkative_run: Path, monkeypatch: pytest.MonkeyP
 
             thread = threading.Thread(target=ask)
             thread.start()
-            thread.join()
+            thread.join(60)
         assert "ask again" in problems[0]
         assert probing.score(store, text)["score"] > 0
 

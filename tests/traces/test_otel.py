@@ -66,7 +66,7 @@ class Collector:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(60)
 
     def named(self, name: str) -> list[Span]:
         return [span for span in self.spans if span.name == name]
