@@ -15,6 +15,7 @@ next message.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from pelnas.config import SearchConfig
 from pelnas.directives import Order, command
 from pelnas.errors import BudgetExhausted, InputError, RunError
 from pelnas.graph.awaiting import Given, news_of
+from pelnas.graph.boundary import in_words, keep, surviving
 from pelnas.graph.helm import Helm, Permit
 from pelnas.graph.voices import OneVoice, Voices
 from pelnas.spaces import get_space
@@ -49,6 +51,7 @@ from pelnas.tools.runs import run_below
 YES = ("yes", "y", "true")
 NO = ("no", "n", "false")
 ASK = "Yes or no?"
+NOTHING_PENDING: dict[str, Any] = {"pending": None, "decision": ""}
 STEER = "steer"  # the name of the one action that an interrupt asks about
 DECISIONS = {"approve": "yes", "reject": "no"}  # LangChain's words for them
 Accounts = Callable[[Spent], Account]
@@ -105,16 +108,22 @@ class Chat:
 
         First tells which orders given here have taken effect meanwhile.
         """
+        return surviving(
+            lambda: self._listen(state, config),
+            lambda error: NOTHING_PENDING | self._failed(error, state, config),
+        )
+
+    def _listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         text = _last_words(state)
         if state.get("pending") and _decision(text):
             return {"decision": _decision(text)}
-        changes: dict[str, Any] = {"pending": None, "decision": ""}
+        changes: dict[str, Any] = dict(NOTHING_PENDING)
         told, changes["awaited"] = news_of(self._output, _untold(state, config))
         account = self._account(Spent(**(state.get("spent") or {})))
-        try:
-            changes |= self._heard(text, state, config, account)
-        except (InputError, BudgetExhausted) as error:
-            changes |= _said(str(error))
+        changes |= surviving(
+            lambda: self._heard(text, state, config, account),
+            lambda error: self._failed(error, state, config),
+        )
         changes["spent"] = asdict(account.spent())
         return changes | {"messages": [*map(AIMessage, told), *changes["messages"]]}
 
@@ -126,19 +135,28 @@ class Chat:
 
     def give(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """Give the order after a yes; forget it after a no."""
-        done: dict[str, Any] = {"pending": None, "decision": ""}
+        return NOTHING_PENDING | surviving(
+            lambda: self._give(state, config), lambda error: self._failed(error, state, config)
+        )
+
+    def _give(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         pending = state.get("pending")
         if pending is None or state.get("decision") != "yes":
-            return done | _said("Nothing was changed.")
-        try:
-            with self._helm(run_below(self._output, pending["run"])) as helm:
-                given = helm.give(pending["command"], _author(config), pending["words"])
-                asks, running = helm.say(given.order), in_use(helm.store.folder)
-        except InputError as error:
-            return done | _said(str(error))
+            return _said("Nothing was changed.")
+        with self._helm(run_below(self._output, pending["run"])) as helm:
+            given = helm.give(pending["command"], _author(config), pending["words"])
+            asks, running = helm.say(given.order), in_use(helm.store.folder)
         when = "from the next piece of work on" if running else "when the run goes on"
-        done["awaited"] = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
-        return done | _said(f"{given.id}: {asks} ({when})")
+        awaited = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
+        return {"awaited": awaited} | _said(f"{given.id}: {asks} ({when})")
+
+    def _failed(self, error: Exception, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
+        """What the person is told of a failure; one that is nobody's request is written down."""
+        if not isinstance(error, InputError | BudgetExhausted):
+            with suppress(InputError):  # without a run there is no place for it
+                folder = self._folder(_named("run", state, config))
+                keep(folder, _talk(config), _author(config), _last_words(state), error)
+        return _said(in_words(error))
 
     def _heard(
         self, text: str, state: ChatState, config: RunnableConfig, account: Account

@@ -1,6 +1,8 @@
 """One conversation in this process: lines in, lines out, over the same graph as is served."""
 
 import secrets
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from langchain_core.messages import AIMessage, HumanMessage
@@ -14,6 +16,7 @@ from pelnas.budget import Spent
 from pelnas.config import Budget
 from pelnas.errors import InputError
 from pelnas.graph.awaiting import Given, news_of
+from pelnas.graph.boundary import in_words, keep, surviving
 from pelnas.graph.chat import ChatInput, build_chat
 from pelnas.graph.voices import OneVoice
 from pelnas.graph.watching import Watch
@@ -39,6 +42,8 @@ class Talk:
         self._graph = build_chat(output, InMemorySaver(), OneVoice(model), account=self._open)
         self._output = output
         name = secrets.token_hex(8)  # no other conversation's, in whatever process
+        self._name, self._author = name, author
+        self._unanswered: set[str] = set()  # failures beside the answers that were told
         self._told: list[Given] = []  # orders of which news were told beside the answers
         settings = {"thread_id": name, "author": author, "told": self._told}
         self._config: RunnableConfig = {"configurable": settings}
@@ -61,7 +66,18 @@ class Talk:
         return str(self._account) if self.spent.calls else ""
 
     def say(self, line: str) -> list[str]:
-        """What is answered to a line; ``waiting`` says whether that is a yes or no question."""
+        """What is answered to a line; ``waiting`` says whether that is a yes or no question.
+
+        Whatever fails is told in one sentence, and written down beside the run.
+        """
+
+        def failed(error: Exception) -> list[str]:
+            self.waiting = False
+            return [self._failed(line, error)]
+
+        return surviving(lambda: self._say(line), failed)
+
+    def _say(self, line: str) -> list[str]:
         if self.waiting:
             result = self._graph.invoke(Command(resume=line), self._config)
         else:
@@ -84,12 +100,26 @@ class Talk:
         """
         told = []
         for name in sorted({self.run, *(given["run"] for given in self._awaited)} - {""}):
-            try:
-                happened, lines = self._look(name)
-            except InputError:
-                continue  # the run is gone; the next answer says so
+            happened, lines = surviving(partial(self._look, name), self._unseen)
             told += [*lines, *(happened if name == self.run else [])]
         return told
+
+    def _unseen(self, error: Exception) -> tuple[list[str], list[str]]:
+        """News of a run that cannot be looked at: each reason once, since this is asked again soon.
+
+        None where the run is gone; the next answer says so.
+        """
+        said = "" if isinstance(error, InputError) else self._failed("", error)
+        if not said or said in self._unanswered:
+            return [], []
+        self._unanswered.add(said)
+        return [], [said]
+
+    def _failed(self, line: str, error: Exception) -> str:
+        with suppress(InputError):
+            folder = run_below(self._output, self.run)
+            keep(folder, "t" + self._name[:8], self._author, line, error)
+        return in_words(error)
 
     def close(self) -> None:
         """Let go of the runs that were watched; a second call does nothing."""

@@ -82,7 +82,10 @@ def leave(folder: Path) -> NoReturn:
 
 
 def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
-    """A conversation beside the search, then its view; Ctrl-C in it stops the search."""
+    """A conversation beside the search, then its view; Ctrl-C in it stops the search.
+
+    A failure of the conversation ends the conversation alone.
+    """
     shown = False
 
     def on_event(event: "Event") -> None:
@@ -91,8 +94,10 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
     running = _begun(search, on_event)
     left = False
     try:
-        _converse(search)
+        failure = _converse(search)
         left = True
+        if failure:
+            view.note(f"the conversation has ended, the search goes on: {failure}")
     except KeyboardInterrupt:
         view.note(STOPPING)
     finally:
@@ -104,15 +109,28 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
     return result, max(code, 0 if left else INTERRUPTED)
 
 
-def _converse(search: "Search") -> None:
-    """As ``pelnas chat``, with the search's own model as the reader of free words, within its limits."""
+def _converse(search: "Search") -> str:
+    """As ``pelnas chat``, with the search's own model as the reader of free words, within its limits.
+
+    '' when the person leaves, or why the conversation could not go on.
+    """
     from pelnas.app.chat import converse
     from pelnas.app.steer import user
     from pelnas.config import Budget
+    from pelnas.graph.boundary import in_words, keep, surviving
 
-    config = search.session.config
+    config, folder = search.session.config, search.folder.resolve()
     limits = Budget(tokens=config.budget.tokens, dollars=config.budget.dollars)
-    converse(search.folder.resolve(), user(), config.model, config.base_url, limits)
+
+    def conversing() -> str:
+        converse(folder, user(), config.model, config.base_url, limits)
+        return ""
+
+    def failed(error: Exception) -> str:
+        keep(folder, "t0", "", "", error)
+        return in_words(error)
+
+    return surviving(conversing, failed)
 
 
 def _conclude(result: "Result", as_json: bool) -> None:

@@ -78,7 +78,7 @@ def tell_conversations(store: "RunStore", as_json: bool) -> None:
     spent, unpriced = sum(c.dollars or 0.0 for c in calls), sum(c.dollars is None for c in calls)
     talks = len({call.talk for call in calls})
     print_table(
-        f"{len(calls)} model calls in {talks} conversations about {store.name},"
+        f"{sum(bool(c.model) for c in calls)} model calls in {talks} conversations about {store.name},"
         f" {sum(c.tokens for c in calls):,} tokens, {in_words(spent, unpriced)}",
         ("id", "when", "by", "model", "tokens", "price", "outcome", "said"),
         (

@@ -13,6 +13,7 @@ from prompt_toolkit.shortcuts import CompleteStyle
 
 from pelnas.app.completing import completions
 from pelnas.app.output import say
+from pelnas.graph.boundary import surviving
 
 if TYPE_CHECKING:
     from pelnas.graph.talk import Talk
@@ -69,5 +70,8 @@ class _Completer(Completer):
         if self._talk.waiting:
             return
         length = len(before.rpartition(" ")[2])
-        for name in completions(before, self._output, self._talk.run):
+        names = surviving(
+            lambda: list(completions(before, self._output, self._talk.run)), lambda _: []
+        )
+        for name in names:
             yield Completion(name, start_position=-length)
