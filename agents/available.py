@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from pelnas.paths import expanded
 from pelnas.prices import tariff
 
 FOLDERS = "PELNAS_MODELS"  # variable with folders of GGUF files
@@ -62,7 +63,7 @@ def _free(name: str, where: str, **known: Any) -> Available:
 
 
 def _named_folders() -> list[Path]:
-    return [Path(text) for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text]
+    return [expanded(Path(text)) for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text]
 
 
 def _files(folders: Sequence[Path]) -> Iterator[Available]:
@@ -70,7 +71,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Available]:
     from pelnas.agents.local import CONTEXT
 
     needs = "" if find_spec("xllamacpp") else "pip install 'pelnas[local]'"
-    found = {file for folder in folders for file in folder.expanduser().rglob("*.gguf")}
+    found = {file for folder in folders for file in folder.rglob("*.gguf")}
     for file in sorted(found):
         size = f"file of {file.stat().st_size / 1e9:.1f} GB"
         yield _free(f"local:{file}", size, context=CONTEXT, structured=True, needs=needs)

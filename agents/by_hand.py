@@ -16,6 +16,7 @@ from pelnas import tokens
 from pelnas.agents.models import LanguageModel, Reply
 from pelnas.call import Message, request_hash
 from pelnas.errors import BudgetExhausted, ModelError, Stopped
+from pelnas.paths import expanded
 from pelnas.store import write_atomically
 from pelnas.store.folder import PRIVATE_FOLDER
 
@@ -35,7 +36,7 @@ class HandModel(LanguageModel):
     def __init__(self, folder: str | Path, *, look_every: float = LOOK_EVERY) -> None:
         self.name = f"hand:{folder}"
         self.priced = True
-        self.folder = Path(folder).expanduser()
+        self.folder = expanded(Path(folder))
         self._look_every = look_every
         self._stop = threading.Event()
         self._minutes_left: Callable[[], float | None] = lambda: None

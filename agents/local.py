@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from pelnas.agents.models import Patience, Reply, Weighed
 from pelnas.agents.providers import ProviderModel
 from pelnas.errors import ModelCallError, ModelError
+from pelnas.paths import expanded
 from pelnas.prices import Tariff
 
 CONTEXT = 8192  # tokens of prompt and answer together; more costs memory
@@ -139,7 +140,7 @@ class LocalModel(ProviderModel):
     weighs = True
 
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
-        file = Path(path).expanduser()
+        file = expanded(Path(path))
         self._engine = _engine(file)
         self._file = file.name
         chat = LocalChat(engine=self._engine, model=file.name, temperature=temperature)

@@ -13,8 +13,9 @@ from pelnas.graph.sessions import ServedSessions
 from pelnas.graph.state import SearchInput
 from pelnas.graph.terms import RUNS, Terms
 from pelnas.graph.voices import OfferedVoices
+from pelnas.paths import expanded
 
-SERVED = Path(os.environ.get(RUNS) or "runs")  # of the working directory
+SERVED = expanded(Path(os.environ.get(RUNS) or "runs"))  # of the working directory
 
 _terms = Terms.from_environment()
 search = build_graph(ServedSessions(SERVED, _terms), given=SearchInput)

@@ -15,6 +15,7 @@ from pelnas.config import BUILTIN, ROLES, SearchConfig, load_config
 from pelnas.directives import Order, SetBudget, SetModel
 from pelnas.errors import ConfigError, DirectiveError, ModelError
 from pelnas.graph.offers import ModelOffer
+from pelnas.paths import expanded
 from pelnas.tools.runs import run_below
 
 MODELS = "PELNAS_SEARCH_MODELS"
@@ -42,7 +43,7 @@ class Terms:
     @classmethod
     def from_environment(cls) -> Self:
         file = os.environ.get(SETTINGS)
-        return cls(ModelOffer.from_environment(MODELS), Path(file) if file else None)
+        return cls(ModelOffer.from_environment(MODELS), expanded(Path(file)) if file else None)
 
     def settings(self, posted: object, runs: Path) -> SearchConfig:
         """The owner's settings and over them a client's. ``runs``: the folder of served runs.

@@ -23,6 +23,7 @@ from platformdirs import user_cache_dir
 from pelnas import locks
 from pelnas.errors import StoreError, UnreadableError
 from pelnas.formats import parse_json
+from pelnas.paths import expanded
 
 #: Scalars or nested tuples of them; best made by ``cache_key``.
 Key: TypeAlias = tuple[Any, ...]
@@ -160,7 +161,7 @@ class Cache:
 def default_cache() -> Cache:
     """The user's cache: in the folder PELNAS_CACHE, or where the system keeps caches."""
     folder = os.environ.get("PELNAS_CACHE") or user_cache_dir("pelnas")
-    return Cache(Path(folder) / "measurements.sqlite")
+    return Cache(expanded(Path(folder)) / "measurements.sqlite")
 
 
 def _text(key: Key) -> str:

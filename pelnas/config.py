@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     ValidationError,
@@ -23,6 +24,7 @@ from pelnas import bounds
 from pelnas.bounds import Range, within
 from pelnas.errors import ConfigError, UnreadableError
 from pelnas.formats import read_toml
+from pelnas.paths import expanded
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
@@ -30,6 +32,7 @@ ROLES = ("planner", "designer", "reflection")
 SHOWN = 80  # characters of a value that is not understood
 
 Images = Annotated[int, within(bounds.BATCH)]
+Place = Annotated[Path, AfterValidator(expanded)]
 Passes = Annotated[int, within(bounds.PASSES)]
 
 
@@ -104,10 +107,10 @@ class SearchConfig(_Frozen):
     space: str = "nasbench201"
     device: str = "host"  # "host" measures here; any other name is a column of the data folder
     dataset: str = ""  # "" : the images' own name, or the only dataset of the table
-    images: Path | None = None  # folder of class folders, .npz or .parquet; None: digits
-    data: Path | None = None  # folder of benchmark tables
+    images: Place | None = None  # folder of class folders, .npz or .parquet; None: digits
+    data: Place | None = None  # folder of benchmark tables
     accuracy: str = "rank-sum"  # a predictor, or "table" for benchmark truth
-    labels: tuple[Path, ...] = ()  # for few-shot: CSV files of accuracies, or runs with trainings
+    labels: tuple[Place, ...] = ()  # for few-shot: CSV files of accuracies, or runs with trainings
     prior: Literal["rank-sum", "transfer"] | None = None  # few-shot's start; None: what serves
     model: str = DEFAULT_MODEL  # provider:model for every role
     planner_model: str | None = None
@@ -127,10 +130,10 @@ class SearchConfig(_Frozen):
     per_niche: Annotated[int, within(bounds.PER_NICHE)] = 10
     parents: Annotated[int, within(bounds.PARENTS)] = 8  # Pareto parents shown to a designer
     rules: Annotated[int, within(bounds.RULES)] = 8  # rules shown to a designer
-    rules_from: tuple[Path, ...] = ()  # earlier runs whose rules are loaded
+    rules_from: tuple[Place, ...] = ()  # earlier runs whose rules are loaded
     seed: Annotated[int, within(bounds.SEED)] = 0
-    output: Path = Path("runs")
-    prompts: Path | None = None  # folder whose files replace prompts of the same name
+    output: Place = Path("runs")
+    prompts: Place | None = None  # folder whose files replace prompts of the same name
     budget: Budget = Budget()
     measurement: Measurement = Measurement()
     scoring: Scoring = Scoring()
@@ -303,7 +306,7 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return read_toml(path)
+        return read_toml(expanded(path))
     except UnreadableError as error:
         raise ConfigError(
             f"expected a TOML file of settings at {path}, found {error}: correct the path or the file"

@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from pelnas.app import (
     bench,
@@ -32,6 +33,7 @@ from pelnas.app import (
 )
 from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
+from pelnas.paths import expanded
 from pelnas.traces.text import one_line
 
 LONGEST = 2_000  # characters of a complaint: what was typed may be without end
@@ -45,6 +47,20 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stopped:
             raise typer.Abort from stopped
+
+
+class _Command(TyperCommand):
+    """Reads ``~`` in every option that is a path, as in ``--output=~/runs`` and PELNAS_DATA."""
+
+    def invoke(self, ctx: Any) -> Any:
+        ctx.params = {name: _at_home(value) for name, value in ctx.params.items()}
+        return super().invoke(ctx)
+
+
+def _at_home(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_at_home, value))
+    return expanded(value) if isinstance(value, Path) else value
 
 
 app = typer.Typer(
@@ -82,6 +98,11 @@ for command in (
 app.add_typer(bench.bench, name="bench")
 app.add_typer(models.models, name="models")
 app.add_typer(proxies.proxies, name="proxies")
+
+
+for group in (app, bench.bench, models.models, proxies.proxies):
+    for registered in group.registered_commands:
+        registered.cls = _Command
 
 
 def _version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pelnas.app import options
+from pelnas.paths import expanded
 
 if TYPE_CHECKING:
     from pelnas.graph.replay import Replay
@@ -45,7 +46,8 @@ def replay(
 def _source(run: str, folder: Path) -> Path:
     from pelnas.store import find_run
 
-    return Path(run) if os.path.isfile(run) else find_run(folder, run)
+    file = expanded(Path(run))
+    return file if os.path.isfile(file) else find_run(folder, run)
 
 
 def _conclude(found: "Replay", as_json: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import InputError, RunError
+from pelnas.paths import expanded
 from pelnas.store.folder import LONGEST_NAME, in_use, is_run
 from pelnas.store.records import RunSummary
 from pelnas.store.run import RunStore
@@ -29,8 +30,8 @@ def find_run(output: Path, name: str) -> Path:
     A path, the full name, its only match by beginning or end, or ``last`` for
     the newest. RunError: none or several, with the names that come close.
     """
-    if name and is_run(Path(name)):
-        return Path(name)
+    if name and is_run(expanded(Path(name))):
+        return expanded(Path(name))
     folders = {folder.name: folder for folder in _folders(output)}
     if name in folders:
         return folders[name]
