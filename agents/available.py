@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from pelnas.extras import install
 from pelnas.paths import expanded
 from pelnas.prices import tariff
 
@@ -70,7 +71,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Available]:
     """GGUF files, each once; only the first part of one that was split."""
     from pelnas.agents.local import CONTEXT
 
-    needs = "" if find_spec("xllamacpp") else "pip install 'pelnas[local]'"
+    needs = "" if find_spec("xllamacpp") else install("local")
     found = {file for folder in folders for file in folder.rglob("*.gguf")}
     for file in sorted(found):
         size = f"file of {file.stat().st_size / 1e9:.1f} GB"
@@ -80,7 +81,7 @@ def _files(folders: Sequence[Path]) -> Iterator[Available]:
 def _ollama() -> Iterator[Available]:
     """What an Ollama has pulled; nothing where none answers."""
     address = _ollama_address()
-    needs = "" if find_spec("langchain_ollama") else "pip install 'pelnas[ollama]'"
+    needs = "" if find_spec("langchain_ollama") else install("ollama")
     try:
         with httpx.Client(base_url=address, timeout=SECONDS) as client:
             for model in client.get("/api/tags").raise_for_status().json()["models"]:

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from pelnas.agents.models import Patience, Reply, Weighed
 from pelnas.agents.providers import ProviderModel
 from pelnas.errors import ModelCallError, ModelError
+from pelnas.extras import install
 from pelnas.paths import expanded
 from pelnas.prices import Tariff
 
@@ -198,7 +199,7 @@ def _load(path: Path) -> Any:
         import xllamacpp
     except ImportError:
         raise ModelError(
-            f"local:{path} needs a package that is not installed: pip install 'pelnas[local]'"
+            f"local:{path} needs a package that is not installed: {install('local')}"
         ) from None
     _check_file(path)
     try:

@@ -22,6 +22,7 @@ from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist, with
 from pelnas.agents.models import LanguageModel, Move, Patience, Reply, own_server
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
+from pelnas.extras import install
 from pelnas.prices import Tariff, rates, tariff
 
 EXTRAS = {
@@ -212,7 +213,7 @@ def _has_key(provider: str) -> bool:
 
 def _missing_package(name: str, provider: str, error: ImportError) -> str:
     if provider in EXTRAS:
-        remedy = f"pip install 'pelnas[{EXTRAS[provider]}]'"
+        remedy = install(EXTRAS[provider])
     else:
         found = re.search(r"pip install \S+?(?=[`'\"\s]|$)", str(error))
         remedy = found.group() if found else f"pip install langchain-{provider.replace('_', '-')}"

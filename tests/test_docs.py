@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def test_links_lead_to_files(page: Path) -> None:
         target = match["target"]
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_nothing_says_to_install_pelnas_from_an_index_or_an_extra_that_is_none() -> None:
+    """Whoever registered the name there could run code of theirs on our users' machines."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    homes = [ROOT / name for name in ("pelnas", "agents", "graph", "tools", "docs")]
+    sources = [file for home in homes for file in home.rglob("*.[pm][yd]")]
+    named = []
+    for file in [*sources, *PAGES]:
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"pip install [^\n`]*['\" ]pelnas\b", text), file
+        named += re.findall(
+            r"""pip install [^\n]*-e ["']\.\[(\w+)\]|install\(["'](\w+)["']\)""", text
+        )
+    assert {name for pair in named for name in pair if name} <= set(extras)
+    assert len(named) > 10
 
 
 def test_messages_name_commands_that_there_are() -> None:

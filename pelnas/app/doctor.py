@@ -12,6 +12,7 @@ import typer
 
 from pelnas.app import options
 from pelnas.errors import PelnasError
+from pelnas.extras import install
 
 PACKAGES = {  # import names where they differ from the provider's
     "openai": "langchain_openai",
@@ -159,11 +160,11 @@ def _models() -> Iterator[Check]:
     if find_spec("xllamacpp"):
         yield Check("local:", "ok", "give the path of a GGUF file")
     else:
-        yield Check("local:", "absent", "pip install 'pelnas[local]'")
+        yield Check("local:", "absent", install("local"))
     for provider, extra in EXTRAS.items():
         keys = KEYS.get(provider, ())
         if not find_spec(PACKAGES[provider]):
-            yield Check(f"{provider}:", "absent", f"pip install 'pelnas[{extra}]'")
+            yield Check(f"{provider}:", "absent", install(extra))
         elif keys and not any(os.environ.get(key) for key in keys):
             yield Check(f"{provider}:", "absent", f"installed; {' or '.join(keys)} is not set")
         else:

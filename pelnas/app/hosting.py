@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pelnas.directives import command as official
 from pelnas.directives import parse
 from pelnas.errors import InputError, RunError
+from pelnas.extras import install
 from pelnas.graph.helm import Helm
 from pelnas.store import RunStore
 from pelnas.tools import effects, explanation, inspection, probing
@@ -32,9 +33,7 @@ def server(output: Path) -> "MCPServer[Any]":
         from mcp.server import MCPServer
         from mcp.types import ToolAnnotations
     except ImportError:
-        raise InputError(
-            "expected the package mcp, found none: pip install 'pelnas[mcp]'"
-        ) from None
+        raise InputError(f"expected the package mcp, found none: {install('mcp')}") from None
     made: MCPServer[Any] = MCPServer("pelnas", instructions=INSTRUCTIONS, log_level="WARNING")
     looks = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
     acts = ToolAnnotations(

@@ -11,6 +11,7 @@ import typer
 from pelnas.app import options
 from pelnas.app.listening import LOOPBACK, listen
 from pelnas.errors import ConfigError
+from pelnas.extras import install
 
 PORT = 8124
 GRAPHS = {"search": "pelnas.graph.served:search", "chat": "pelnas.graph.served:chat"}
@@ -36,10 +37,7 @@ def serve(
 ) -> None:
     """Serve the search and the conversation to LangGraph clients on this machine."""
     if find_spec("langgraph_api") is None:
-        raise ConfigError(
-            "expected LangGraph's server, found none: pip install"
-            " -c constraints.txt -e '.[serve]' in a checkout"
-        )
+        raise ConfigError(f"expected LangGraph's server, found none: {install('serve')}")
     told = _token(no_token)
     with listen(port) as taken:  # else the server would quietly take another port
         port = int(taken.getsockname()[1])

@@ -9,6 +9,7 @@ import typer
 from pelnas import bounds
 from pelnas.app import options
 from pelnas.errors import ConfigError
+from pelnas.extras import install
 
 
 def ui(
@@ -35,8 +36,7 @@ def ui(
         from pelnas.app.web.server import Site
     except ModuleNotFoundError as missing:
         raise ConfigError(
-            f"the page needs packages that are not installed ({missing.name}):"
-            " pip install 'pelnas[ui]'"
+            f"the page needs packages that are not installed ({missing.name}): {install('ui')}"
         ) from None
     from pelnas.app.chat import reader_of
 

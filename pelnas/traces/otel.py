@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pelnas.call import CallRecord
+from pelnas.extras import install
 from pelnas.store import Event, RunStore
 from pelnas.traces.spans import CLOSING, OPENING, RUN
 
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-MISSING = (
-    "spans are not exported: pip install 'pelnas[otel]' for what OTEL_EXPORTER_OTLP_ENDPOINT asks"
-)
+MISSING = f"spans are not exported: {install('otel')} for what OTEL_EXPORTER_OTLP_ENDPOINT asks"
 #: LangChain's names of providers that OpenTelemetry calls otherwise.
 PROVIDERS = {
     "azure_openai": "azure.ai.openai",

@@ -127,7 +127,7 @@ def test_a_missing_runtime_is_named_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
-    with pytest.raises(ModelError, match=r"pip install 'pelnas\[local\]'"):
+    with pytest.raises(ModelError, match=r"pip install -c constraints.txt -e '\.\[local\]'"):
         connect(f"local:{tmp_path / 'model.gguf'}")
 
 

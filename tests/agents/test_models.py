@@ -76,9 +76,13 @@ def test_a_name_that_cannot_be_connected_to_says_why(name: str, said: str) -> No
 @pytest.mark.parametrize(
     ("name", "package", "remedy"),
     [
-        ("openai:gpt-5", "langchain_openai", r"pip install 'pelnas\[openai\]'"),
-        ("anthropic:claude", "langchain_anthropic", r"pip install 'pelnas\[anthropic\]'"),
-        ("ollama:qwen3", "langchain_ollama", r"pip install 'pelnas\[ollama\]'"),
+        ("openai:gpt-5", "langchain_openai", r"pip install -c constraints.txt -e '\.\[openai\]'"),
+        (
+            "anthropic:claude",
+            "langchain_anthropic",
+            r"pip install -c constraints.txt -e '\.\[anthropic\]'",
+        ),
+        ("ollama:qwen3", "langchain_ollama", r"pip install -c constraints.txt -e '\.\[ollama\]'"),
         ("groq:llama", "langchain_groq", "pip install langchain-groq"),
     ],
 )
