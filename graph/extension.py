@@ -105,9 +105,7 @@ def _refuse(store: RunStore, config: SearchConfig) -> None:
 
 def _used_up(store: RunStore, config: SearchConfig) -> Iterator[tuple[str, str]]:
     """(what is used up, the option that gives twice as much)."""
-    done = max(
-        (int(span[1:]) + 1 for kind, span in store.told() if kind == "round-done"), default=0
-    )
+    done = store.last_round_done() + 1
     if done >= config.rounds:
         yield f"{done} of {config.rounds} rounds are done", f"--rounds {2 * config.rounds}"
     for line in Meter(config.budget, store).used_up():

@@ -1,7 +1,9 @@
 """The nodes: each reads the state, lets one box of the method work, and returns what changed.
 
-A node that runs again after a kill does the same work with the same result:
-it replaces what its interrupted execution wrote, finds recorded answers by
+Which step comes next follows from the records of the run (``pelnas.graph.position``),
+never from the state of the graph, which may be older or somebody else's: a step that is
+not due does nothing. A node that runs again after a kill does the same work with the
+same result: it replaces what its interrupted execution wrote, finds recorded answers by
 their ids, and scores no candidate twice.
 """
 
@@ -10,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
+from langgraph.graph import END
 from langgraph.types import Send
 
 from pelnas.agents.designer import Designer
@@ -19,8 +22,10 @@ from pelnas.agents.reflection import Reflection, Reflector
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.evaluating import evaluate_round
+from pelnas.graph.extension import goes_on
 from pelnas.graph.guidance import claims, note_exhaustion
 from pelnas.graph.inheriting import evaluate_inherited, remeasure
+from pelnas.graph.position import Position, is_behind
 from pelnas.graph.session import Session
 from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import ALL_ROUNDS, NOTHING_LEFT, NicheTask, SearchState
@@ -35,19 +40,28 @@ Agent = TypeVar("Agent", bound=Planner | Designer | Reflector)
 Answer = TypeVar("Answer")
 
 
-def _told(step: str, agent: str = "") -> Callable[[Node], Node]:
-    """A node whose beginning and end are events of the run."""
+def _step(name: str, agent: str = "") -> Callable[[Node], Node]:
+    """A node that works only where its step is due, and whose beginning and end are events."""
 
-    def telling(node: Node) -> Node:
+    def bounded(node: Node) -> Node:
         @wraps(node)
-        def told(self: "Nodes", state: Any) -> Change:
+        def work(self: "Nodes", state: Any) -> Change:
             session, niche = self._sessions.get(state["run"]), state.get("niche")
-            with session.teller.step(step, state["round"], agent, niche):
-                return node(self, state)
+            at = session.position()
+            if session.ending or not at.is_due(name, state.get("round"), niche):
+                return {}
+            with session.teller.step(name, at.round, agent, niche):
+                return _ends(session, node(self, state | {"round": at.round}))
 
-        return cast(Node, told)
+        return cast(Node, work)
 
-    return telling
+    return bounded
+
+
+def _ends(session: Session, change: Change) -> Change:
+    """Remember why the search ends, where the node says so."""
+    session.ending = change.get("stop", "")
+    return change
 
 
 class Nodes:
@@ -60,25 +74,34 @@ class Nodes:
         """Open the run, or make one out of the settings that a client sent."""
         if "run" in state:
             session = self._sessions.get(state["run"])
-            return {"round": state.get("round", session.first_round), "stop": ""}
-        session = self._sessions.create(state.get("settings", {}))
-        return {"run": session.store.folder.name, "round": 0, "stop": ""}
+        else:
+            session = self._sessions.create(state.get("settings", {}))
+        at = session.position()
+        session.ending = "" if is_behind(session.store, at) else _already_over(session, at)
+        return {"run": session.store.folder.name, "round": at.round, "stop": session.ending}
 
     def inherit(self, state: SearchState) -> Change:
-        """Make what a fork took over its own: evaluations that it lacks, and rules measured here."""
-        session, round_ = self._sessions.get(state["run"]), state["round"]
-        session.step(round_, "plan")
+        """Evaluate what earlier rounds lack, and measure the rules on it.
+
+        In a fork that is what it took over. Also after a repair that had to drop records.
+        """
+        session = self._sessions.get(state["run"])
+        at = session.position()
+        if session.ending or not is_behind(session.store, at):
+            return {}
+        session.step(at.round, "plan")
         with session.teller.inheriting():
             try:
-                done = evaluate_inherited(session, round_)
+                done = evaluate_inherited(session, at.round)
             except BudgetExhausted as spent:
-                return {"stop": str(spent)}
+                return _ends(session, {"stop": str(spent)})
             if not done:
-                return {"stop": session.meter.exhausted()}
-            remeasure(session, round_ - 1)
-        return {"stop": _why_over(session, round_ - 1)}
+                return _ends(session, {"stop": session.meter.exhausted()})
+            remeasure(session, at.round - 1)
+        over = _why_over(session, at.round - 1) if at.step == "plan" else ""
+        return _ends(session, {"stop": over})
 
-    @_told("plan", "planner")
+    @_step("plan", "planner")
     def plan(self, state: SearchState) -> Change:
         """The planner shares out the designs of the round."""
         session = self._sessions.get(state["run"])
@@ -100,7 +123,7 @@ class Nodes:
             session.event("round-planned", author=planner.name, plan=plan)
         return {"plan": plan, "stop": "" if plan else NOTHING_LEFT}
 
-    @_told("design", "designer")
+    @_step("design", "designer")
     def design(self, state: NicheTask) -> Change:
         """One designer makes the designs of its niche; evolution fills what is missing."""
         session = self._sessions.get(state["run"])
@@ -129,7 +152,7 @@ class Nodes:
             )
         return {}
 
-    @_told("evaluate")
+    @_step("evaluate")
     def evaluate(self, state: SearchState) -> Change:
         """Accuracy, then latency, of every candidate of the round that does not have them yet."""
         session = self._sessions.get(state["run"])
@@ -140,7 +163,7 @@ class Nodes:
             return {"stop": str(spent)}
         return {"stop": "" if done else session.meter.exhausted()}
 
-    @_told("reflect", "reflection")
+    @_step("reflect", "reflection")
     def reflect(self, state: NicheTask) -> Change:
         """One reflection agent proposes rules for its niche."""
         session = self._sessions.get(state["run"])
@@ -160,7 +183,7 @@ class Nodes:
             session.event("reflected", author=reflector.name, call=found.call, rules=ids)
         return {}
 
-    @_told("learn")
+    @_step("learn")
     def learn(self, state: SearchState) -> Change:
         """Every rule, old and proposed, is measured on all evaluations; the knowledge base follows."""
         session, round_ = self._sessions.get(state["run"]), state["round"]
@@ -190,9 +213,12 @@ class Nodes:
         All in one transaction: a run that is killed in here has not finished, and reports again.
         """
         session = self._sessions.get(state["run"])
-        reason = state.get("stop") or ALL_ROUNDS
-        if session.teller.is_open(state["round"]):
-            session.teller.round_ends("round-cut", state["round"], reason=reason)
+        at = session.position()
+        reason = session.ending = session.ending or _already_over(session, at)
+        if not reason:  # asked for by a state that is not this run's: there is work left
+            return {}
+        if session.teller.is_open(at.round):
+            session.teller.round_ends("round-cut", at.round, reason=reason)
         with session.store.together():
             with session.teller.reporting():
                 session.store.finish(reason)
@@ -214,31 +240,32 @@ class Nodes:
 
     # -- where to go next -------------------------------------------------------
 
-    def to_first(self, state: SearchState) -> str:
-        """The plan of the round; or its evaluation, where a run that goes on was cut off in it.
-
-        Before the first plan of a fork, what it took over.
-        """
-        session, round_ = self._sessions.get(state["run"]), state["round"]
-        if 0 < round_ == session.first_round and not session.store.plans(round_):
+    def to_first(self, state: SearchState) -> list[Send] | str:
+        """Where the run is; or what its earlier rounds lack, which comes before."""
+        session = self._sessions.get(state["run"])
+        if not session.ending and is_behind(session.store, session.position()):
             return "inherit"
-        cut = session.teller.is_open(round_) and session.store.candidates(round_)
-        return "evaluate" if cut else "plan"
+        return self.onward(state)
 
-    @staticmethod
-    def to_plan(state: SearchState) -> str:
-        """The plan of the round, or the report."""
-        return "report" if state["stop"] else "plan"
+    def onward(self, state: SearchState) -> list[Send] | str:
+        """The next step; one designer or reflection agent for each niche that waits, in parallel."""
+        session = self._sessions.get(state["run"])
+        if session.ending:
+            return "report"
+        at = session.position()
+        return _send(state["run"], at) if at.waiting else at.step
 
-    @staticmethod
-    def to_designers(state: SearchState) -> list[Send] | str:
-        """One designer for each niche that got designs, in parallel."""
-        return _send("design", state) or "report"
+    def after_report(self, state: SearchState) -> list[Send] | str:
+        """The end, unless the run has work left."""
+        return self.onward(state) if self._sessions.is_open(state["run"]) else END
 
-    @staticmethod
-    def to_reflection(state: SearchState) -> list[Send] | str:
-        """One reflection agent for each niche that was designed for, in parallel."""
-        return "report" if state["stop"] else _send("reflect", state)
+
+def _already_over(session: Session, at: Position) -> str:
+    """Why a run that an earlier process left between two rounds ends here; '' where it goes on."""
+    if at.step != "plan" or at.round == 0:
+        return ""
+    reason = _why_over(session, at.round - 1)
+    return "" if reason and goes_on(session.store, reason) else reason
 
 
 def _why_over(session: Session, round_: int) -> str:
@@ -264,17 +291,17 @@ def _first(
     return last, ask(last)
 
 
-def _send(node: str, state: SearchState) -> list[Send]:
+def _send(run: str, at: Position) -> list[Send]:
     return [
         Send(
-            node,
+            at.step,
             NicheTask(
-                run=state["run"],
-                round=state["round"],
-                niche=entry["niche"],
-                designs=entry["designs"],
-                focus=entry["focus"],
+                run=run,
+                round=at.round,
+                niche=entry.niche,
+                designs=entry.count,
+                focus=entry.focus,
             ),
         )
-        for entry in state["plan"]
+        for entry in at.waiting
     ]

@@ -1,21 +1,17 @@
 """A search as one object: start it, stop it, resume it, from Python or the command line."""
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.sqlite import SqliteSaver
-from langgraph.types import StateSnapshot
 
 from pelnas.agents.models import LanguageModel
 from pelnas.config import Budget, SearchConfig
 from pelnas.directives import Directive
 from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.errors import Stopped
-from pelnas.graph.extension import goes_on
 from pelnas.graph.search import build_graph
 from pelnas.graph.session import Session
 from pelnas.graph.sessions import Sessions
@@ -23,7 +19,6 @@ from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
 
-CHECKPOINTS = "checkpoints.sqlite"
 AT_ONCE = 64  # niches whose agents may work side by side: as many as there can be
 STEPS_A_ROUND = 5  # supersteps of the graph: plan, design, evaluate, reflect, learn
 
@@ -123,35 +118,23 @@ class Search:
             self.session.store.subscribe(on_event)
         sessions = Sessions(self.folder.parent)
         sessions.adopt(self.session)
-        connection = sqlite3.connect(self.folder / CHECKPOINTS, check_same_thread=False)
         try:
-            self._invoke(sessions, SqliteSaver(connection))
+            self._invoke(sessions)
         except Stopped:
             self.session.event("run-stopped")
             return self._result(stopped=True)
         finally:
             sessions.close(self.folder.name)
-            connection.close()
         return self._result(stopped=False)
 
-    def _invoke(self, sessions: Sessions, checkpointer: SqliteSaver) -> None:
-        graph = build_graph(sessions, checkpointer)
+    def _invoke(self, sessions: Sessions) -> None:
+        """Without a checkpointer: where the run is follows from its store."""
         config: RunnableConfig = {
-            "configurable": {"thread_id": self.folder.name},
             "max_concurrency": AT_ONCE,  # else as few as there are processors, which all only wait
             "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
         }
-        start = self._start(graph.get_state(config))
         self.session.teller.run_begins()
-        graph.invoke(start, config, durability="sync")
-
-    def _start(self, state: StateSnapshot) -> Any:
-        """What the graph is given: nothing where it has work left, else where to begin."""
-        run = {"run": self.folder.name}
-        about_to_end = state.next == ("report",)
-        if about_to_end and goes_on(self.session.store, state.values.get("stop", "")):
-            return run
-        return None if state.next else run  # at its end: the run was let go on
+        build_graph(sessions).invoke({"run": self.folder.name}, config)
 
     def _result(self, *, stopped: bool) -> Result:
         with RunStore.read(self.folder) as store:

@@ -10,8 +10,9 @@
                                         |
                                       report
 
-A run that goes on after its end begins with the next plan, or with the evaluation that a
-limit of time cut off; a fork with ``inherit``, which evaluates what it took over.
+Every decision asks the records of the run what comes next, so a run that goes on after a stop, a
+kill or its end begins with whatever is left to do; a fork with ``inherit``, which evaluates
+what it took over.
 """
 
 from typing import Any
@@ -21,8 +22,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from pelnas.graph.nodes import Nodes
+from pelnas.graph.position import STEPS
 from pelnas.graph.sessions import Sessions
 from pelnas.graph.state import NicheTask, SearchInput, SearchState
+
+ONWARD = [*STEPS, "report"]  # where every step may lead
 
 
 def build_graph(
@@ -42,12 +46,10 @@ def build_graph(
     builder.add_node("learn", nodes.learn)
     builder.add_node("report", nodes.report)
     builder.add_edge(START, "prepare")
-    builder.add_conditional_edges("prepare", nodes.to_first, ["inherit", "plan", "evaluate"])
-    builder.add_conditional_edges("inherit", nodes.to_plan, ["plan", "report"])
-    builder.add_conditional_edges("plan", nodes.to_designers, ["design", "report"])
-    builder.add_edge("design", "evaluate")
-    builder.add_conditional_edges("evaluate", nodes.to_reflection, ["reflect", "report"])
+    builder.add_conditional_edges("prepare", nodes.to_first, ["inherit", *ONWARD])
+    for node in ("inherit", "plan", "evaluate", "learn"):
+        builder.add_conditional_edges(node, nodes.onward, ONWARD)
+    builder.add_edge("design", "evaluate")  # once, when all that work side by side are done
     builder.add_edge("reflect", "learn")
-    builder.add_conditional_edges("learn", nodes.to_plan, ["plan", "report"])
-    builder.add_edge("report", END)
+    builder.add_conditional_edges("report", nodes.after_report, [*ONWARD, END])
     return builder.compile(checkpointer=checkpointer, name="search")

@@ -21,6 +21,7 @@ from pelnas.graph.extension import Extension
 from pelnas.graph.labels import with_kept_labels
 from pelnas.graph.metering import meter_of
 from pelnas.graph.opening import began_with, carried_rules, furnish
+from pelnas.graph.position import Position, position
 from pelnas.graph.pricing import at_kept_prices
 from pelnas.graph.steering import Steering
 from pelnas.graph.telling import SearchStopped, Teller
@@ -53,6 +54,7 @@ class Session:
         self.knowledge.restore(store.rules())
         self._models = at_kept_prices(store, self.config, models)
         self.cast: Cast = assemble(self.config, self._models, self, self.meter)
+        self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
         self._measuring = threading.Lock()
         self._aside = Aside(store, bench.space)
@@ -123,11 +125,9 @@ class Session:
 
     # -- what nodes ask -------------------------------------------------------
 
-    @property
-    def first_round(self) -> int:
-        """The first round that is this run's own: after those that a fork took over, else 0."""
-        origin = self.store.origin()
-        return 0 if origin is None else origin.round + 1
+    def position(self) -> Position:
+        """The step that comes next, by the run's own records."""
+        return position(self.store)
 
     def archive(self) -> Archive:
         """All evaluations so far; those that break a directive in force stand aside."""

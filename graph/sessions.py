@@ -38,6 +38,11 @@ class Sessions:
                 self._open[name] = self._reopened(run_below(self._root, name))
             return self._open[name]
 
+    def is_open(self, name: str) -> bool:
+        """Whether a run is open here now."""
+        with self._lock:
+            return name in self._open
+
     def close(self, name: str) -> None:
         """Close a run that has ended; unknown names are ignored."""
         with self._lock:

@@ -30,6 +30,7 @@ from pelnas.app import (
     trace,
     train,
     ui,
+    verify,
 )
 from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
@@ -76,6 +77,7 @@ for command in (
     runs.runs,
     runs.front,
     runs.rules,
+    verify.verify,
     explain.explain,
     steer.steer,
     steer.directives,

@@ -1,5 +1,6 @@
 """``pelnas runs``, ``front`` and ``rules``: what is stored of searches, also while they run."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,11 +16,19 @@ if TYPE_CHECKING:
 WIDE = 200  # columns from which the text of an architecture stands beside its figures
 
 
-def runs(output: options.Output = None, as_json: options.Json = False) -> None:
+def runs(
+    output: options.Output = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="First bring runs of older releases up to date.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """List all runs, newest first."""
     from pelnas.app.output import print_json, print_table
     from pelnas.store import list_runs
 
+    if upgrade:
+        _upgrade(options.runs_folder(output))
     found = list_runs(options.runs_folder(output))
     if as_json:
         records = [
@@ -56,6 +65,21 @@ def runs(output: options.Output = None, as_json: options.Json = False) -> None:
         ),
         right=("rounds", "designs"),
     )
+
+
+def _upgrade(output: Path) -> None:
+    """Say what became of each run; one that cannot be upgraded stays as it is."""
+    from pelnas.errors import InputError
+    from pelnas.store import newest_first, upgrade
+
+    for folder in newest_first(output):
+        try:
+            was, is_ = upgrade(folder)
+        except InputError as problem:
+            print(f"pelnas: {folder.name} stays as it is: {problem}", file=sys.stderr)
+            continue
+        if was != is_:
+            print(f"pelnas: {folder.name}: format {was} is now {is_}", file=sys.stderr)
 
 
 def front(

@@ -4,7 +4,7 @@ from pelnas.budget import Spent
 from pelnas.store.folder import write_atomically
 from pelnas.store.records import Event, Origin, PlanEntry, RunSummary, Sources
 from pelnas.store.run import RunStore
-from pelnas.store.runs import find_run, list_runs
+from pelnas.store.runs import find_run, list_runs, newest_first, upgrade
 from pelnas.store.trainings import TrainingRecord
 
 __all__ = [
@@ -18,5 +18,7 @@ __all__ = [
     "TrainingRecord",
     "find_run",
     "list_runs",
+    "newest_first",
+    "upgrade",
     "write_atomically",
 ]

@@ -4,13 +4,16 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from pelnas.errors import RunError, StoreError
-from pelnas.store.migrations import APPLICATION_ID, MIGRATIONS
+from pelnas.store import sums
+from pelnas.store.migrations import APPLICATION_ID, FIRST_WITH_SUMS, MIGRATIONS
+from pelnas.store.sums import Damaged
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
@@ -20,30 +23,45 @@ BUSY_SECONDS = 30.0  # how long a write waits for another program that has the f
 class Database:
     """A run's tables, for several threads of one process.
 
-    Write-ahead logging: readers never wait for the writer, and what was
-    committed survives the death of the process (not a power cut).
+    Write-ahead logging: readers never wait for the writer. A commit is on disk when it
+    returns, so what was committed survives the death of the process and a power cut.
+
+    ``new``: make the tables of a new run; otherwise a file without any is refused.
+    ``read_only``: write nothing, not even to bring the tables of an older pelnas up to
+    date; those are read from a migrated copy in memory, as they are at this moment.
     RunError: the file is not a run's. StoreError: it cannot be written.
     """
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, new: bool = False) -> None:
         self.path = path
+        self.found = 0  # the version that the file was opened with
         self._lock = RLock()
         self._connection = _connect(path, read_only)
         try:
-            self._prepare(read_only)
+            self._prepare(read_only, new)
         except BaseException:
             self._connection.close()
             raise
 
     @property
     def version(self) -> int:
-        """The number of the last migration that this file has seen."""
+        """The number of the last migration that these tables have seen."""
         return int(self.rows("PRAGMA user_version")[0][0])
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Everything a query finds."""
         with self._lock, self._errors():
             return self._connection.execute(sql, values).fetchall()
+
+    def damaged(self) -> Sequence[str | Damaged]:
+        """What is wrong with the file: in its structure, else record by record. Reads all of it."""
+        with self._lock:
+            try:
+                found = self._connection.execute("PRAGMA quick_check").fetchall()
+                problems = [str(row[0]) for row in found if row[0] != "ok"]
+                return problems or sums.damaged(self._connection)
+            except sqlite3.DatabaseError as error:
+                return [str(error)]
 
     def alone(self) -> AbstractContextManager[bool]:
         """Keep the other threads of this process out for a block."""
@@ -105,17 +123,26 @@ class Database:
                 f" name a run's folder"
             ) from error
 
-    def _prepare(self, read_only: bool) -> None:
-        self._check_ours()
-        if read_only:
-            return
-        with self._lock, self._errors():
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-        for number in range(self.version + 1, len(MIGRATIONS) + 1):
-            self._migrate(number)
+    def _prepare(self, read_only: bool, new: bool) -> None:
+        self._check_ours(new)
+        self.found = self.version
+        if self.version < len(MIGRATIONS) and read_only:
+            self._read_a_copy()
+        elif not read_only:
+            with self._lock, self._errors():
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+        if self.version < len(MIGRATIONS):
+            self._migrate()
 
-    def _check_ours(self) -> None:
+    def _read_a_copy(self) -> None:
+        with self._lock, self._errors():
+            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            self._connection.backup(copy)
+            self._connection.close()
+            self._connection = _prepared(copy)
+
+    def _check_ours(self, new: bool) -> None:
         mark = self.rows("PRAGMA application_id")[0][0]
         tables = self.rows("SELECT count(*) FROM sqlite_master")[0][0]
         if tables and mark != APPLICATION_ID:
@@ -123,21 +150,40 @@ class Database:
                 f"expected a pelnas run in {self.path}, found another program's database:"
                 f" name a run's folder"
             )
+        if not tables and not new:
+            raise RunError(
+                f"expected a pelnas run in {self.path}, found an empty file: what it held is lost;"
+                f" restore the file, with {self.path.name}-wal if there was one, from a copy"
+            )
         if self.version > len(MIGRATIONS):
             raise RunError(
                 f"{self.path} was written by a newer pelnas (format {self.version}, this one reads up"
                 f" to {len(MIGRATIONS)}): upgrade pelnas"
             )
+        if tables and _schema(self._connection) != _expected_schema(self.version):
+            raise RunError(
+                f"expected the tables of a pelnas run (format {self.version}) in {self.path}, found"
+                " others: something else changed the file; restore it from a copy"
+            )
 
-    def _migrate(self, number: int) -> None:
-        """One step and its number in one transaction: a kill leaves the old version or the new one."""
+    def _migrate(self) -> None:
+        """All missing steps in one transaction: a kill leaves the old version or the new one."""
         with self.transaction() as connection:
-            for statement in filter(str.strip, MIGRATIONS[number - 1].split(";\n")):
-                connection.execute(statement)
-            if number == 1:
+            self._check_sums(connection)
+            begins = self.version == 0
+            _make_tables(connection, self.version, len(MIGRATIONS))
+            if begins:
                 connection.execute("INSERT INTO run (only, started) VALUES (1, ?)", (time.time(),))
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {number}")
+
+    def _check_sums(self, connection: Connection) -> None:
+        """New checksums are computed from the records, so those have to be whole."""
+        damaged = sums.damaged(connection)
+        if damaged:
+            raise RunError(
+                f"{self.path} cannot be upgraded, since records of it are damaged: {damaged[0]}:"
+                f" see `pelnas verify` of the pelnas that wrote it"
+            )
 
 
 def plain(text: str) -> str:
@@ -158,7 +204,38 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
         raise StoreError(
             f"{path} cannot be opened ({error}): correct the path or its permissions"
         ) from error
+    return _prepared(connection)
+
+
+def _make_tables(connection: Connection, version: int, wanted: int) -> None:
+    """Bring the tables from one version to another."""
+    for migration in MIGRATIONS[version:wanted]:
+        for statement in filter(str.strip, migration.split(";\n")):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {wanted}")
+    if wanted >= FIRST_WITH_SUMS:
+        sums.install(connection)
+
+
+def _schema(connection: Connection) -> frozenset[tuple[str, ...]]:
+    """What a database consists of. Triggers with their text: what they do happens unasked."""
+    found = connection.execute(
+        "SELECT type, name, tbl_name, CASE type WHEN 'trigger' THEN sql ELSE '' END"
+        " FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    )
+    return frozenset(tuple(row) for row in found)
+
+
+@cache
+def _expected_schema(version: int) -> frozenset[tuple[str, ...]]:
+    with closing(_prepared(sqlite3.connect(":memory:", isolation_level=None))) as connection:
+        _make_tables(connection, 0, version)
+        return _schema(connection)
+
+
+def _prepared(connection: Connection) -> Connection:
     connection.row_factory = Row
+    sums.register(connection)
     return connection
 
 

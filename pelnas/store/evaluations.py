@@ -69,6 +69,15 @@ class Evaluations:
         """Candidates of a round whose cost is not recorded yet."""
         return self._without("costs", round_)
 
+    def lacks_evaluations(self, before: int) -> bool:
+        """Whether a candidate of an earlier round than this has no accuracy or no cost."""
+        found = self._database.rows(
+            "SELECT 1 FROM designs WHERE round < ? AND (id NOT IN (SELECT candidate FROM predictions)"
+            " OR id NOT IN (SELECT candidate FROM costs)) LIMIT 1",
+            (before,),
+        )
+        return bool(found)
+
     def evaluations(self, through_round: int | None = None) -> list[Evaluation]:
         """Candidates with both parts, up to a round or all; ordered by round, niche, slot."""
         found = self._database.rows(_COMPLETE + ORDER, (through_round,))

@@ -3,13 +3,17 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 from pelnas.store.database import Database, Row
 from pelnas.store.mirror import Mirror
 from pelnas.store.records import Event
+
+_PLACES = ("seq", "time", "kind", "span", "parent", "round", "agent", "niche")
+Step = tuple[str, int | None]
 
 _INSERT = (
     "INSERT INTO events (time, kind, span, parent, round, agent, niche, data)"
@@ -86,10 +90,49 @@ class Events:
         found = self._database.rows("SELECT * FROM events WHERE span = ? ORDER BY seq", (span,))
         return [_event_of(row) for row in found]
 
+    def steps(self, round_: int) -> tuple[set[Step], set[Step]]:
+        """The steps of a round that were begun, and those that were done: (name, niche or ``None``)."""
+        found = self._database.rows(
+            "SELECT kind, span, niche, json_extract(data, '$.outcome') AS outcome FROM events"
+            " WHERE kind IN ('step-begun', 'step-ended') AND round = ?",
+            (round_,),
+        )
+        begun, ended = set(), set()
+        for row in found:
+            step = (row["span"].split(".")[1], row["niche"])
+            begun.add(step)
+            if row["kind"] == "step-ended" and row["outcome"] == "ok":
+                ended.add(step)
+        return begun, ended
+
+    def ended_here(self, span: str) -> bool:
+        """Whether a step was done in this run itself, not in one that it was forked from."""
+        found = self._database.rows(
+            "SELECT 1 FROM events WHERE kind = 'step-ended' AND span = ?"
+            " AND json_extract(data, '$.outcome') = 'ok' AND seq >"
+            " (SELECT coalesce(max(seq), 0) FROM events WHERE kind = 'run-forked') LIMIT 1",
+            (span,),
+        )
+        return bool(found)
+
+    def last_round_done(self) -> int:
+        """The last round that was learned from, counted from 0; -1 before the first."""
+        found = self._database.rows("SELECT max(round) FROM events WHERE kind = 'round-done'")
+        return -1 if found[0][0] is None else int(found[0][0])
+
     def told(self) -> set[tuple[str, str]]:
         """Every kind of event with every span that it was told of."""
         found = self._database.rows("SELECT DISTINCT kind, span FROM events")
         return {(row["kind"], row["span"]) for row in found}
+
+    def restore_events(self, events: Iterable[Event]) -> None:
+        """Put events back as they were, under their own numbers; nobody is told."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO events (seq, time, kind, span, parent, round, agent, niche,"
+                " data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*attrgetter(*_PLACES)(event), json.dumps(dict(event.data))) for event in events],
+            )
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call ``callback`` with every event of this process from now on, in the thread it happens in.

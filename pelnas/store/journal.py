@@ -37,6 +37,16 @@ class Journal(Events):
 
     config: SearchConfig
 
+    def set_id(self, id_: str) -> None:
+        """Store what this run is known by; not to be changed afterwards."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE run SET id = ?", (id_,))
+
+    @property
+    def id(self) -> str:
+        """What this run is known by wherever its folder is moved; a copy keeps it."""
+        return str(self._database.rows("SELECT id FROM run")[0][0])
+
     def set_niches(self, labels: Sequence[str]) -> None:
         """Store what the niches are called, from niche 0 on."""
         with self._database.transaction() as connection:
@@ -111,6 +121,11 @@ class Journal(Events):
                 row["run"], row["round"], settings, bool(row["scores"]), bool(row["costs"])
             )
         return None
+
+    def first_round(self) -> int:
+        """The first round that is this run's own: after those that a fork took over, else 0."""
+        origin = self.origin()
+        return 0 if origin is None else origin.round + 1
 
     def rates(self) -> dict[str, Rates]:
         """What each model cost when the run first used it, in that order, by its name."""

@@ -227,6 +227,20 @@ CREATE TABLE origin (
 );
 """
 
+# A run is known by its id, wherever its folder goes; what it was made with is kept beside what came
+# of it. Runs of before are known by the moment they began.
+_IDENTITY = """
+ALTER TABLE run ADD COLUMN id TEXT NOT NULL DEFAULT '';
+UPDATE run SET id = printf('%016x', CAST(started * 1000000 AS INTEGER));
+CREATE TABLE settings (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    body TEXT NOT NULL
+);
+CREATE INDEX events_by_kind ON events (kind, round);
+"""
+
+FIRST_WITH_SUMS = 8  # the format from which on every record has a checksum
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _TRAININGS,
@@ -235,4 +249,5 @@ MIGRATIONS: tuple[str, ...] = (
     _EXHAUSTED,
     _PRICES,
     _ORIGIN,
+    _IDENTITY,
 )

@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pelnas.store.folder import cannot_write, open_to_append, write_atomically
+from pelnas.errors import RunError
+from pelnas.store.folder import DATABASE, cannot_write, open_to_append, write_atomically
 from pelnas.store.records import Event
 
 EVENTS = "events.jsonl"
@@ -36,7 +38,8 @@ class Mirror:
     def reconcile(self, events: Iterable[Event]) -> None:
         """Make the file hold exactly these events: add what is missing, or write it anew.
 
-        StoreError: it cannot be written.
+        StoreError: it cannot be written. RunError: it holds later events, so the database
+        has lost some.
         """
         expected = b"".join(map(line_of, events))
         try:
@@ -46,8 +49,19 @@ class Mirror:
         if expected.startswith(found):
             self._write(expected[len(found) :])
         else:
+            self._refuse_later_ones(found, expected)
             write_atomically(self._path, expected)
         self._torn = False
+
+    def _refuse_later_ones(self, found: bytes, expected: bytes) -> None:
+        """A line is written after its event is on disk: more lines than events were never written."""
+        there, here = newest(found), newest(expected)
+        if there > here:
+            raise RunError(
+                f"{self._path.parent} has lost what happened after event {here}: {self._path.name}"
+                f" knows {there}. Restore {DATABASE}-wal, the log of the database, if it was removed, or"
+                f" accept the loss and go on from there by `pelnas verify {self._path.parent} --repair`"
+            )
 
     def _write(self, data: bytes) -> None:
         try:
@@ -67,3 +81,18 @@ def line_of(event: Event) -> bytes:
     """The line of an event: one JSON object in ASCII, what is special to its kind at the end."""
     values = asdict(event)
     return json.dumps(values | {"data": values.pop("data")}).encode() + b"\n"
+
+
+def newest(lines: bytes) -> int:
+    """The ``seq`` of the last whole line; 0 where there is none."""
+    return next((event.seq for event in events_in(lines, backwards=True)), 0)
+
+
+def events_in(lines: bytes, *, backwards: bool = False) -> Iterator[Event]:
+    """The events of a file's whole lines; damaged lines are passed over."""
+    *whole, _ = lines.split(b"\n")
+    for line in reversed(whole) if backwards else whole:
+        with suppress(ValueError, TypeError, RecursionError):
+            event = Event(**json.loads(line))
+            if isinstance(event.seq, int):
+                yield event

@@ -2,17 +2,19 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from filelock import BaseFileLock
-from pydantic import ValidationError
 
 from pelnas.config import SearchConfig
 from pelnas.errors import RunError
 from pelnas.store import folder as places
+from pelnas.store import settings
 from pelnas.store.calls import Calls
 from pelnas.store.database import Database
 from pelnas.store.designs import Designs
@@ -20,7 +22,6 @@ from pelnas.store.directives import DirectiveLog
 from pelnas.store.evaluations import Evaluations
 from pelnas.store.inheritance import Inheritance
 from pelnas.store.journal import Journal
-from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.mirror import EVENTS, Mirror
 from pelnas.store.records import Event
 from pelnas.store.rules import Rules
@@ -50,7 +51,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         self._batch: list[Event] | None = None
         self._mirror = Mirror(folder / EVENTS)
         if guard is not None:
-            self._mirror_or_close()
+            self._reconcile()
 
     @classmethod
     def create(
@@ -87,44 +88,66 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         begin: Callable[[Self], None] | None,
     ) -> None:
         """What a run consists of, in a folder that is none yet; closed again, since it will move."""
-        store = cls(folder, config, Database(folder / places.DATABASE), guard)
+        text = settings.text_of(config)
+        database = Database(folder / places.DATABASE, new=True)
         try:
+            store = cls(folder, config, database, guard)
+            store.set_id(uuid4().hex)
+            settings.seal(database, text)
             if begin is not None:
                 begin(store)
                 store._reconcile()
         finally:
-            store._database.close()
-        places.write_atomically(folder / places.CONFIG, config.model_dump_json(indent=2) + "\n")
+            database.close()
+        places.write_atomically(folder / places.CONFIG, text)
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Hold an existing run, to go on with it.
+        """Hold an existing run, to go on with it; one of an older pelnas is brought up to date.
 
-        RunError: no run there, in use by another process, or from a newer pelnas.
+        RunError: no run there, in use by another process, from a newer pelnas, damaged, or
+        with other settings than it was made with.
         """
-        config = _read_config(folder)
-        return cls._held(folder, config, places.lock(folder))
+        config, text = settings.read_config(folder)
+
+        def check(database: Database) -> None:
+            settings.seal(database, text)  # of a run from before there were seals
+            settings.check_seal(database, folder / places.CONFIG, text)
+            check_records(database)
+
+        return cls._held(folder, config, places.lock(folder), check)
 
     @classmethod
-    def _held(cls, folder: Path, config: SearchConfig, guard: BaseFileLock) -> Self:
-        try:
-            return cls(folder, config, Database(folder / places.DATABASE), guard)
-        except BaseException:
-            places.unlock(folder, guard)
-            raise
+    def _held(
+        cls,
+        folder: Path,
+        config: SearchConfig,
+        guard: BaseFileLock,
+        check: Callable[[Database], None] = lambda _: None,
+    ) -> Self:
+        with ExitStack() as undo:
+            undo.callback(places.unlock, folder, guard)
+            database = Database(folder / places.DATABASE)
+            undo.callback(database.close)
+            check(database)
+            store = cls(folder, config, database, guard)
+            undo.pop_all()
+        return store
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Look at a run without holding it, also while a search writes to it.
+        """Look at a run without holding it, also while a search writes to it; nothing is written.
 
-        RunError: no run there, or from a newer pelnas.
+        A run of an older pelnas is read as it is at this moment.
+        RunError: no run there, from a newer pelnas, or with other settings than it was made with.
         """
-        config = _read_config(folder)
+        config, text = settings.read_config(folder)
         database = Database(folder / places.DATABASE, read_only=True)
-        if database.version < len(MIGRATIONS):  # begun by an older pelnas, or killed as it began
+        try:
+            settings.check_seal(database, folder / places.CONFIG, text)
+        except BaseException:
             database.close()
-            cls.open(folder).close()
-            database = Database(folder / places.DATABASE, read_only=True)
+            raise
         return cls(folder, config, database, None)
 
     @classmethod
@@ -134,14 +157,14 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         RunError: no run there, a finished one, one that another computer holds, or from
         a newer pelnas.
         """
-        config = _read_config(folder)
         host = places.elsewhere(folder)
         if host:
             raise RunError(
                 f"the run in {folder} is held on another computer, {host[:80]}: steer it there, or,"
                 f" if its search has ended, go on with it here by 'pelnas resume {folder}'"
             )
-        cls.read(folder).close()  # brings the tables of an older pelnas up to date
+        with cls.read(folder) as seen:  # refuses what is no whole run
+            config = seen.config
         store = cls(folder, config, Database(folder / places.DATABASE), None)
         if store.status != "finished":
             return store
@@ -162,13 +185,6 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         if self._guard is not None:
             places.unlock(self.folder, self._guard)
 
-    def _mirror_or_close(self) -> None:
-        try:
-            self._reconcile()
-        except BaseException:
-            self._database.close()
-            raise
-
     def __enter__(self) -> Self:
         return self
 
@@ -181,16 +197,12 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         self.close()
 
 
-def _read_config(folder: Path) -> SearchConfig:
-    if not places.is_run(folder):
-        raise RunError(f"there is no run in {folder}: name the folder of one, see `pelnas runs`")
-    places.check_plain(folder)
-    try:
-        text = (folder / places.CONFIG).read_text(encoding="utf-8")
-        return SearchConfig.model_validate_json(text)
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        problem = str(error).splitlines()[0]
+def check_records(database: Database) -> None:
+    """RunError: the file of a run is damaged, in its structure or in a record."""
+    damaged = database.damaged()
+    if damaged:
+        more = f", and {len(damaged) - 1} more" if damaged[1:] else ""
         raise RunError(
-            f"expected the settings of a run in {folder / places.CONFIG}, found {problem}:"
-            f" restore the file, or read the run with the pelnas that wrote it"
-        ) from None
+            f"{database.path} is damaged: {damaged[0]}{more}: see `pelnas verify"
+            f" {database.path.parent}`, which says what can be repaired"
+        )

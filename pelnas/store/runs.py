@@ -1,12 +1,15 @@
 """All runs of an output folder: the list, and the one that is meant."""
 
 import difflib
+from contextlib import closing
 from pathlib import Path
 
 from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import InputError, RunError
 from pelnas.paths import expanded
-from pelnas.store.folder import LONGEST_NAME, in_use, is_run
+from pelnas.store.database import Database
+from pelnas.store.folder import DATABASE, LONGEST_NAME, in_use, is_run
+from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.records import RunSummary
 from pelnas.store.run import RunStore
 
@@ -17,6 +20,17 @@ def list_runs(output: Path) -> list[RunSummary]:
     """Every run in a folder, newest first; a run that cannot be read is listed as such."""
     summaries = [_summary(folder) for folder in _folders(output)]
     return sorted(summaries, key=lambda run: (run.started, run.name), reverse=True)
+
+
+def upgrade(folder: Path) -> tuple[int, int]:
+    """Bring a run of an older release up to date: its format before and after.
+
+    RunError: it is in use, damaged, or from a newer release.
+    """
+    with closing(Database(folder / DATABASE, read_only=True)) as database:
+        before = database.found
+    RunStore.open(folder).close()
+    return before, len(MIGRATIONS)
 
 
 def newest_first(output: Path) -> list[Path]:
