@@ -44,10 +44,11 @@ def fork(
     of ``Search``. Settings that people changed by directives are settings of the fork, and all
     limits are for what it spends itself. The other run stays as it is; it may be under way.
 
-    Made whole or not at all. RunError: no run, no such round, or nothing left to do.
+    Made whole or not at all. RunError: no run, a damaged one, no such round, or nothing left to do.
     ConfigError and other InputErrors: settings that cannot be used, or that cut the space otherwise.
     """
     with RunStore.read(run) as source:
+        source.check_records()
         at = _round(source, round_)
         config = _config(source, at, settings or {})
         if config.concurrency != source.config.concurrency:

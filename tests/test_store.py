@@ -146,14 +146,13 @@ def test_a_newer_format_is_refused(store: RunStore) -> None:
             way(store.folder)
 
 
-def test_a_run_that_was_killed_as_it_began_can_be_opened(store: RunStore) -> None:
-    """The kill came between the creation of the file and its first table."""
+def test_a_store_that_was_emptied_is_refused_and_not_begun_anew(store: RunStore) -> None:
+    """Runs are published whole, so that an empty file is never one that has just begun."""
     store.close()
     (store.folder / "run.sqlite").write_bytes(b"")
-    with RunStore.read(store.folder) as view:
-        assert view.candidates() == []
-    with RunStore.open(store.folder) as run:
-        assert run.status == "running"
+    for look in (RunStore.read, RunStore.open, RunStore.steer):
+        with pytest.raises(RunError, match="what it held is lost"):
+            look(store.folder)
 
 
 def test_settings_that_cannot_be_read_are_named(store: RunStore) -> None:

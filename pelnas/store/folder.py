@@ -127,9 +127,21 @@ def write_atomically(path: Path, content: str | bytes, *, shared: bool = False) 
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
+        sync_folder(path.parent)
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise cannot_write(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk, so that a power cut does not undo a rename."""
+    if os.name == "nt":
+        return  # folders cannot be opened there; its journal keeps renames
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:
@@ -146,7 +158,7 @@ def begin_folder(output: Path) -> Path:
     Clears what processes that died in between have left. StoreError: it cannot be made.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
+        _make_lasting(output)
         _clear(output)
         folder = output / f"{MAKING}{uuid4().hex}"
         folder.mkdir(PRIVATE_FOLDER)
@@ -155,6 +167,14 @@ def begin_folder(output: Path) -> Path:
     except OSError as error:
         raise cannot_write(output, error) from error
     return folder
+
+
+def _make_lasting(folder: Path) -> None:
+    """Make a folder and those around it, and have them on disk."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(path.parent)
 
 
 def publish(folder: Path, output: Path, stamp: str, name: str) -> Path:
@@ -169,7 +189,9 @@ def publish(folder: Path, output: Path, stamp: str, name: str) -> Path:
         wanted = output / (f"{stamp}-{plain}" + (f"-{number}" if number > 1 else ""))
         try:
             if not os.path.lexists(wanted):
-                return folder.rename(wanted)
+                folder.rename(wanted)
+                sync_folder(output)
+                return wanted
         except OSError as error:
             if not wanted.is_dir():  # else somebody else took the name in this moment
                 raise cannot_write(wanted, error) from error

@@ -113,7 +113,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         def check(database: Database) -> None:
             settings.seal(database, text)  # of a run from before there were seals
             settings.check_seal(database, folder / places.CONFIG, text)
-            check_records(database)
+            _check_records(database)
 
         return cls._held(folder, config, places.lock(folder), check)
 
@@ -157,6 +157,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         RunError: no run there, a finished one, one that another computer holds, or from
         a newer pelnas.
         """
+        places.check_plain(folder)
         host = places.elsewhere(folder)
         if host:
             raise RunError(
@@ -179,6 +180,10 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         """The name of the folder, by which ``find_run`` finds it."""
         return self.folder.resolve().name
 
+    def check_records(self) -> None:
+        """Read all of the file. RunError: it is damaged, in its structure or in a record."""
+        _check_records(self._database)
+
     def close(self) -> None:
         """Close the file and let the run go; a second call does nothing."""
         self._database.close()
@@ -197,7 +202,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         self.close()
 
 
-def check_records(database: Database) -> None:
+def _check_records(database: Database) -> None:
     """RunError: the file of a run is damaged, in its structure or in a record."""
     damaged = database.damaged()
     if damaged:

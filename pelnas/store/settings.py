@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pelnas.config import SearchConfig
-from pelnas.errors import RunError
+from pelnas.errors import RunError, UnreadableError
+from pelnas.formats import parse_json, read_text
 from pelnas.store.database import Database
 from pelnas.store.folder import CONFIG, check_plain, is_run
 
@@ -26,9 +27,9 @@ def read_config(folder: Path) -> tuple[SearchConfig, str]:
         raise RunError(f"there is no run in {folder}: name the folder of one, see `pelnas runs`")
     check_plain(folder)
     try:
-        text = (folder / CONFIG).read_text(encoding="utf-8")
-        return SearchConfig.model_validate_json(text), text
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        text = read_text(folder / CONFIG)
+        return SearchConfig.model_validate(parse_json(text)), text
+    except (UnreadableError, ValidationError) as error:
         problem = str(error).splitlines()[0]
         raise RunError(
             f"expected the settings of a run in {folder / CONFIG}, found {problem}:"

@@ -20,10 +20,10 @@ def work(run: Path, output: Path, commits: int) -> None:
 
     prepare = Database._prepare
 
-    def watched(database: Database, read_only: bool) -> None:
+    def watched(database: Database, read_only: bool, new: bool) -> None:
         if not read_only:
             database._connection.set_trace_callback(on_statement)
-        prepare(database, read_only)
+        prepare(database, read_only, new)
 
     Database._prepare = watched  # type: ignore[method-assign]
     fork(run, 1, {"output": output}).session.close()

@@ -21,7 +21,7 @@ from pelnas.errors import ReplayError, StoreError
 from pelnas.graph.replay import replay
 from pelnas.recording import export, open_recording
 from pelnas.spaces import get_space
-from pelnas.store import Event, RunStore
+from pelnas.store import Event, RunStore, sums
 from pelnas.store.database import Database
 
 SPACE = get_space("tiny")
@@ -117,6 +117,7 @@ def test_a_copy_that_lacks_something_is_not_called_done(
 def test_a_missing_request_is_told_with_its_nearest(tmp_path: Path, tiny_tables: Path) -> None:
     folder = recorded_run(tmp_path, tiny_tables)
     with sqlite3.connect(folder / "run.sqlite") as connection:
+        sums.register(connection)
         connection.execute(
             "UPDATE calls SET request = 'other', messages = replace(messages, 'Round 2', 'Round 5')"
             " WHERE id = 'r1.designer.n0.a0'"

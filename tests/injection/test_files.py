@@ -19,7 +19,7 @@ from pelnas.images import load_images
 from pelnas.prompts import load_prompt
 from pelnas.recording import export, open_recording
 from pelnas.spaces import get_space
-from pelnas.store import RunStore
+from pelnas.store import RunStore, sums
 from pelnas.traces.text import visible
 
 SPACE = get_space("tiny")
@@ -218,6 +218,7 @@ def test_a_store_with_attempts_in_it_is_shown_as_text(
     for file in ("run.json", "run.sqlite"):
         (forged / file).write_bytes((other / file).read_bytes())
     with sqlite3.connect(forged / "run.sqlite") as store:
+        sums.register(store)
         text = attempt[:5_000].encode("utf-8", "replace").decode()
         for table, column in (("designs", "rationale"), ("designs", "author"), ("run", "reason"),
                               ("plans", "focus"), ("niches", "label")):  # fmt: skip

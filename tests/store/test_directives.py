@@ -10,7 +10,7 @@ from pelnas.architecture import Cost, Design, Refusal
 from pelnas.config import SearchConfig
 from pelnas.directives import Boundary, Effects, parse
 from pelnas.errors import RunError
-from pelnas.store import RunStore
+from pelnas.store import RunStore, sums
 from pelnas.store.folder import DATABASE, HOLDER
 
 BAN, PAUSE = parse("/ban none"), parse("/pause")
@@ -56,6 +56,7 @@ def test_nothing_that_was_asked_can_be_rewritten(store: RunStore) -> None:
     assert directive is not None
     store.mark_directive(directive, "active", PLACE)
     connection = sqlite3.connect(store.folder / DATABASE)
+    sums.register(connection)
     for change in (
         "UPDATE directives SET command = '/pause'",
         "DELETE FROM directives",
