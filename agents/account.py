@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from pelnas.agents.border import received
 from pelnas.agents.failures import without_keys
 from pelnas.agents.models import LanguageModel, Move, Reply, Weighed
 from pelnas.agents.wrapped import Wrapped
@@ -107,13 +108,15 @@ class Accounted(Wrapped):
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         with self._call(messages) as answered:
-            reply = super().ask(messages, schema)
+            reply = received(super().ask(messages, schema), messages)
             answered(reply, reply.text)
         return reply
 
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
-        with self._call([_message(each) for each in messages]) as answered:
+        asked = [_message(each) for each in messages]
+        with self._call(asked) as answered:
             move = super().move(messages, tools)
+            move = replace(move, reply=received(move.reply, asked))
             answered(move.reply, _with_calls(move.reply.text, move.message))
         return move
 
@@ -121,6 +124,7 @@ class Accounted(Wrapped):
         asked = [Message("user", text), *(Message("user", end) for end in ends)]
         with self._call(asked) as answered:
             weighed = super().weigh(text, ends, options)
+            weighed = replace(weighed, reply=received(weighed.reply, asked))
             answered(weighed.reply, weighed.reply.text)
         return weighed
 

@@ -117,7 +117,7 @@ def _ollama_context(info: dict[str, Any]) -> int | None:
 
 def _provider(provider: str, package: str) -> Iterator[Available]:
     """The models of a provider that the catalogue of prices knows and that can be held to a form."""
-    from pelnas.agents.providers import KEYS
+    from pelnas.agents.connecting import KEYS
 
     key = next((name for name in KEYS[provider] if os.environ.get(name)), None)
     if key is None or find_spec(package) is None:

@@ -61,7 +61,7 @@ def check_turns(config: SearchConfig) -> None:
     named = {name.partition(":")[0] for role in ROLES for name in config.chain_of(role)}
     for limit in config.concurrency:
         if limit.provider and limit.provider not in named | {"local", "hand"}:
-            from pelnas.agents.providers import check_provider  # brings LangChain
+            from pelnas.agents.connecting import check_provider  # brings LangChain
 
             check_provider(
                 limit.provider, f"the setting concurrency ({limit.provider}={limit.calls})"

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from pelnas.agents.border import received
 from pelnas.agents.models import LanguageModel
 from pelnas.agents.reading import read
 from pelnas.agents.reasoning import shortened, without_reasoning
@@ -114,14 +115,14 @@ class Dialogue:
         blank = self._blank(messages, schema)
         known = self._ledger.recall(blank.id, blank.request)
         if known is not None and known.outcome != "failed":
-            answer, *_ = _read(known, schema, check)
+            answer, *_ = self._read(known, schema, check)
             return known, answer if known.outcome == "ok" else None
         self._meter.before_call()
         call, began = blank, time.perf_counter()
         try:
             self._ledger.begin_call(blank)
             call = self._send(blank, messages, schema)
-            answer, problem, note = _read(call, schema, check)
+            answer, problem, note = self._read(call, schema, check)
             call = replace(call, outcome="invalid" if problem else "ok", problem=problem or note)
             self._ledger.record_call(call)
         except ModelCallError as error:
@@ -136,7 +137,7 @@ class Dialogue:
         self, blank: CallRecord, messages: Sequence[Message], schema: type[BaseModel]
     ) -> CallRecord:
         """The record with the answer in it, not yet judged."""
-        reply = self._model.ask(messages, schema)
+        reply = received(self._model.ask(messages, schema), messages)
         return replace(
             blank,
             answered_by=reply.model,
@@ -148,6 +149,23 @@ class Dialogue:
             tokens_reasoning=reply.tokens_reasoning,
             dollars=reply.dollars,
         )
+
+    def _read(
+        self, call: CallRecord, schema: type[T], check: Callable[[T, str], str] | None
+    ) -> tuple[T | None, str, str]:
+        """The answer of a call, what is wrong with it, and what is worth a note although it is not.
+
+        Without keys: parsing may put one together that was written in pieces.
+        """
+        reading = read(call.answer, schema)
+        if reading.answer is not None:
+            written = reading.answer.model_dump_json()
+            hidden = self._model.redact(written)
+            reading = reading if hidden == written else read(hidden, schema)
+        problem = self._model.redact(reading.problem)
+        if reading.answer is not None and check is not None:
+            problem = check(reading.answer, call.id)
+        return reading.answer, problem, REPAIRED if reading.repaired else ""
 
     def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:
         """The record of a call that has no answer yet."""
@@ -170,17 +188,6 @@ class Dialogue:
             outcome="failed",
             dollars=0.0,
         )
-
-
-def _read(
-    call: CallRecord, schema: type[T], check: Callable[[T, str], str] | None
-) -> tuple[T | None, str, str]:
-    """The answer of a call, what is wrong with it, and what is worth a note although it is not."""
-    reading = read(call.answer, schema)
-    problem = reading.problem
-    if reading.answer is not None and check is not None:
-        problem = check(reading.answer, call.id)
-    return reading.answer, problem, REPAIRED if reading.repaired else ""
 
 
 def _send_back(call: CallRecord) -> list[Message]:

@@ -8,16 +8,16 @@ broken one, and take minutes over a long one.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable, RunnableSequence
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
-from pelnas.agents.failures import status
+from pelnas.agents.failures import refuses_system, status
 from pelnas.agents.reading import schema_text, strict_schema
 from pelnas.call import Message
 
@@ -28,6 +28,10 @@ _REFUSED = (400, 415, 422, 501)  # what servers say to a form that they lack
 _UNSEEN = "nostream"  # LangGraph's tag for messages that are not yet an answer
 _BROKEN = (404, 500)  # what some say to tools; it may also pass, and is not held against them
 
+M = TypeVar("M", Message, BaseMessage)
+T = TypeVar("T")
+#: Sends messages, and gives what came back.
+Ask = Callable[[Sequence[M]], T]
 #: Sends a request until there is an answer or nobody waits any longer.
 Persist = Callable[[Callable[[], AIMessage]], AIMessage]
 
@@ -47,6 +51,10 @@ class FormRefusedError(Exception):
         self.answer = answer
 
 
+class SystemRefusedError(FormRefusedError):
+    """The server takes no system message, as the templates of some models have no place for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """An answer, the rung that served, and messages without an answer that were paid for before."""
@@ -61,7 +69,9 @@ class Ladder:
 
     A question goes down until a rung serves. Where rungs were refused before any had
     answered, the one that then served is where later questions begin; a rung that has
-    answered once stays the first, whatever a later question meets there.
+    answered once stays the first, whatever a later question meets there. Where the server
+    takes no system message, what it would say stands before the first message of the user,
+    from then on.
     """
 
     def __init__(self, chat: BaseChatModel, first: str = NATIVE) -> None:
@@ -70,14 +80,48 @@ class Ladder:
         self._names = (first, TOOL_CALL, IN_TEXT)
         self._start = 0
         self._proven = False  # whether the rung to start from has answered
+        self._merges = False  # whether the server is known to take no system message
 
     def climb(self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist) -> Held:
-        """The answer of the first rung that serves. Whatever ``persist`` raises but refusals."""
+        """The answer of the first rung that serves. Whatever ``persist`` raises but refusals.
+
+        FormRefusedError: the server takes the messages in no way.
+        """
+        return self._placing(messages, merged, lambda asked: self._down(asked, schema, persist))
+
+    def move(
+        self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool], persist: Persist
+    ) -> AIMessage:
+        """What the model does next where it may call tools. FormRefusedError: it takes none."""
+        return self._placing(
+            messages,
+            merged_moves,
+            lambda asked: persist(lambda: with_tools(self.chat, asked, tools)),
+        )
+
+    def _placing(
+        self, messages: Sequence[M], merge: Callable[[Sequence[M]], list[M]], ask: Ask[M, T]
+    ) -> T:
+        """Ask with the system message where the server takes it."""
+        if self._merges:
+            return ask(merge(messages))
+        try:
+            return ask(messages)
+        except SystemRefusedError:
+            if merge(messages) == list(messages):
+                raise
+        answer = ask(merge(messages))
+        self._merges = True
+        return answer
+
+    def _down(self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist) -> Held:
         lasting, spent = True, []
-        for place in range(self._start, len(_RUNGS)):  # the last one refuses nothing
+        for place in range(self._start, len(_RUNGS)):  # the last one refuses no form
             try:
                 message = persist(partial(_RUNGS[place], self.chat, messages, schema))
                 break
+            except SystemRefusedError:
+                raise
             except FormRefusedError as refusal:
                 lasting = lasting and refusal.lasting
                 spent += [refusal.answer] if refusal.answer is not None else []
@@ -96,6 +140,26 @@ class Ladder:
 def calls_tool(message: AIMessage) -> bool:
     """Whether a message calls a tool, with arguments that can be read or not."""
     return bool(message.tool_calls or message.invalid_tool_calls)
+
+
+def merged(messages: Sequence[Message]) -> list[Message]:
+    """The messages with the words of the system before the first ones of the user."""
+    system = [message.content for message in messages if message.role == "system"]
+    others = [message for message in messages if message.role != "system"]
+    if not system or not others or others[0].role != "user":
+        return list(messages)
+    first = "\n\n".join([*system, others[0].content])
+    return [Message("user", first), *others[1:]]
+
+
+def merged_moves(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The same for messages that may call tools."""
+    system = [str(message.text) for message in messages if isinstance(message, SystemMessage)]
+    others = [message for message in messages if not isinstance(message, SystemMessage)]
+    if not system or not others or not isinstance(others[0], HumanMessage):
+        return list(messages)
+    first = "\n\n".join([*system, str(others[0].text)])
+    return [HumanMessage(first), *others[1:]]
 
 
 def with_tools(
@@ -137,8 +201,9 @@ def _in_text(
         f" It must fit this JSON schema: {schema_text(schema)}"
     )
     *before, last = messages
-    asked = _as_langchain([*before, Message(last.role, last.content + form)])
-    return chat.invoke(asked, {"tags": [_UNSEEN]})
+    asked = [*before, Message(last.role, last.content + form)]
+    answer: AIMessage = _send(chat, _as_langchain(asked))
+    return answer
 
 
 _RUNGS = (_native, _by_tool, _in_text)
@@ -158,12 +223,24 @@ def _held(
     return chain.first if isinstance(chain, RunnableSequence) else chain
 
 
+def _send(chat: Runnable[Any, Any], messages: Sequence[Any]) -> Any:
+    """What comes back. SystemRefusedError: the server takes no system message."""
+    try:
+        return chat.invoke(messages, {"tags": [_UNSEEN]})
+    except Exception as error:
+        if refuses_system(error):
+            raise SystemRefusedError(str(error)) from None
+        raise
+
+
 def _invoke(
     held: Runnable[Any, Any], messages: Sequence[Any], broken: Sequence[int] = ()
 ) -> AIMessage:
     """The answer as it is. FormRefusedError: by a status that says so, or one of ``broken``."""
     try:
-        answer = held.invoke(messages, {"tags": [_UNSEEN]})
+        answer = _send(held, messages)
+    except FormRefusedError:
+        raise
     except ValidationError as error:  # arguments that are no object fit into no message
         raise FormRefusedError(_misfit(error), lasting=False) from None
     except Exception as error:

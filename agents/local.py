@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -146,6 +146,11 @@ class LocalModel(ProviderModel):
         self._file = file.name
         chat = LocalChat(engine=self._engine, model=file.name, temperature=temperature)
         super().__init__(f"local:{path}", chat, Patience(attempts=1), Tariff())
+
+    def _once(self, request: Callable[[], AIMessage], until: float) -> AIMessage:
+        """It computes here, and takes as long as it takes."""
+        self._waiting.check()
+        return request()
 
     def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
         began = time.perf_counter()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from pelnas import address
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
 from pelnas.prices import Rates
@@ -83,12 +84,19 @@ class Patience:
     ``timeout``: seconds that one request may stay silent; ``attempts``: requests for
     one call; ``total``: seconds after which no further attempt begins;
     ``first_wait``: seconds that the random backoff starts from, doubling each time.
+    Silence is not all that takes time: ``timeout`` after ``total`` the call is over,
+    whatever is still coming (``deadline``).
     """
 
     timeout: float = 120.0
     attempts: int = 5
     total: float = 300.0
     first_wait: float = 1.0
+
+    @property
+    def deadline(self) -> float:
+        """Seconds after which a call has ended, with an answer or without."""
+        return self.total + self.timeout
 
 
 class LanguageModel(ABC):
@@ -105,7 +113,8 @@ class LanguageModel(ABC):
         """One answer that should be JSON of ``schema``; it is not validated here.
 
         ModelCallError: the provider failed after its retries, or refused the request;
-        the message never holds a key.
+        the message never holds a key. Stopped, BudgetExhausted: the search ends, and
+        waits no longer.
         """
 
     def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
@@ -128,13 +137,14 @@ class LanguageModel(ABC):
         raise ModelCallError(f"{self.name} tells no probabilities")
 
     def heed(self, minutes_left: Callable[[], float | None]) -> None:
-        """Learn how long the search may still take; ``None``: without a limit.
+        """A search begins to use the model, and may still take so long; ``None``: without a limit.
 
-        Only a model that waits for a person needs to know: other calls end by themselves.
+        Only a model that waits for a person or a server needs to know: other calls end by
+        themselves.
         """
 
     def stop(self) -> None:
-        """The search is to stop: end what only a person could end; other calls may go on."""
+        """The search is to stop: end what only somebody else could end; other calls may go on."""
 
     def close(self) -> None:
         """Release what the model holds; a second call does nothing."""
@@ -144,12 +154,23 @@ def own_server(name: str, base_url: str | None) -> str | None:
     """The server that answers in the place of a model's provider; ``None``: the provider's own does.
 
     ``base_url`` is for the ``openai`` provider; the others, too, have variables of their clients.
+    Where it is as a run keeps it, without its key, the variables are to name the whole of it.
+    ModelError: they do not.
     """
     provider = name.partition(":")[0]
-    if base_url and provider == "openai":
-        return base_url
     found = (os.environ.get(variable) for variable in OWN_SERVERS.get(provider, ()))
-    return next(filter(None, found), None)
+    named = [server.strip() for server in found if server and server.strip()]
+    if not base_url or provider != "openai":
+        return next(iter(named), None)
+    if address.HIDDEN not in base_url:
+        return base_url
+    whole = next((server for server in named if address.shown(server) == base_url), None)
+    if whole is None:
+        raise ModelError(
+            f"the address of this run's model server, {base_url}, is kept without its key:"
+            f" set the variable {OWN_SERVERS[provider][0]} to the whole address"
+        )
+    return whole
 
 
 def connect(

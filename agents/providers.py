@@ -1,61 +1,49 @@
 """Language models through LangChain: structured answers, retries, and keys kept out of errors."""
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import tenacity
-from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from pelnas import tokens
-from pelnas.agents.failures import asked_wait, clean, hide, is_passing, kind, secrets_of
-from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist, with_tools
+from pelnas.agents import border
+from pelnas.agents.connecting import construct
+from pelnas.agents.failures import (
+    asked_wait,
+    clean,
+    is_misled,
+    is_passing,
+    kind,
+    said,
+    secrets_of,
+)
+from pelnas.agents.ladder import NATIVE, FormRefusedError, Ladder, Persist
 from pelnas.agents.models import LanguageModel, Move, Patience, Reply, own_server
+from pelnas.agents.transport import guard
+from pelnas.agents.waiting import Waiting
 from pelnas.call import Message
-from pelnas.errors import ModelCallError, ModelError, ToolsRefusedError
-from pelnas.extras import install
+from pelnas.errors import BudgetExhausted, ModelCallError, Stopped, ToolsRefusedError
 from pelnas.prices import Tariff, rates, tariff
 
-EXTRAS = {
-    "openai": "openai",
-    "anthropic": "anthropic",
-    "google_genai": "google",
-    "ollama": "ollama",
-}
-KEYS = {
-    "openai": ("OPENAI_API_KEY",),
-    "anthropic": ("ANTHROPIC_API_KEY",),
-    "google_genai": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-}
 _LONGEST_WAIT = 30.0  # seconds of backoff where the provider asks for nothing
+_VERSION = re.compile(r"/v\d")  # in the path of a server that speaks OpenAI's protocol
 
 
 def connect_provider(
     name: str, base_url: str | None, temperature: float | None, patience: Patience
 ) -> LanguageModel:
     """The model of one of LangChain's providers; see ``pelnas.agents.models.connect``."""
-    provider, _, model = name.partition(":")
     server = own_server(name, base_url)
-    keyless = provider not in KEYS or (provider == "openai" and server is not None)
-    if not keyless and not _has_key(provider):
-        raise ModelError(f"{name} needs a key: set the variable {KEYS[provider][0]}")
-    settings = _settings(provider, server, temperature, patience)
-    try:
-        chat = init_chat_model(model, model_provider=provider, **settings)
-    except ImportError as error:
-        raise ModelError(_missing_package(name, provider, error)) from None
-    except Exception as error:  # noqa: BLE001 - each provider's client refuses in its own way
-        raise ModelError(_unusable(name, provider, error)) from None
-    return ProviderModel(name, chat, patience, tariff(name, server))
+    chat = construct(name, server, temperature, patience)
+    return ProviderModel(name, chat, patience, tariff(name, server), server)
 
 
 class ProviderModel(LanguageModel):
@@ -65,20 +53,34 @@ class ProviderModel(LanguageModel):
     calls_tools = True
 
     def __init__(
-        self, name: str, chat: BaseChatModel, patience: Patience, bill: Tariff | None = None
+        self,
+        name: str,
+        chat: BaseChatModel,
+        patience: Patience,
+        bill: Tariff | None = None,
+        server: str | None = None,
     ) -> None:
-        """``bill``: what calls cost; ``None``: unknown."""
+        """``bill``: what calls cost; ``None``: unknown. ``server``: the address, if one was given."""
         self.name = name
         self.priced = bill is not None
         self.rates = rates(name, bill)
         self._bill = bill
         self._ladder = Ladder(chat, self.first_rung)
         self._patience = patience
-        self._secrets = secrets_of(chat)
+        self._secrets = secrets_of(chat, server)
+        self._pathless = server is not None and not _VERSION.search(server)
+        self._waiting = Waiting(name, self.redact)
+        guard(chat)
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
-        started = time.perf_counter()
-        held = self._ladder.climb(messages, schema, self._persisting(started))
+        started = time.monotonic()
+        try:
+            held = self._ladder.climb(messages, schema, self._persisting(started))
+        except FormRefusedError as refusal:
+            why = clean(str(refusal), self._secrets)
+            raise ModelCallError(
+                f"{self.name} gave no answer: it takes no such messages ({why})"
+            ) from None
         text = self._said(_text_of(held.message))
         prompt = tokens.estimate(messages, self.name)
         spent = _Tokens.of(held.message, prompt, tokens.count(text, self.name))
@@ -87,36 +89,42 @@ class ProviderModel(LanguageModel):
         return self._reply(held.message, text, spent, started, held.rung)
 
     def move(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> Move:
-        started = time.perf_counter()
-        persist = self._persisting(started)
+        started = time.monotonic()
         try:
-            message = persist(lambda: with_tools(self._ladder.chat, messages, tools))
+            message = self._ladder.move(messages, tools, self._persisting(started))
         except FormRefusedError as refusal:
             kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
-            said = clean(str(refusal), self._secrets)
-            raise kind_(f"{self.name} called no tools ({said})") from None
+            why = clean(str(refusal), self._secrets)
+            raise kind_(f"{self.name} called no tools ({why})") from None
+        message = _scrubbed(message, self.redact)
         text = self._said(str(message.text))
         prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
         spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
         return Move(message, self._reply(message, text, spent, started))
 
     def redact(self, text: str) -> str:
-        return hide(text, self._secrets)
+        return border.hide(text, self._secrets)
+
+    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+        self._waiting.heed(minutes_left)
+
+    def stop(self) -> None:
+        self._waiting.stop()
 
     def _said(self, text: str) -> str:
         """What a provider sent, without lone surrogates and keys."""
-        return self.redact(text.encode("utf-8", "replace").decode())
+        return self.redact(border.plain(text))
 
     def _reply(
         self, message: AIMessage, text: str, spent: "_Tokens", started: float, rung: str = ""
     ) -> Reply:
-        answered_by = message.response_metadata.get("model_name")
+        answered_by = border.name(message.response_metadata.get("model_name"))
         return Reply(
             text,
             spent.into,
             spent.out,
-            time.perf_counter() - started,
-            clean(str(answered_by or self.name.partition(":")[2]), self._secrets),
+            time.monotonic() - started,
+            clean(answered_by or self.name.partition(":")[2], self._secrets),
             tokens_cached=spent.cached,
             tokens_reasoning=spent.reasoning,
             dollars=None
@@ -131,17 +139,18 @@ class ProviderModel(LanguageModel):
         backoff = tenacity.wait_random_exponential(patience.first_wait, _LONGEST_WAIT)
 
         def persist(request: Callable[[], AIMessage]) -> AIMessage:
-            gone = time.perf_counter() - started
+            gone = time.monotonic() - started
             retrying = tenacity.Retrying(
                 retry=tenacity.retry_if_exception(is_passing),
                 wait=lambda state: asked_wait(state.outcome) or backoff(state),
                 stop=tenacity.stop_after_attempt(patience.attempts)
                 | tenacity.stop_before_delay(patience.total - gone),
+                sleep=self._waiting.sleep,
                 reraise=True,
             )
             try:
-                return retrying(request)
-            except FormRefusedError:
+                return retrying(lambda: self._once(request, started + patience.deadline))
+            except (FormRefusedError, Stopped, BudgetExhausted):
                 raise
             except Exception as error:  # noqa: BLE001 - providers raise whatever they like
                 attempts = int(retrying.statistics.get("attempt_number", 1))
@@ -149,10 +158,15 @@ class ProviderModel(LanguageModel):
 
         return persist
 
+    def _once(self, request: Callable[[], AIMessage], until: float) -> AIMessage:
+        """One request. ``until``: by ``time.monotonic``."""
+        return self._waiting.reply(request, until)
+
     def _failure(self, error: BaseException, attempts: int) -> str:
         times = "" if attempts == 1 else f" after {attempts} attempts"
-        said = clean(str(error), self._secrets) or type(error).__name__
-        return f"{self.name} gave no answer{times}: {kind(error)} ({said})"
+        words = clean(said(error), self._secrets)
+        hint = "; does its address lack /v1?" if self._pathless and is_misled(error) else ""
+        return f"{self.name} gave no answer{times}: {kind(error)} ({words}){hint}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +182,13 @@ class _Tokens:
     def of(cls, message: AIMessage, prompt: int, answer: int) -> "_Tokens":
         """Of one request. ``prompt``, ``answer``: tokens where the provider tells none."""
         usage: Mapping[str, Any] = message.usage_metadata or {}
+        into = border.count(usage.get("input_tokens")) or prompt
+        out = border.count(usage.get("output_tokens")) or answer
         return cls(
-            usage.get("input_tokens") or prompt,
-            usage.get("output_tokens") or answer,
-            _part(usage, "input_token_details", "cache_read"),
-            _part(usage, "output_token_details", "reasoning"),
+            into,
+            out,
+            _part(usage, "input_token_details", "cache_read", into),
+            _part(usage, "output_token_details", "reasoning", out),
         )
 
     def plus(self, other: "_Tokens") -> "_Tokens":
@@ -185,70 +201,11 @@ class _Tokens:
         )
 
 
-def _settings(
-    provider: str, server: str | None, temperature: float | None, patience: Patience
-) -> dict[str, Any]:
-    """What the provider's client is made with. Retries are counted here, not in the client."""
-    settings: dict[str, Any] = {"disable_streaming": True}
-    if provider == "ollama":
-        settings["client_kwargs"] = {"timeout": patience.timeout}
-    else:
-        # Google's client counts attempts, and takes 0 for its own default of five.
-        retries = 1 if provider == "google_genai" else 0
-        settings |= {"timeout": patience.timeout, "max_retries": retries}
-    if temperature is not None or provider == "google_genai":  # which else sends one of its own
-        settings["temperature"] = temperature
-    if provider == "openai":
-        settings["use_responses_api"] = False
-        if server is not None:
-            settings["base_url"] = server
-            if not _has_key(provider):
-                settings["api_key"] = "none"  # servers on loopback need none, the client does
-    return settings
-
-
-def _has_key(provider: str) -> bool:
-    return any(os.environ.get(key) for key in KEYS[provider])
-
-
-def _missing_package(name: str, provider: str, error: ImportError) -> str:
-    if provider in EXTRAS:
-        remedy = install(EXTRAS[provider])
-    else:
-        found = re.search(r"pip install \S+?(?=[`'\"\s]|$)", str(error))
-        remedy = found.group() if found else f"pip install langchain-{provider.replace('_', '-')}"
-    return f"{name} needs a package that is not installed: {remedy}"
-
-
-def check_provider(provider: str, where: str) -> None:
-    """ModelError: LangChain has no provider of this name. ``where``: what names it."""
-    try:
-        init_chat_model("any", model_provider="nobody")  # to hear of the others, and call none
-    except ValueError as error:
-        supported = _supported(error)
-        if supported and provider not in supported:
-            raise ModelError(_unknown(where, provider, supported)) from None
-
-
-def _unusable(name: str, provider: str, error: Exception) -> str:
-    supported = _supported(error)
-    if supported:
-        return _unknown(name, provider, supported)
-    return f"{name} cannot be used as configured: {clean(str(error), ())}"
-
-
-def _unknown(where: str, provider: str, supported: Sequence[str]) -> str:
-    near = get_close_matches(provider, supported, n=1) or ["openai"]
-    return (
-        f"unknown model provider {provider!r} in {where}, did you mean {near[0]}:"
-        f" use local or one of {', '.join(supported)}"
-    )
-
-
-def _supported(error: Exception) -> list[str]:
-    """The providers that LangChain lists where it does not know one."""
-    found = re.search(r"Supported model providers are: (.*)", str(error), re.DOTALL)
-    return [name.strip() for name in found.group(1).split(",")] if found else []
+def _scrubbed(message: AIMessage, redact: Callable[[str], str]) -> AIMessage:
+    """The message without keys, in the arguments of its tool calls too."""
+    parts = ("content", "additional_kwargs", "tool_calls", "invalid_tool_calls")
+    clean_ = {part: border.scrub(getattr(message, part), redact) for part in parts}
+    return message.model_copy(update=clean_)
 
 
 def _text_of(message: AIMessage) -> str:
@@ -263,10 +220,9 @@ def _text_of(message: AIMessage) -> str:
     return str(message.additional_kwargs.get("refusal") or "")
 
 
-def _part(usage: Mapping[str, Any], side: str, name: str) -> int | None:
+def _part(usage: Mapping[str, Any], side: str, name: str, whole: int) -> int | None:
     """Tokens of one sort, where the provider tells them apart."""
-    found = (usage.get(side) or {}).get(name)
-    return found if isinstance(found, int) else None
+    return border.part((usage.get(side) or {}).get(name), whole)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -15,12 +15,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     ValidationError,
+    field_serializer,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from pelnas import bounds
+from pelnas import address, bounds
 from pelnas.bounds import Range, within
 from pelnas.errors import ConfigError, UnreadableError
 from pelnas.formats import read_toml
@@ -195,6 +196,11 @@ class SearchConfig(_Frozen):
                 " give such an address by the variable OPENAI_BASE_URL"
             )
         return url
+
+    @field_serializer("base_url", when_used="json")
+    def _without_key(self, url: str | None) -> str | None:
+        """What is kept and sent is JSON, and holds no key: ``pelnas.agents.models.own_server``."""
+        return None if url is None else address.shown(url)
 
     def at_once(self, provider: str) -> int | None:
         """How many calls may reach a provider at the same time; ``None``: any number."""

@@ -154,7 +154,7 @@ def _models() -> Iterator[Check]:
     """Which language models may be named; none is needed and none is asked."""
     from importlib.util import find_spec
 
-    from pelnas.agents.providers import EXTRAS, KEYS
+    from pelnas.agents.connecting import EXTRAS, KEYS
 
     yield Check("builtin:", "ok", "always there, no language model")
     if find_spec("xllamacpp"):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(help="Language models: which are usable here, and whether one works.")
 
+SYSTEM = "You are asked whether you answer."  # a search has such a message in every question
 QUESTION = "Answer with the word ready, and nothing else."
 FAILED = 1  # exit code where the model did not answer as asked
 PATIENCE = 60.0  # seconds
@@ -96,6 +97,7 @@ def check(
 
 def _checked(name: str, base_url: str | None) -> dict[str, Any]:
     """What came of the call. ModelError: the model cannot be connected to."""
+    from pelnas.agents.border import received
     from pelnas.agents.models import Patience, connect
     from pelnas.agents.reading import read_answer
     from pelnas.call import Message
@@ -105,7 +107,8 @@ def _checked(name: str, base_url: str | None) -> dict[str, Any]:
     model = connect(name, base_url=base_url, patience=patience)
     started = time.perf_counter()
     try:
-        reply = model.ask([Message("user", QUESTION)], Ready)
+        asked = [Message("system", SYSTEM), Message("user", QUESTION)]
+        reply = received(model.ask(asked, Ready), asked)
     except ModelCallError as error:
         seconds = time.perf_counter() - started
         return {"model": name, "works": False, "problem": str(error), "seconds": seconds}
@@ -130,7 +133,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     from pelnas.prices import in_words
     from pelnas.traces.text import one_line
 
-    verdict = "works" if found["works"] else f"does not work: {one_line(found['problem'])}"
+    verdict = "works" if found["works"] else f"does not work: {one_line(found['problem'], 400)}"
     lines = [f"{found['model']} {verdict}"]
     if "rung" in found:
         lines += [
