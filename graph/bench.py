@@ -23,6 +23,8 @@ from pelnas.tools.evaluation import Evaluator
 
 PROBES = 20  # architectures whose costs show whether a device tells energy
 
+LONGEST_NUMBER = 5  # digits of a number of classes
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -138,4 +140,5 @@ def classes_of(dataset: str) -> int:
     size of the classifier depends on it.
     """
     digits = dataset[len(dataset.rstrip("0123456789")) :]
-    return int(digits) if digits and int(digits) > 1 else 10
+    number = int(digits) if 0 < len(digits) <= LONGEST_NUMBER else 0
+    return number if number > 1 else 10

@@ -126,6 +126,15 @@ def read_toml(path: Path, limit: int = MEBIBYTE) -> dict[str, Any]:
     return parse_toml(read_text(path, limit))
 
 
+def what_failed(error: OSError) -> str:
+    """The sentence for what the system refused where nobody foresaw it."""
+    where = f" for {error.filename}" if error.filename else ""
+    return (
+        f"the system refused what was to be done{where} ({error.strerror or error}): free disk"
+        " space, or correct the path or its permissions"
+    )
+
+
 # -- archives -----------------------------------------------------------------------
 
 

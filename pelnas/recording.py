@@ -6,6 +6,7 @@ costs by architecture, the rules it began with, and the directives.
 """
 
 import difflib
+import os
 import tempfile
 import threading
 import zipfile
@@ -174,7 +175,7 @@ def open_recording(path: Path) -> Iterator[Recording]:
 
     RunError: no run there. ReplayError: a file that is no recording.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         with RunStore.read(path) as store:
             yield Recording(store)
         return

@@ -15,7 +15,7 @@ def run_below(output: Path, name: str) -> Path:
 
     RunError: nothing of this name lies there, with the newest names that do.
     """
-    there = os.listdir(output) if output.is_dir() else []
+    there = os.listdir(output) if os.path.isdir(output) else []
     newest = list_runs(output)[:1] if name == "last" else []
     wanted = newest[0].name if newest else name
     folder = output / wanted if wanted in there else None

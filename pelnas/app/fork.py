@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 from pelnas.app.following import follow
 from pelnas.app.options import NESTED, of_run
@@ -21,9 +22,10 @@ def fork(
     run: options.Run = "last",
     round_: Annotated[
         int | None,
-        typer.Option(
+        options.number(
+            bounds.ROUND,
             "--round",
-            help="Last round to take over, counted from 0 as in `trace`. Default: the last complete one.",
+            "Last round to take over, counted from 0 as in `trace`. Default: the last complete one.",
         ),
     ] = None,
     changes: Annotated[

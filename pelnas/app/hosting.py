@@ -9,6 +9,7 @@ from pelnas.directives import command as official
 from pelnas.directives import parse
 from pelnas.errors import InputError, RunError
 from pelnas.extras import install
+from pelnas.formats import what_failed
 from pelnas.graph.helm import Helm
 from pelnas.store import RunStore
 from pelnas.tools import effects, explanation, inspection, probing
@@ -173,5 +174,7 @@ def _told(tool: Callable[..., T]) -> Callable[..., T]:
             return tool(*args, **kwargs)
         except InputError as error:
             raise ToolError(str(error)) from None
+        except OSError as error:
+            raise ToolError(what_failed(error)) from None
 
     return told

@@ -34,6 +34,7 @@ from pelnas.app import (
 )
 from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
+from pelnas.formats import what_failed
 from pelnas.paths import expanded
 from pelnas.traces.text import one_line
 
@@ -144,6 +145,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush goes there
         return 1  # as typer ends where it meets the closed pipe first
+    except OSError as error:  # of the machine: no disk, no right, no such name
+        return _complain(what_failed(error), 2)
     return int(code or 0)
 
 

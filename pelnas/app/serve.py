@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pelnas import bounds
 from pelnas.app import options
 from pelnas.app.listening import LOOPBACK, listen
 from pelnas.errors import ConfigError
@@ -30,7 +31,7 @@ AT_ONCE = 8  # runs that are worked on at the same time; the others wait
 
 def serve(
     output: options.Output = None,
-    port: Annotated[int, typer.Option("--port", help="0: any that is free.")] = PORT,
+    port: Annotated[int, options.number(bounds.PORT, "--port", "0: any that is free.")] = PORT,
     no_token: Annotated[
         bool, typer.Option("--no-token", help="Let every program of this machine ask.")
     ] = False,

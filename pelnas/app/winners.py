@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -78,7 +79,7 @@ def images_of(store: RunStore, path: Path | None, other: bool) -> ImageSet:
             f" (a path, or {DIGITS} for the small digits)"
         )
     place = config.images if path is None else (None if path == DIGITS else path)
-    if place is not None and not place.exists():
+    if place is not None and not os.path.exists(place):
         raise ImagesError(
             f"expected the images of run {store.name} at {place}, found nothing there:"
             " say with --images where they are"

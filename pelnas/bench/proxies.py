@@ -18,7 +18,8 @@ from pelnas.architecture import Architecture
 from pelnas.bench.validation import Floats, draw, spearman
 from pelnas.cache import Cache
 from pelnas.config import Scoring
-from pelnas.errors import DataError
+from pelnas.errors import DataError, UnreadableError
+from pelnas.formats import parquet_schema
 from pelnas.images import ImageSet
 from pelnas.proxies.engine import score_network
 from pelnas.proxies.table import PROXIES, SUITE_ZERO
@@ -209,12 +210,10 @@ def _reproduction(name: str, ours: Floats, published: Floats) -> Reproduction:
 
 def published_columns(folder: Path) -> dict[str, Column]:
     """The published column of each of the thirteen proxies. DataError: a folder without them."""
-    from pyarrow import ArrowException, parquet
-
     for file in sorted(folder.glob("*.parquet")):
         try:
-            names = parquet.read_schema(file).names
-        except (ArrowException, OSError) as error:
+            names = parquet_schema(file).names
+        except UnreadableError as error:
             raise DataError(
                 f"expected a parquet file at {file}, found {error}; replace or remove it"
             ) from None

@@ -152,6 +152,13 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
     )
 
 
+def cannot_read(path: Path, error: OSError) -> StoreError:
+    """The sentence for a path that cannot be read."""
+    return StoreError(
+        f"{path} cannot be read ({error.strerror or error}): correct the path or its permissions"
+    )
+
+
 def begin_folder(output: Path) -> Path:
     """A folder in ``output`` for a run to be made in, which is no run before ``publish``.
 

@@ -1,6 +1,7 @@
 """All runs of an output folder: the list, and the one that is meant."""
 
 import difflib
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import InputError, RunError
 from pelnas.paths import expanded
 from pelnas.store.database import Database
-from pelnas.store.folder import DATABASE, LONGEST_NAME, in_use, is_run
+from pelnas.store.folder import CONFIG, DATABASE, LONGEST_NAME, cannot_read, in_use, is_run
 from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.records import RunSummary
 from pelnas.store.run import RunStore
@@ -67,9 +68,12 @@ def _unclear(output: Path, name: str, matches: list[str], known: list[str]) -> s
 
 
 def _folders(output: Path) -> list[Path]:
-    if not output.is_dir():
+    if not os.path.isdir(output):  # false where the name is too long for any folder
         return []
-    return sorted(folder for folder in output.iterdir() if is_run(folder))
+    try:
+        return sorted(folder for folder in output.iterdir() if is_run(folder))
+    except OSError as error:
+        raise cannot_read(output, error) from None
 
 
 def _summary(folder: Path) -> RunSummary:
@@ -88,8 +92,16 @@ def _summary(folder: Path) -> RunSummary:
                 origin=run.origin(),
             )
     except InputError as error:
-        begun = (folder / "run.json").stat().st_mtime
+        begun = _written(folder / CONFIG)
         return RunSummary(folder.name, folder, begun, "unreadable", str(error), 0, 0, ())
+
+
+def _written(file: Path) -> float:
+    """When a file was last written; 0 where it is gone meanwhile."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _status(run: RunStore) -> str:

@@ -19,7 +19,7 @@ from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
 from pelnas.errors import InputError, RunError, UnreadableError
-from pelnas.formats import parse_json
+from pelnas.formats import parse_json, what_failed
 from pelnas.report.front import aside_of
 from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
@@ -258,5 +258,7 @@ async def complain(_: Request, error: Exception) -> Response:
     """One sentence for an error that the caller can act on."""
     if isinstance(error, HTTPException):
         return _json({"error": error.detail}, error.status_code)
-    assert isinstance(error, InputError)  # noqa: S101 - registered for these two
+    if isinstance(error, OSError):
+        return _json({"error": what_failed(error)}, 400)
+    assert isinstance(error, InputError)  # noqa: S101 - registered for these three
     return _json({"error": str(error)}, 404 if isinstance(error, RunError) else 400)

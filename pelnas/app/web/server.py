@@ -95,7 +95,11 @@ def make_app(
     return Starlette(
         routes=list(_routes(api)),
         middleware=[guard],
-        exception_handlers={InputError: complain, HTTPException: complain},
+        exception_handlers={
+            InputError: complain,
+            OSError: complain,
+            HTTPException: complain,
+        },
     )
 
 
