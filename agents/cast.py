@@ -20,6 +20,7 @@ from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector
 from pelnas.agents.wrapped import Limited
 from pelnas.config import BUILTIN, ROLES, SearchConfig
+from pelnas.consent import Consent, reached
 from pelnas.errors import ModelError
 from pelnas.prompts import Prompt, load_prompt
 
@@ -69,20 +70,25 @@ def check_turns(config: SearchConfig) -> None:
 
 
 def connect_all(
-    config: SearchConfig, given: Mapping[str, LanguageModel] | None = None
+    config: SearchConfig,
+    given: Mapping[str, LanguageModel] | None = None,
+    consent: Consent | None = None,
 ) -> dict[str, LanguageModel]:
     """Every language model that some role names, connected once each. ModelError: one cannot be.
 
-    ``given``: models that the caller has connected, by the names the roles use.
+    ``given``: models that the caller has connected, by the names the roles use. ``consent``: to
+    what they reach; without it only to what was named on this machine before. AddressError:
+    there is none, and nothing was reached.
     """
     ready = dict(given or {})
     names = list(dict.fromkeys(name for role in ROLES for name in config.chain_of(role)))
     for name in names:
         if name.startswith(BUILTIN) and name not in DESIGNERS:
             raise ModelError(f"unknown model {name!r}: built in are {', '.join(DESIGNERS)}")
-    for name in names:
-        if not name.startswith(BUILTIN) and name not in ready:
-            ready[name] = connect(name, base_url=config.base_url, temperature=config.temperature)
+    missing = [name for name in names if not name.startswith(BUILTIN) and name not in ready]
+    (consent or Consent()).check(reached(config, missing))
+    for name in missing:
+        ready[name] = connect(name, base_url=config.base_url, temperature=config.temperature)
     if config.budget.dollars is not None:
         refuse_unpriced(ready[name] for name in names if name in ready)
     return ready

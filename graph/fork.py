@@ -13,6 +13,7 @@ from typing import Any
 from pelnas.agents.cast import check_turns, connect_all
 from pelnas.agents.models import LanguageModel
 from pelnas.config import SearchConfig, differences, with_settings
+from pelnas.consent import Consent, named
 from pelnas.devices import DEVICES
 from pelnas.directives import Directives
 from pelnas.errors import ConfigError, PelnasError, RunError
@@ -36,13 +37,16 @@ def fork(
     round_: int | None = None,
     settings: Mapping[str, Any] | None = None,
     models: Mapping[str, LanguageModel] | None = None,
+    *,
+    accept_address: bool = False,
 ) -> Search:
     """A new run that goes on after a round of ``run``; its ``run()`` searches on.
 
     ``round_``: the last one taken over, counted from 0; ``None``: the last complete one.
     ``settings``: what differs, by dotted name (``pelnas.config.with_settings``). ``models``: as
-    of ``Search``. Settings that people changed by directives are settings of the fork, and all
-    limits are for what it spends itself. The other run stays as it is; it may be under way.
+    of ``Search``. ``accept_address``: as of ``Search.resume``. Settings that people changed by
+    directives are settings of the fork, and all limits are for what it spends itself. The other
+    run stays as it is; it may be under way.
 
     Made whole or not at all. RunError: no run, a damaged one, no such round, or nothing left to do.
     ConfigError and other InputErrors: settings that cannot be used, or that cut the space otherwise.
@@ -59,7 +63,8 @@ def fork(
         _check_left(source, config, at, shared)
         changed = differences(source.config, config)
         origin = Origin(source.name, at, changed, shared.scores, shared.costs)
-        connected = connect_all(config, models)
+        consent = Consent(_given(settings or {}), accept=accept_address)
+        connected = connect_all(config, models, consent)
         rules = carried_rules(config, bench) if "rules_from" in changed else []
 
         def begin(store: RunStore) -> None:
@@ -76,7 +81,8 @@ def fork(
                     same_unit=source.sources().unit == store.sources().unit,
                 )
 
-        return Search.of(_opened(RunStore.create(config, begin=begin), bench, connected))
+        store = RunStore.create(config, begin=begin)
+        return Search.of(_opened(store, bench, connected, consent=consent))
 
 
 def repeat(
@@ -175,6 +181,11 @@ def _config(source: RunStore, at: int, settings: Mapping[str, Any]) -> SearchCon
     return config
 
 
+def _given(settings: Mapping[str, Any]) -> list[str]:
+    """The places that the user of the fork names, whatever the other run does."""
+    return named(with_settings(SearchConfig(), settings))
+
+
 def _labelled(source: RunStore, config: SearchConfig) -> SearchConfig:
     """With the labels that the other run kept, unless others are asked for."""
     same = config.labels == source.config.labels
@@ -227,9 +238,10 @@ def _opened(
     bench: Bench,
     models: dict[str, LanguageModel],
     recording: Recording | None = None,
+    consent: Consent | None = None,
 ) -> Session:
     try:
-        return Session(store, bench, models, recording)
+        return Session(store, bench, models, recording, consent)
     except PelnasError:
         store.close()
         raise

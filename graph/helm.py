@@ -6,7 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pelnas.directives import Directive, Directives, Ground, Order, check, parse, say
+from pelnas.config import SearchConfig
+from pelnas.consent import Consent, reached
+from pelnas.directives import Directive, Directives, Ground, Order, SetModel, check, parse, say
 from pelnas.errors import DirectiveError
 from pelnas.graph.bench import ground_of
 from pelnas.store import RunStore
@@ -73,6 +75,8 @@ class Helm:
             said = _line(words or text)[:WORDS_LIMIT]
             directive = self.store.append_directive(checked, _name(author), said, after=newest)
             if directive is not None:  # else somebody else was faster: check beside theirs
+                if isinstance(checked, SetModel):  # the user names it, or let somebody do so
+                    Consent(reached(SearchConfig(), [checked.model]))
                 return directive
 
     def _check(self, order: Order, given: list[Directive]) -> Order:

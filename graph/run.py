@@ -73,14 +73,21 @@ class Search:
         *,
         rounds: int | None = None,
         budget: Budget | None = None,
+        accept_address: bool = False,
     ) -> Self:
         """The search of a run that was stopped or killed, or that its limits ended.
 
         ``rounds`` and the limits that ``budget`` names hold from now on, counted over the
         whole run, and are kept with it. RunError: in use, no run, or finished and these
         limits leave nothing to do.
+
+        ``accept_address``: let models reach what the run names and nobody named on this machine
+        (``pelnas.consent``). AddressError: it is not given, and there is such a place.
         """
-        return cls.of(Session.open(folder, models, rounds=rounds, budget=budget))
+        session = Session.open(
+            folder, models, rounds=rounds, budget=budget, accept_address=accept_address
+        )
+        return cls.of(session)
 
     def schedule(self, directives: Sequence[Directive]) -> None:
         """Repeat the directives of an earlier run, each at the boundary where it took effect there.

@@ -11,6 +11,7 @@ from pelnas.architecture import Architecture, Cost
 from pelnas.archive import Archive
 from pelnas.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
+from pelnas.consent import Consent, named, reached
 from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
 from pelnas.errors import BudgetExhausted, PelnasError
@@ -43,15 +44,16 @@ class Session:
         bench: Bench,
         models: dict[str, LanguageModel],
         recording: Recording | None = None,
+        consent: Consent | None = None,
     ) -> None:
+        """``consent``: to what models reach that are connected later on."""
         self.store = store
+        self.consent = consent or Consent()
         self.config = store.config
         self.bench = bench
         self.teller = Teller(store)
         self.meter = meter_of(store, recording)
         self._recording = recording
-        self.knowledge = KnowledgeBase(store.folder / "knowledge")
-        self.knowledge.restore(store.rules())
         self._models = at_kept_prices(store, self.config, models)
         self.cast: Cast = assemble(self.config, self._models, self, self.meter)
         self.ending = ""  # why the search is about to end: the report follows
@@ -62,6 +64,9 @@ class Session:
         self._ground = ground(bench.partition, bench.evaluator.device)
         self.steering = Steering(store, self._ground, self, self._stop)
         self.steering.restore()
+        # At the end: where something above is refused, nobody would close it.
+        self.knowledge = KnowledgeBase.anew(store.folder / "knowledge")
+        self.knowledge.restore(store.rules())
 
     @classmethod
     def create(
@@ -76,13 +81,14 @@ class Session:
         and the rules it began with.
         """
         check_turns(config)
+        consent = Consent() if recording is not None else Consent(named(config))
         bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
-        connected = connect_all(config, models)
+        connected = connect_all(config, models, consent)
         carried = carried_rules(config, bench) if recording is None else began_with(recording)
         store = RunStore.create(config)
         try:
             furnish(store, bench, carried)
-            return cls(store, bench, connected, recording)
+            return cls(store, bench, connected, recording, consent)
         except PelnasError:
             store.close()
             raise
@@ -95,18 +101,24 @@ class Session:
         *,
         rounds: int | None = None,
         budget: Budget | None = None,
+        accept_address: bool = False,
     ) -> Self:
         """An existing run, to go on with; ``rounds`` and what ``budget`` limits hold from now on.
 
         RunError: in use, no run, or finished and these limits leave nothing to do.
+        AddressError: it names a place that nobody named on this machine, without ``accept_address``.
         """
+        consent = Consent(accept=accept_address)
         store = RunStore.open(folder)
         try:
             extension = Extension.of(store, rounds, budget or Budget())
+            for config in (store.config, extension.config):  # before anything is reached
+                consent.check(reached(config, _models(config, models or {})))
             bench = Bench.build(with_kept_labels(store.config, folder))
             if not store.niches():  # killed while it was made
                 furnish(store, bench, carried_rules(store.config, bench))
-            session = cls(store, bench, connect_all(store.config, models))
+            connected = connect_all(store.config, models, consent)
+            session = cls(store, bench, connected, consent=consent)
             session._extend(extension)
             return session
         except PelnasError:
@@ -186,7 +198,7 @@ class Session:
         config = directives.applied(self.store.config)
         changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
         if changed or config.budget.dollars != self.config.budget.dollars:
-            self._models = at_kept_prices(self.store, config, connect_all(config, self._models))
+            self._models = at_kept_prices(self.store, config, self._connected(config))
             self.cast = assemble(config, self._models, self, self.meter)
         if config.rounds != self.config.rounds:
             self.store.event("rounds-changed", span=RUN, rounds=config.rounds)
@@ -194,6 +206,9 @@ class Session:
             self.store.event("budget-changed", span=RUN, **config.budget.model_dump())
         self.config = config
         self.meter.change(config.budget)
+
+    def _connected(self, config: SearchConfig) -> dict[str, LanguageModel]:
+        return connect_all(config, self._models, self.consent)
 
     def gate(self, niche: int, designs: int) -> Gate:
         """What the directives in force let into a niche for a step of so many designs."""
@@ -271,3 +286,8 @@ class Session:
         self.knowledge.close()
         self.teller.close()
         self.store.close()
+
+
+def _models(config: SearchConfig, given: Mapping[str, LanguageModel]) -> list[str]:
+    """The models of all roles that nobody has connected yet."""
+    return [name for role in ROLES for name in config.chain_of(role) if name not in given]

@@ -15,6 +15,7 @@
     │   ├── ProxyError          a network or batch that a proxy cannot score
     │   ├── TrainingError       a network that cannot be trained with these settings
     │   ├── ModelError          no such language model, or it cannot be reached as configured
+    │   │   └── AddressError        a run names an address or a file that its user never named here
     │   ├── PromptError         a prompt file names an unknown variable
     │   ├── DirectiveError      a directive cannot be read, or cannot be obeyed as it stands
     │   ├── RunError            no such run, a run in use, or a run that is finished
@@ -29,6 +30,8 @@
 
 Each message is one sentence: what was expected, what was found, what to do.
 """
+
+from collections.abc import Sequence
 
 
 class PelnasError(Exception):
@@ -81,6 +84,21 @@ class TrainingError(InputError):
 
 class ModelError(InputError):
     """No such language model, or it cannot be reached as configured."""
+
+
+class AddressError(ModelError):
+    """A run that may be somebody else's names places that nobody named on this machine.
+
+    ``places``: addresses, and files as ``hand:FOLDER``, ``local:FILE`` and ``prompts:FOLDER``.
+    """
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self.places = tuple(places)
+        told = ", ".join(place[:200] for place in self.places[:3])
+        super().__init__(
+            f"expected places that were named on this machine before, found {told} in the settings"
+            " of the run: give --accept-address where it may get your keys, prompts and questions"
+        )
 
 
 class PromptError(InputError):

@@ -5,15 +5,20 @@ vectors come from a rule's own features and words (``pelnas.retrieval``), so
 that nothing is downloaded. What passes the filter is ranked exactly: Chroma's
 approximate index left out 12 of 300 much-alike rules after many replacements,
 and a run has few enough rules for all of them to be compared. The run's store
-stays the source of truth: ``restore`` makes the knowledge base agree with it.
+stays the source of truth: ``anew`` begins from it, since a folder may be a stranger's, and
+whatever Chroma finds in one it reads as its own: an index of another program, settings of what
+to embed with.
 """
 
 import json
+import os
+import re
+import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pelnas.errors import StoreError
 from pelnas.retrieval import query_vector, ranked, vector
@@ -27,6 +32,8 @@ COLLECTION = "pelnas-rules"
 FORMAT = 1  # of vectors and records; another number in a folder means another version
 BATCH = 1000  # records a write
 EVERY_NICHE = -1  # Chroma's metadata has no null
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # Chroma's own are as the umask says
+_CHROMAS = re.compile(r"chroma\.sqlite3.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class KnowledgeBase:
@@ -48,12 +55,22 @@ class KnowledgeBase:
                 undo.pop_all()
             self._client = client
 
+    @classmethod
+    def anew(cls, folder: Path) -> Self:
+        """An empty one in a folder where there may be one, of which nothing is even read."""
+        try:
+            _clear(folder)
+        except OSError as error:
+            raise _broken(folder, "made anew", str(error)) from error
+        return cls(folder)
+
     def put(self, rules: Iterable[Rule]) -> None:
         """Store rules; one of a known id takes its place."""
         latest = list({rule.id: rule for rule in rules}.values())
         with self._lock, self._told("written"):
             for start in range(0, len(latest), BATCH):
                 _write(self._open, latest[start : start + BATCH])
+            _close_to_others(self.folder)
 
     def restore(self, rules: Iterable[Rule]) -> None:
         """Make the content exactly these rules."""
@@ -106,9 +123,10 @@ class KnowledgeBase:
 
     def _prepare(self) -> None:
         """Make the folder; refuse one that holds something else."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
         known = (self.folder / "chroma.sqlite3").is_file()
-        if not known and any(self.folder.iterdir()):
+        others = (each for each in self.folder.iterdir() if not each.name.startswith("."))
+        if not known and any(others):
             raise self._broken("opened", "it holds other files")
 
     def _collection(self, client: "Client") -> "Collection":
@@ -140,10 +158,36 @@ class KnowledgeBase:
             ) from error
 
     def _broken(self, action: str, found: str) -> StoreError:
-        return StoreError(
-            f"the knowledge base at {self.folder} cannot be {action}: {found};"
-            " move that folder away, and the run rebuilds it from its own store"
-        )
+        return _broken(self.folder, action, found)
+
+
+def _broken(folder: Path, action: str, found: str) -> StoreError:
+    return StoreError(
+        f"the knowledge base at {folder} cannot be {action}: {found};"
+        " move that folder away, and the run rebuilds it from its own store"
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what Chroma made, and links in the place of it, not what they lead to."""
+    if folder.is_symlink():
+        folder.unlink()
+    found = folder.iterdir() if folder.is_dir() else ()
+    for each in [each for each in found if _CHROMAS.fullmatch(each.name)]:
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+
+
+def _close_to_others(folder: Path) -> None:
+    """Chroma's files hold what models said."""
+    for place, folders, files in os.walk(folder):
+        for name in folders:
+            os.chmod(os.path.join(place, name), PRIVATE_FOLDER)
+        for name in files:
+            with suppress(FileNotFoundError):  # a log that SQLite has just put away
+                os.chmod(os.path.join(place, name), PRIVATE_FILE)
 
 
 def _connect(folder: Path) -> "Client":
@@ -153,7 +197,9 @@ def _connect(folder: Path) -> "Client":
     from chromadb.errors import ChromaError
 
     try:
-        settings = Settings(anonymized_telemetry=False)
+        # Chroma would read a file .env where the user works, whoever put it there.
+        own: dict[str, Any] = {"_env_file": None, "anonymized_telemetry": False}
+        settings = Settings(**own)
         return cast("Client", chromadb.PersistentClient(folder, settings=settings))
     except ChromaError:
         # Chroma keeps the half-started system and would hand it out at the next try.

@@ -70,8 +70,9 @@ def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep cached measurements of tests out of the user's cache."""
+    """Keep measurements of tests, and what they name, out of the user's own files."""
     monkeypatch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("PELNAS_STATE", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pelnas.app import options
+from pelnas.app.consenting import AcceptAddress, with_consent
 
 if TYPE_CHECKING:
     from pelnas.agents.models import LanguageModel
@@ -37,6 +38,7 @@ def chat(
     ] = None,
     max_tokens: options.MaxTokens = None,
     max_dollars: options.MaxDollars = None,
+    accept_address: AcceptAddress = False,
     output: options.Output = None,
 ) -> None:
     """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
@@ -47,7 +49,8 @@ def chat(
 
     folder = find_run(options.runs_folder(output), run).resolve()
     if model == OF_RUN:
-        model, base_url = _own(folder, base_url)
+        given = base_url
+        model, base_url = with_consent(accept_address, lambda accept: _own(folder, given, accept))
     converse(folder, author or user(), model, base_url, limits)
 
 
@@ -97,12 +100,22 @@ def _limits(tokens: int | None, dollars: float | None) -> "Budget":
     return load_config(None, options.settings(given)).budget
 
 
-def _own(folder: Path, base_url: str | None) -> tuple[str, str | None]:
-    """The model of a run, and its address."""
+def _own(folder: Path, base_url: str | None, accept: bool) -> tuple[str, str | None]:
+    """The model of a run, and its address, unless another one is given.
+
+    AddressError: nobody named what it reaches on this machine, and ``accept`` is not given.
+    """
+    from pelnas.config import SearchConfig
+    from pelnas.consent import Consent, named, reached
     from pelnas.store import RunStore
 
     with RunStore.read(folder) as store:
-        return store.config.model, base_url or store.config.base_url
+        config = store.config
+    update = {"base_url": base_url or config.base_url, "prompts": None}  # which are for searches
+    config = config.model_copy(update=update)
+    given = SearchConfig(base_url=base_url)
+    Consent(named(given), accept=accept).check(reached(config, [config.model]))
+    return config.model, config.base_url
 
 
 def _begin(folder: Path) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from pelnas import bounds
 from pelnas.app import options
+from pelnas.app.consenting import AcceptAddress, with_consent
 from pelnas.app.following import follow
 from pelnas.app.options import NESTED, of_run
 from pelnas.errors import ConfigError
@@ -62,6 +63,7 @@ def fork(
         str | None,
         typer.Option("--name", help="Name of the new run. Default: that of RUN, and -fork."),
     ] = None,
+    accept_address: AcceptAddress = False,
     output: options.Output = None,
     start: Annotated[
         bool, typer.Option("--start/--no-start", help="Search on at once, or only make the run.")
@@ -73,10 +75,14 @@ def fork(
     from pelnas.graph.fork import fork as forked
     from pelnas.store import find_run
 
-    apart = ("run", "round_", "changes", "output", "start", "as_json")
+    apart = ("run", "round_", "changes", "accept_address", "output", "start", "as_json")
     named = {name: value for name, value in given.items() if name not in apart}
     settings = _settings(changes or (), named)
-    search = forked(find_run(options.runs_folder(output), run), round_, settings)
+    folder = find_run(options.runs_folder(output), run)
+    search = with_consent(
+        accept_address,
+        lambda accept: forked(folder, round_, settings, accept_address=accept),
+    )
     origin = search.session.store.origin()
     assert origin is not None  # noqa: S101 - it has just been made
     print(f"pelnas: forked from {origin.in_words()}", file=sys.stderr, flush=True)

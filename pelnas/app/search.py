@@ -1,16 +1,19 @@
 """``pelnas search`` and ``pelnas resume``: the main job."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pelnas.app import options
+from pelnas.app.consenting import AcceptAddress, with_consent
 from pelnas.app.following import follow
 from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas import Search, SearchConfig
+    from pelnas.config import Budget
 
 Chat = Annotated[
     bool, typer.Option("--chat", help="Talk to the search meanwhile; its model reads free words.")
@@ -121,6 +124,7 @@ def resume(
     max_dollars: options.MaxDollars = None,
     max_minutes: options.MaxMinutes = None,
     max_evaluations: options.MaxEvaluations = None,
+    accept_address: AcceptAddress = False,
     output: options.Output = None,
     chat: Chat = False,
     as_json: options.Json = False,
@@ -128,13 +132,36 @@ def resume(
     """Go on with a run that was stopped, killed, or ended by its limits; nothing is scored twice."""
     given = dict(locals())
     _one_reader(chat, as_json)
-    from pelnas import Search, load_config
+    from pelnas import load_config
     from pelnas.store import find_run
 
     limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
     budget = load_config(None, options.settings(limits)).budget
     folder = find_run(options.runs_folder(output), run)
-    follow(Search.resume(folder, rounds=rounds, budget=budget), as_json, chat)
+    search = with_consent(
+        accept_address, lambda accept: _resumed(folder, rounds, budget, chat, accept)
+    )
+    follow(search, as_json, chat)
+
+
+def _resumed(
+    folder: Path, rounds: int | None, budget: "Budget", chat: bool, accept: bool
+) -> "Search":
+    """The search that goes on, once its user agrees to what its models and its reader reach."""
+    from pelnas import Search
+    from pelnas.consent import reached
+    from pelnas.errors import AddressError
+
+    search = Search.resume(folder, rounds=rounds, budget=budget, accept_address=accept)
+    if chat:
+        try:
+            search.session.consent.check(
+                reached(search.session.config, [search.session.config.model])
+            )
+        except AddressError:
+            search.session.close()
+            raise
+    return search
 
 
 def _one_reader(chat: bool, as_json: bool) -> None:

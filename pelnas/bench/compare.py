@@ -16,6 +16,7 @@ import numpy as np
 from pelnas.agents.cast import connect_all
 from pelnas.bench.search import Truth
 from pelnas.config import ROLES, SearchConfig
+from pelnas.consent import Consent, named
 from pelnas.errors import ConfigError
 from pelnas.graph.run import Result, Search
 from pelnas.pareto import hypervolume
@@ -89,7 +90,7 @@ def compare(
     configs = searches(config, models)
     with ExitStack() as stack:
         for one in configs:
-            for model in connect_all(one).values():
+            for model in connect_all(one, consent=Consent(named(one))).values():
                 stack.callback(model.close)
         for one in configs:
             for seed in seeds:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from pelnas.report.canvas import blank
+from pelnas.report.canvas import blank, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ AXES = {
 MARKS = ("-", "--", "-.", ":")  # told apart also without colour
 
 
+@plain()
 def draw_curves(runs: Sequence[dict[str, Any]], judged_by: str) -> bytes:
     """PNG of runs as ``pelnas.bench.compare.to_dict`` gives them.
 

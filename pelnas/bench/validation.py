@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pelnas.errors import DataError
 from pelnas.partition import Partition
 from pelnas.predictors.base import AccuracyPredictor
-from pelnas.report.canvas import blank
+from pelnas.report.canvas import blank, plain
 
 Floats = NDArray[np.float64]
 
@@ -166,6 +166,7 @@ def top_recall(scores: Floats, truth: Floats) -> float:
     return len(set(best.tolist()) & set(believed.tolist())) / count
 
 
+@plain()
 def draw_scatter(validation: Validation, labels: Sequence[str], path: Path) -> None:
     """A picture of predicted score against test accuracy, one colour a niche, written to ``path``.
 

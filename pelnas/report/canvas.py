@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +24,23 @@ def blank(size: tuple[float, float], dpi: int, **settings: Any) -> "Figure":
     figure = Figure(figsize=size, dpi=dpi, **settings)
     FigureCanvasAgg(figure)
     return figure
+
+
+@contextmanager
+def plain(style: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """A block, or by ``@plain()`` a function, in which Matplotlib draws by its defaults and ``style``.
+
+    A file ``matplotlibrc`` where the user works would choose how, whoever put it there: TeX,
+    which is a program, among others. What the caller has set is set again at the end.
+    """
+    load()
+    from matplotlib import rc_context, rcdefaults, rcParams
+
+    with rc_context():
+        rcdefaults()
+        # Names of runs, models and niches are data.
+        rcParams.update({"text.parse_math": False} | dict(style or {}))
+        yield
 
 
 def load() -> None:

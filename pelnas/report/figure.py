@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pelnas.architecture import Evaluation
-from pelnas.report.canvas import blank, load
+from pelnas.report.canvas import blank, plain
 from pelnas.report.front import archive_of, label_of
 from pelnas.report.growth import growth
 from pelnas.store import RunStore
@@ -47,10 +47,7 @@ def render(store: RunStore, theme: Theme) -> bytes:
 
 def as_png(draw: Callable[["Figure"], None], theme: Theme) -> bytes:
     """What is drawn on an empty page of this look."""
-    load()
-    from matplotlib import rc_context
-
-    with rc_context(_style(theme)):
+    with plain(_style(theme)):
         figure = blank((11.5, 6.4), 130)
         draw(figure)
         buffer = io.BytesIO()
@@ -85,7 +82,6 @@ def _style(theme: Theme) -> Any:  # matplotlib types every key as a literal of i
         "ytick.color": theme.soft,
         "figure.facecolor": theme.paper,
         "savefig.facecolor": theme.paper,
-        "text.parse_math": False,  # names of runs and niches are data
     }
 
 

@@ -2,6 +2,10 @@
 
 import os
 import pickle
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,11 @@ from pelnas.spaces import get_space
 from pelnas.training.data import TrainingData
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+#: What torch raises for files that are damaged or made up; it checks little of what it reads.
+_OF_FILES = (
+    OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, ImportError, ArithmeticError, MemoryError, struct.error, pickle.UnpicklingError,
+)  # fmt: skip
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -41,13 +50,21 @@ def save(path: Path, content: dict[str, Any]) -> None:
 
 def load(path: Path) -> dict[str, Any]:
     """Tensors and plain values of a file. StoreError: it is damaged or holds anything else."""
-    try:
+    with reading(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what torch would not have written itself
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        if not isinstance(content, dict):
+            raise TypeError(f"a {type(content).__name__}")
+        return content
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """StoreError in place of whatever is raised by a file that is damaged or made up."""
+    try:
+        yield
+    except _OF_FILES as error:
         raise _unusable(path, str(error).splitlines()[0] if str(error) else "nothing") from None
-    if not isinstance(content, dict):
-        raise _unusable(path, f"a {type(content).__name__}")
-    return content
 
 
 def _unusable(path: Path, found: str) -> StoreError:
@@ -83,8 +100,9 @@ def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     content = load(path)
     if not {"space", "architecture", "class_names", "resolution", "network"} <= content.keys():
         raise _unusable(path, "other content")
-    space = get_space(content["space"])
-    architecture = space.parse(content["architecture"])
-    network = space.build(architecture, len(content["class_names"]), content["resolution"])
-    network.load_state_dict(content.pop("network"))
+    with reading(path):
+        space = get_space(content["space"])
+        architecture = space.parse(content["architecture"])
+        network = space.build(architecture, len(content["class_names"]), content["resolution"])
+        network.load_state_dict(content.pop("network"))
     return network.eval(), content

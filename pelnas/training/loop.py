@@ -189,17 +189,12 @@ class Trainer:
                 f"expected a checkpoint of this training at {path}, found one of other settings"
                 " or images: delete that file to train anew"
             )
-        try:
+        with checkpoint.reading(path):
             self.network.load_state_dict(content["network"])
             self._optimizer.load_state_dict(content["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            raise StoreError(
-                f"expected a checkpoint of this network at {path}, found one of another"
-                f" ({str(error).splitlines()[0][:120]}): delete that file to train anew"
-            ) from None
-        self._step, self._loss = content["step"], content["loss"]
-        self._seconds, self._best = content["seconds"], content["best"]
-        self._history = [Epoch(*numbers) for numbers in content["history"]]
+            self._step, self._loss = int(content["step"]), float(content["loss"])
+            self._seconds, self._best = float(content["seconds"]), content["best"]
+            self._history = [Epoch(*numbers) for numbers in content["history"]]
 
 
 def learning_rate(step: int, total: int, settings: TrainingSettings) -> float:
