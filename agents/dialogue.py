@@ -11,7 +11,7 @@ from pelnas.agents.border import received
 from pelnas.agents.models import LanguageModel
 from pelnas.agents.reading import read
 from pelnas.agents.reasoning import shortened, without_reasoning
-from pelnas.call import CallRecord, Message, call_id, request_hash
+from pelnas.call import CALLING, CallRecord, Message, call_id, request_hash
 from pelnas.errors import AnswerError, ModelCallError
 
 ATTEMPTS = 2  # requests of one question: the second sends a broken answer back
@@ -137,6 +137,7 @@ class Dialogue:
         self, blank: CallRecord, messages: Sequence[Message], schema: type[BaseModel]
     ) -> CallRecord:
         """The record with the answer in it, not yet judged."""
+        CALLING.set(blank.id)
         reply = received(self._model.ask(messages, schema), messages)
         return replace(
             blank,

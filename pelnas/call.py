@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,10 @@ class CallRecord:
     @property
     def tokens(self) -> int:
         return self.tokens_in + self.tokens_out
+
+
+#: The id of the call that this thread is making.
+CALLING: ContextVar[str] = ContextVar("calling", default="")
 
 
 def call_id(round_: int, agent: str, niche: int | None, attempt: int) -> str:

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pelnas.architecture import Architecture, Cost, Prediction
-from pelnas.call import CallRecord, Message
+from pelnas.call import CALLING, CallRecord, Message
 from pelnas.devices.base import Device
 from pelnas.directives import SetBudget
 from pelnas.errors import BudgetExhausted, ReplayError, StoreError, UnreadableError
@@ -43,6 +43,7 @@ class Recording:
         self._answers: dict[str, deque[CallRecord]] = defaultdict(deque)
         for call in self._calls:
             self._answers[call.request].append(call)
+        self._by_id = {call.id: call for call in self._calls}
         self._lock = threading.Lock()
 
     @property
@@ -59,6 +60,8 @@ class Recording:
     def answer(self, request: str, messages: Sequence[Message]) -> CallRecord:
         """The recorded call of this request.
 
+        Prompts are worded otherwise than in 0.1: in its recordings the call of the same step
+        and attempt answers, and whether the front is the same shows if that was right.
         ReplayError: it was never asked, with the difference from the nearest one
         that was. BudgetExhausted: as well, where the recording ends early.
         """
@@ -66,6 +69,8 @@ class Recording:
             waiting = self._answers.get(request)
             if waiting:
                 return waiting.popleft()
+            if not self.store.release and CALLING.get() in self._by_id:
+                return self._by_id.pop(CALLING.get())
         raise self.missing(f"a request that nobody recorded ({_nearest(messages, self._calls)})")
 
     def missing(self, what: str) -> ReplayError | BudgetExhausted:
@@ -152,7 +157,7 @@ def export(folder: Path, file: Path) -> None:
             source.rows("VACUUM INTO ?", (str(copy),))
         packed = Path(place) / "recording.zip"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(CONFIG, store.config.model_dump_json(indent=2) + "\n")
+            archive.write(folder / CONFIG, CONFIG)  # as it was sealed
             archive.write(copy, DATABASE)
         _check_copy(packed, folder, events)
         write_atomically(file, packed.read_bytes())

@@ -1,7 +1,9 @@
 """One SQLite file behind one connection and one lock: the only place that speaks to sqlite3."""
 
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -36,7 +38,7 @@ class Database:
         self.path = path
         self.found = 0  # the version that the file was opened with
         self._lock = RLock()
-        self._connection = _connect(path, read_only)
+        self._connection = (read_only and _stranded(path)) or _connect(path, read_only)
         try:
             self._prepare(read_only, new)
         except BaseException:
@@ -137,10 +139,7 @@ class Database:
 
     def _read_a_copy(self) -> None:
         with self._lock, self._errors():
-            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            self._connection.backup(copy)
-            self._connection.close()
-            self._connection = _prepared(copy)
+            self._connection = _in_memory(self._connection)
 
     def _check_ours(self, new: bool) -> None:
         mark = self.rows("PRAGMA application_id")[0][0]
@@ -237,6 +236,25 @@ def _prepared(connection: Connection) -> Connection:
     connection.row_factory = Row
     sums.register(connection)
     return connection
+
+
+def _in_memory(connection: Connection) -> Connection:
+    """A copy of a database, which takes the place of its connection."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.backup(copy)
+    connection.close()
+    return _prepared(copy)
+
+
+def _stranded(path: Path) -> Connection | None:
+    """A copy of a database whose log SQLite cannot read where it lies, since it may not write there."""
+    log, index = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if os.access(path.parent, os.W_OK) or not log.exists() or index.exists():
+        return None
+    with tempfile.TemporaryDirectory() as place:
+        for file in (path, log):
+            shutil.copyfile(file, Path(place) / file.name)
+        return _in_memory(_connect(Path(place) / path.name, read_only=False))
 
 
 def _address(path: Path, read_only: bool) -> str:

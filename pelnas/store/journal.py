@@ -37,15 +37,20 @@ class Journal(Events):
 
     config: SearchConfig
 
-    def set_id(self, id_: str) -> None:
-        """Store what this run is known by; not to be changed afterwards."""
+    def set_identity(self, id_: str, release: str) -> None:
+        """Store what this run is known by, and the pelnas that makes it; not to be changed later."""
         with self._database.transaction() as connection:
-            connection.execute("UPDATE run SET id = ?", (id_,))
+            connection.execute("UPDATE run SET id = ?, release = ?", (id_, release))
 
     @property
     def id(self) -> str:
         """What this run is known by wherever its folder is moved; a copy keeps it."""
         return str(self._database.rows("SELECT id FROM run")[0][0])
+
+    @property
+    def release(self) -> str:
+        """The pelnas that made this run; '' for one that did not store it (0.1 and before)."""
+        return str(self._database.rows("SELECT release FROM run")[0][0])
 
     def set_niches(self, labels: Sequence[str]) -> None:
         """Store what the niches are called, from niche 0 on."""

@@ -231,6 +231,7 @@ CREATE TABLE origin (
 # of it. Runs of before are known by the moment they began.
 _IDENTITY = """
 ALTER TABLE run ADD COLUMN id TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN release TEXT NOT NULL DEFAULT '';
 UPDATE run SET id = printf('%016x', CAST(started * 1000000 AS INTEGER));
 CREATE TABLE settings (
     only INTEGER PRIMARY KEY CHECK (only = 1),

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,7 +93,7 @@ class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, Directive
         database = Database(folder / places.DATABASE, new=True)
         try:
             store = cls(folder, config, database, guard)
-            store.set_id(uuid4().hex)
+            store.set_identity(uuid4().hex, version("pelnas"))
             settings.seal(database, text)
             if begin is not None:
                 begin(store)
