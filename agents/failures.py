@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from pelnas import address
 from pelnas.agents.border import ReplyError, hide, plain
+from pelnas.traces.text import visible
 
 NO_KEY = "none"  # servers on loopback need none, their client does
 _PASSING = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # worth asking again
@@ -180,6 +181,6 @@ def without_keys(text: str) -> str:
 
 
 def clean(text: str, secrets: Sequence[str], limit: int = 200) -> str:
-    """One line of what a provider said, without keys."""
-    line = " ".join(without_keys(hide(plain(text), secrets)).split())
+    """One line of what a provider said, without keys, and without what acts on a terminal."""
+    line = visible(" ".join(without_keys(hide(plain(text), secrets)).split()))
     return line if len(line) <= limit else line[:limit] + "…"

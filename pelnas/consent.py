@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from platformdirs import user_state_dir
 
+from pelnas import address
 from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.errors import AddressError, UnreadableError
 from pelnas.formats import read_text
@@ -66,8 +66,11 @@ def named(config: SearchConfig) -> list[str]:
 
 def _of_model(name: str, base_url: str | None) -> Iterator[str]:
     provider, _, rest = name.partition(":")
-    if provider == "openai" and base_url and base_url not in map(os.environ.get, SERVERS):
-        yield base_url.rstrip("/")
+    if provider == "openai" and base_url:
+        place = address.shown(base_url).rstrip("/")  # as a run keeps it: without its key
+        variables = (os.environ.get(name, "").strip() for name in SERVERS)
+        if place not in (address.shown(one).rstrip("/") for one in variables):
+            yield place
     if provider in ("hand", "local"):
         yield f"{provider}:{_absolute(rest)}"
 
@@ -80,14 +83,8 @@ def _absolute(path: str | Path) -> str:
 
 
 def _shown(place: str) -> str:
-    """Without what may be a key: a user, a query."""
-    if place.startswith(("hand:", "local:", "prompts:")):
-        return place
-    try:
-        parts = urlsplit(place)
-    except ValueError:
-        return place.partition("?")[0]
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    """Without what may be a key."""
+    return place if place.startswith(("hand:", "local:", "prompts:")) else address.shown(place)
 
 
 # -- the file -------------------------------------------------------------------

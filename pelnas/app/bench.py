@@ -65,13 +65,13 @@ def bench_search(
 
 def _told(runs: "Iterator[Quality]") -> "Iterator[Quality]":
     """Each judged run as it ends, with a line about it."""
-    from pelnas.app.output import duration
+    from pelnas.app.output import duration, say
 
     for one in runs:
-        typer.echo(
+        say(
             f"{one.device} {one.model} seed {one.seed}: hypervolume ratio {one.ratio:.4f},"
             f" IGD {one.igd:.4f}, {one.evaluations} evaluations, {duration(one.seconds)}",
-            err=True,
+            errors=True,
         )
         yield one
 

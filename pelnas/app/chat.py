@@ -70,7 +70,7 @@ def converse(
                 refuse_unpriced([reader])
         talk = Talk(folder.parent, folder.name, author, reader, limits)
         held.callback(talk.close)
-        held.callback(lambda: talk.cost and print(talk.cost, file=sys.stderr))
+        held.callback(_tell_cost, talk)
         _begin(folder)
         next_line = _edited(talk, folder.parent) if _is_terminal() else _plain
         while (line := next_line(talk.waiting)) is not None and line.strip() not in ENDS:
@@ -79,6 +79,13 @@ def converse(
             sys.stdout.flush()
         if talk.waiting:
             say("Nothing was changed.")
+
+
+def _tell_cost(talk: "Talk") -> None:
+    from pelnas.app.output import say
+
+    if talk.cost:
+        say(talk.cost, errors=True)
 
 
 def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
@@ -119,10 +126,12 @@ def _own(folder: Path, base_url: str | None, accept: bool) -> tuple[str, str | N
 
 
 def _begin(folder: Path) -> None:
+    from pelnas.app.output import say
+
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # what is not text is not understood, no more
     if sys.stdin.isatty():
-        print(f"About {folder.name}. /help lists all commands, /quit ends.", file=sys.stderr)
+        say(f"About {folder.name}. /help lists all commands, /quit ends.", errors=True)
 
 
 def _is_terminal() -> bool:

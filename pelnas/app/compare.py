@@ -87,6 +87,7 @@ def compare(
 def _run(search: "Search") -> "Result":
     """One of the runs to its end; a signal ends the comparison with it."""
     from pelnas.app.following import heeding_signals, leave
+    from pelnas.app.output import note
 
     try:
         result, code = heeding_signals(search)
@@ -95,13 +96,14 @@ def _run(search: "Search") -> "Result":
     if not result.stopped:
         return result
     whole = search.folder.parent
-    typer.echo(f"pelnas: stopped; the runs that have ended stay in {whole}", err=True)
+    note(f"stopped; the runs that have ended stay in {whole}")
     raise typer.Exit(code)
 
 
 def _foretell(settings: "SearchConfig", models: Sequence[str], seeds: int) -> None:
     """What all runs together are likely to use."""
     from pelnas.app.foretelling import amounts
+    from pelnas.app.output import say
     from pelnas.bench.compare import searches
     from pelnas.graph.bench import ground_of
     from pelnas.graph.estimate import of_all
@@ -109,18 +111,18 @@ def _foretell(settings: "SearchConfig", models: Sequence[str], seeds: int) -> No
     configs = searches(settings, models)
     found = of_all(configs, ground_of(settings).partition, seeds)
     runs = seeds * len(configs)
-    typer.echo(f"expected in {runs} runs: {amounts(found)}", err=True)
+    say(f"expected in {runs} runs: {amounts(found)}", errors=True)
 
 
 def _told(trials: "Iterator[Trial]") -> "Iterator[Trial]":
     """Each run as it ends, with a line about it."""
-    from pelnas.app.output import duration
+    from pelnas.app.output import duration, say
 
     for one in trials:
-        typer.echo(
+        say(
             f"{one.model} seed {one.seed}: {one.front} on the front, {one.evaluations} evaluations,"
             f" {one.calls} calls, {duration(one.seconds)}",
-            err=True,
+            errors=True,
         )
         yield one
 

@@ -17,6 +17,7 @@ AcceptAddress = Annotated[
     ),
 ]
 YES = ("y", "yes")
+ASK = "May it get your keys, prompts and questions? [y/N] "
 
 
 def with_consent(accept: bool, begin: Callable[[bool], T]) -> T:
@@ -33,17 +34,14 @@ def with_consent(accept: bool, begin: Callable[[bool], T]) -> T:
 
 
 def _agreed(unknown: AddressError) -> bool:
+    from pelnas.app.output import note, say
     from pelnas.traces.text import one_line
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print(
-        "pelnas: the settings of this run name what you never named on this machine:",
-        file=sys.stderr,
-    )
+    note("the settings of this run name what you never named on this machine:")
     for place in unknown.places:
-        print(f"  {one_line(place, 300)}", file=sys.stderr)
-    print(
-        "May it get your keys, prompts and questions? [y/N] ", end="", file=sys.stderr, flush=True
-    )
+        say(f"  {one_line(place, 300)}", errors=True)
+    sys.stderr.write(ASK)
+    sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in YES

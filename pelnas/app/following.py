@@ -1,7 +1,6 @@
 """A search watched until its end, and what it found."""
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -75,9 +74,9 @@ def _ended(search: "Search", running: "Future[Result]") -> "tuple[Result, int]":
 
 def leave(folder: Path) -> NoReturn:
     """End the process with the step under way unfinished, as a kill would: a run is made for that."""
-    print(
-        f"pelnas: stopped at once; go on with: pelnas resume {folder}", file=sys.stderr, flush=True
-    )
+    from pelnas.app.output import note
+
+    note(f"stopped at once; go on with: pelnas resume {folder}")
     os._exit(INTERRUPTED)
 
 

@@ -1,6 +1,5 @@
 """``pelnas fork``: go on from a stored round of a run, under other settings."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +71,7 @@ def fork(
 ) -> None:
     """Go on from a stored round of a run in a new one, under other settings, sharing evaluations."""
     given = dict(locals())
+    from pelnas.app.output import note
     from pelnas.graph.fork import fork as forked
     from pelnas.store import find_run
 
@@ -85,7 +85,7 @@ def fork(
     )
     origin = search.session.store.origin()
     assert origin is not None  # noqa: S101 - it has just been made
-    print(f"pelnas: forked from {origin.in_words()}", file=sys.stderr, flush=True)
+    note(f"forked from {origin.in_words()}")
     if start:
         follow(search, as_json)
     else:

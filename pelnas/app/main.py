@@ -151,5 +151,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"pelnas: {one_line(sentence, LONGEST)}", file=sys.stderr)
+    from pelnas.app.output import note
+
+    note(one_line(sentence, LONGEST))
     return code

@@ -34,8 +34,9 @@ def mcp(
         server(folder).run("stdio")
         return
     from pelnas.app.hosting_http import Host, token_of
+    from pelnas.app.output import say
 
     token, told = (None, "no token is asked for") if no_token else token_of()
     host = Host(folder, port, token)
-    typer.echo(f"{host.address}\n{told}", err=True)
+    say(f"{host.address}\n{told}", errors=True)
     host.serve()

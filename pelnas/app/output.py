@@ -61,9 +61,21 @@ def print_table(
     console().print(table)
 
 
-def say(text: str) -> None:
-    """A line for a person: no markup, no wrapping, and nothing in it acts on the terminal."""
-    sys.stdout.write(visible(text) + "\n")
+def say(text: str, *, errors: bool = False) -> None:
+    """A line for a person: no markup, no wrapping, and nothing in it acts on the terminal.
+
+    Whatever a command prints goes through here, or through a table: much of it is of
+    models, servers and other people's files. ``errors``: to standard error, at once.
+    """
+    stream = sys.stderr if errors else sys.stdout
+    stream.write(visible(text) + "\n")
+    if errors:
+        stream.flush()
+
+
+def note(text: str) -> None:
+    """A sentence of the program itself, beside what a command was asked for."""
+    say(f"pelnas: {text}", errors=True)
 
 
 def millions(count: float) -> str:

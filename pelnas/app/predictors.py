@@ -81,7 +81,7 @@ def suggest(
     as_json: options.Json = False,
 ) -> None:
     """The evaluated networks of a run whose training would tell few-shot most, as a CSV to fill in."""
-    from pelnas.app.output import print_json
+    from pelnas.app.output import print_json, say
     from pelnas.graph.labels import suggestions
     from pelnas.predictors.labels import COLUMNS
     from pelnas.store import find_run
@@ -90,14 +90,16 @@ def suggest(
     if as_json:
         print_json({"architectures": texts})
         return
-    typer.echo("\n".join([",".join(COLUMNS), *(f"{text}," for text in texts)]))
+    say("\n".join([",".join(COLUMNS), *(f"{text}," for text in texts)]))
 
 
 def _tell(front: "Front") -> None:
-    typer.echo(
+    from pelnas.app.output import say
+
+    say(
         f"{front.predictor} on {front.judged}, {front.device}, seed {front.seed}:"
         f" hypervolume ratio {front.ratio:.4f}, IGD {front.igd:.4f}",
-        err=True,
+        errors=True,
     )
 
 

@@ -1,6 +1,5 @@
 """``pelnas runs``, ``front`` and ``rules``: what is stored of searches, also while they run."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,6 +68,7 @@ def runs(
 
 def _upgrade(output: Path) -> None:
     """Say what became of each run; one that cannot be upgraded stays as it is."""
+    from pelnas.app.output import note
     from pelnas.errors import InputError
     from pelnas.store import newest_first, upgrade
 
@@ -76,10 +76,10 @@ def _upgrade(output: Path) -> None:
         try:
             was, is_ = upgrade(folder)
         except InputError as problem:
-            print(f"pelnas: {folder.name} stays as it is: {problem}", file=sys.stderr)
+            note(f"{folder.name} stays as it is: {problem}")
             continue
         if was != is_:
-            print(f"pelnas: {folder.name}: format {was} is now {is_}", file=sys.stderr)
+            note(f"{folder.name}: format {was} is now {is_}")
 
 
 def front(

@@ -1,6 +1,5 @@
 """``pelnas search`` and ``pelnas resume``: the main job."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -204,8 +203,9 @@ def _estimate(config: "SearchConfig", as_json: bool) -> None:
 def _foretell(search: "Search") -> None:
     """The same for one that is about to begin."""
     from pelnas.app.foretelling import foretold
+    from pelnas.app.output import note
     from pelnas.graph.estimate import estimate
 
     config = search.session.config
     found = estimate(config, search.session.bench.partition)
-    print(f"pelnas: {foretold(config, found)}", file=sys.stderr, flush=True)
+    note(foretold(config, found))

@@ -39,10 +39,12 @@ def serve(
     """Serve the search and the conversation to LangGraph clients on this machine."""
     if find_spec("langgraph_api") is None:
         raise ConfigError(f"expected LangGraph's server, found none: {install('serve')}")
+    from pelnas.app.output import say
+
     told = _token(no_token)
     with listen(port) as taken:  # else the server would quietly take another port
         port = int(taken.getsockname()[1])
-    typer.echo(f"http://{LOOPBACK}:{port}\n{told}", err=True)
+    say(f"http://{LOOPBACK}:{port}\n{told}", errors=True)
     _run(options.runs_folder(output), port)
 
 

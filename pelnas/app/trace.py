@@ -97,7 +97,7 @@ def _check(agent: str | None, as_document: bool, views: tuple[object, ...]) -> N
 
 def _follow(store: "RunStore") -> None:
     """Print events as they come, until the run ends or nobody works on it."""
-    from pelnas.app.output import say
+    from pelnas.app.output import note, say
     from pelnas.store.folder import in_use
 
     last = None
@@ -110,7 +110,7 @@ def _follow(store: "RunStore") -> None:
         if last is not None and last.kind in ENDS and (last.kind == FINISHED or not alive):
             return
         if not alive:
-            print("pelnas: nobody works on this run: go on with pelnas resume", file=sys.stderr)
+            note("nobody works on this run: go on with pelnas resume")
             return
         time.sleep(PAUSE)
 
@@ -134,7 +134,7 @@ def _brief(value: Any) -> str:
 
 def _show(store: "RunStore", wanted: dict[str, Any], as_json: bool, picture: Path | None) -> None:
     from pelnas.app.branches import Labels
-    from pelnas.app.output import console, print_json, say
+    from pelnas.app.output import console, note, print_json, say
     from pelnas.app.svg import as_svg
     from pelnas.store import write_atomically
     from pelnas.store.folder import in_use
@@ -143,7 +143,7 @@ def _show(store: "RunStore", wanted: dict[str, Any], as_json: bool, picture: Pat
     whole = tree(store.events())
     shown = select(whole, **wanted)
     if not shown.children:
-        print("pelnas: nothing in this run is like that", file=sys.stderr)
+        note("nothing in this run is like that")
     drawn = Labels(store, whole, in_use(store.folder)).drawn(shown)
     if picture is not None:
         write_atomically(picture, as_svg(drawn, f"pelnas trace {store.name}"), shared=True)

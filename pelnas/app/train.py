@@ -71,6 +71,8 @@ def train(
     as_json: options.Json = False,
 ) -> None:
     """Train networks of a run for real; what is done already is not trained again."""
+    from pelnas.app.output import note
+
     settings = TrainingSettings(
         epochs=epochs,
         batch=batch,
@@ -105,9 +107,7 @@ def train(
         _print(store, data, records, len(tasks) - len(records), as_json)
     if len(records) < len(tasks):
         left = len(tasks) - len(records)
-        typer.echo(
-            f"pelnas: stopped; {left} of {len(tasks)} left: the same command goes on", err=True
-        )
+        note(f"stopped; {left} of {len(tasks)} left: the same command goes on")
     if received:
         raise typer.Exit(128 + received[0])
 
@@ -132,6 +132,7 @@ def _watched(store: "RunStore", count: int) -> Iterator[Watchers]:
 
     from pelnas.app.output import console
     from pelnas.spaces import get_space
+    from pelnas.traces.text import visible
 
     space = get_space(store.config.space)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -158,7 +159,7 @@ def _watched(store: "RunStore", count: int) -> Iterator[Watchers]:
             ended.append(record.id)
             progress.reset(bar)
             line = f"pelnas: {len(ended)} of {count}: {_sentence(record)}"
-            progress.console.print(line, markup=False, soft_wrap=True)
+            progress.console.print(visible(line), markup=False, soft_wrap=True)
 
         yield on_step, on_end
 

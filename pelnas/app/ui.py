@@ -1,5 +1,6 @@
 """``pelnas ui``: the runs in a browser on this machine, live, with their prompts and answers."""
 
+import sys
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,7 @@ def ui(
             f"the page needs packages that are not installed ({missing.name}): {install('ui')}"
         ) from None
     from pelnas.app.chat import reader_of
+    from pelnas.app.output import say
 
     folder, fragment = options.runs_folder(output), ""
     if run is not None:
@@ -46,7 +48,8 @@ def ui(
     reader = reader_of(model, base_url)
     site = Site(folder, port, reader)
     address = site.address + fragment
-    typer.echo(f"open {address}\nit is for you alone: the address opens the page; Ctrl-C ends it")
+    say(f"open {address}\nit is for you alone: the address opens the page; Ctrl-C ends it")
+    sys.stdout.flush()
     if browser:
         import webbrowser
 

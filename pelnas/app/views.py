@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pelnas.app.output import console, counted, duration, stand_in
+from pelnas.app.output import console, counted, duration, note, stand_in
 from pelnas.app.progress import Progress
 from pelnas.pareto import spread
 from pelnas.prices import in_words
 from pelnas.store import Event
+from pelnas.traces.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -33,7 +34,7 @@ class View(AbstractContextManager["View"]):
 
     def note(self, text: str) -> None:
         """A sentence for the person, at once."""
-        print(f"pelnas: {text}", file=sys.stderr, flush=True)
+        note(text)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +79,7 @@ class Screen(View):
         return self
 
     def note(self, text: str) -> None:
-        self._live.console.print(f"pelnas: {text}", markup=False)
+        self._live.console.print(visible(f"pelnas: {text}"), markup=False)
 
     def __exit__(
         self,

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 MISSING = f"spans are not exported: {install('otel')} for what OTEL_EXPORTER_OTLP_ENDPOINT asks"
+#: Data of events that no model and no person has worded: ids, and words of our own.
+NAMES = (
+    *("candidate", "candidates", "rule", "rules", "call", "model", "author", "to", "directive"),
+    *("status", "old", "new", "kind", "metric", "tool", "outcome", "day", "catalogue", "after"),
+)
 #: LangChain's names of providers that OpenTelemetry calls otherwise.
 PROVIDERS = {
     "azure_openai": "azure.ai.openai",
@@ -95,8 +100,16 @@ class _Exporter:
             elif event.kind in CLOSING:
                 self._end(event)
             elif event.span in self._open:
-                kept = {name: _plain(value) for name, value in event.data.items()}
+                kept = self._kept(event)
                 self._open[event.span].add_event(event.kind, kept, _nanoseconds(event))
+
+    def _kept(self, event: Event) -> dict[str, str | bool | int | float]:
+        """What is told of an event. Words may be a model's, or a prompt that a server sent back."""
+        return {
+            name: _plain(value)
+            for name, value in event.data.items()
+            if self._content or name in NAMES or _is_number(value)
+        }
 
     def close(self) -> None:
         """End what a stop has left open, and send what is left; a second call does nothing."""
@@ -196,7 +209,7 @@ def _model(name: str) -> dict[str, str]:
 def _answered(call: CallRecord) -> dict[str, Any]:
     """What is known of a call when it has ended; what the provider did not tell is left out."""
     told = {
-        "gen_ai.response.model": call.answered_by or None,
+        "gen_ai.response.model": call.answered_by if _is_name(call.answered_by) else None,
         "gen_ai.usage.input_tokens": call.tokens_in if call.answered_by else None,
         "gen_ai.usage.output_tokens": call.tokens_out if call.answered_by else None,
         "gen_ai.usage.cache_read.input_tokens": call.tokens_cached,
@@ -225,6 +238,15 @@ def _text(content: str) -> dict[str, str]:
 
 def _content_wanted() -> bool:
     return os.environ.get(CONTENT, "").strip().lower() in ("true", "span_only", "span_and_event")
+
+
+def _is_name(text: str) -> bool:
+    """Whether it may be a model's name: a server may as well send back what it was asked."""
+    return bool(text) and not any(letter.isspace() for letter in text)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float)
 
 
 def _plain(value: Any) -> str | bool | int | float:

@@ -1,10 +1,16 @@
 """Figures as people and programs read them."""
 
+import itertools
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+from pelnas.agents.loopback import Fault, LoopbackServer
+from pelnas.app import output
+from pelnas.app.main import run
 from pelnas.app.output import (
     counted,
     duration,
@@ -63,3 +69,55 @@ def test_texts_of_others_are_no_markup(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert "runs [bold]" in out
     assert "[red]x[/red]" in out
+
+
+def test_only_one_place_writes_to_the_terminal() -> None:
+    """So that whatever is foreign in what is written is made visible there."""
+    folder = Path(output.__file__).parent
+    writes = re.compile(r"\bprint\(|\becho\(|\bsys\.std(?:out|err)\.write\(|\bsecho\(")
+    found = {
+        f"{file.name}: {line.strip()}"
+        for file in folder.rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if writes.search(line)
+    }
+    allowed = (
+        "output.py: ",
+        "main.py: typer.echo(f\"pelnas {version('pelnas')}\")",
+        "chat.py: sys.stderr.write(DECIDE if waiting else PROMPT)",
+        "consenting.py: sys.stderr.write(ASK)",
+        "svg.py: console.print(tree",  # into a text
+        "trace.py: console().print(drawn)",  # of parts that are visible
+        "train.py: progress.console.print(visible(",
+        "views.py: self._live.console.print(visible(",
+    )
+    assert [line for line in sorted(found) if not line.startswith(allowed)] == []
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_nothing_that_a_server_says_acts_on_the_terminal(
+    answers: bool, tmp_path: Path, tiny_tables: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\x1b[2J\x1b]0;owned\x07\u202e\x9b31m"
+    message = {"role": "assistant", "content": evil}
+    good = {"model": evil, "choices": [{"index": 0, "message": message}]}
+    body = json.dumps(good if answers else {"error": {"message": evil}}).encode()
+    faults = itertools.repeat(Fault(200 if answers else 400, body=body))
+    with LoopbackServer(lambda *_: "", faults=faults) as server:
+        model = ["--model", "openai:x", "--base-url", server.url]
+        toy = ["--space", "tiny", "--device", "toy", "--dataset", "toy10", "--accuracy", "table"]
+        size = ["--rounds", "1", "--per-niche", "1", "--data", str(tiny_tables)]
+        runs = ["--output", str(tmp_path)]
+        assert run(["search", *model, *toy, *size, *runs]) == 0
+        run(["models", "check", "openai:x", "--base-url", server.url])
+    for command in (
+        "trace",
+        "trace --failed",
+        "trace --call r0.planner.a0",
+        "rules --all",
+        "front",
+    ):
+        assert run([*command.split(), *runs]) == 0
+    shown = capfd.readouterr()
+    assert "owned" in shown.out
+    assert not set(shown.out + shown.err) & set("\x1b\x07\u202e\x9b")

@@ -161,6 +161,10 @@ def test_a_search_arrives_as_one_trace_with_the_conventions(
     for span in collector.spans:  # what was said is nobody's business unless asked for
         assert "messages" not in " ".join(attributes(span))
         assert "secret plan" not in str(attributes(span))
+        assert "secret plan" not in str(span.events)
+        assert "out of order" not in str(span.events)  # a server may send a prompt back in an error
+    told = {event.name for span in collector.spans for event in span.events}
+    assert {"round-planned", "fallback"} <= told
 
 
 def test_what_was_said_is_sent_only_where_the_variable_asks(
@@ -178,6 +182,7 @@ def test_what_was_said_is_sent_only_where_the_variable_asks(
     assert said["parts"] == [{"type": "text", "content": PLAN}]
     assert [m["role"] for m in json.loads(planned["gen_ai.input.messages"])] == ["user"]
     assert "planner" in planned["gen_ai.system_instructions"]
+    assert "secret plan" in str([span.events for span in collector.spans])
 
 
 def test_nothing_is_exported_without_the_variables(
