@@ -78,7 +78,7 @@ class Cache:
         found: dict[Key, Any] = {}
         for hash_, text in self._rows(list(wanted)):
             try:
-                value = parse_json(text, finite=False)
+                value = parse_json(text, strict=False)
             except (UnreadableError, TypeError):
                 continue
             if fits(value):

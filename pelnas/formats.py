@@ -87,12 +87,12 @@ def read_text(path: Path, limit: int = DOCUMENT) -> str:
         raise UnreadableError(f"bytes that are no UTF-8 ({error.reason})") from None
 
 
-def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
+def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
     """The value of a JSON text.
 
-    ``finite``: refuse NaN and infinity, which JSON does not have but Python writes.
-    UnreadableError: no JSON, nested deeper than ``DEEPEST``, integers beyond 64 bits,
-    or half a character (a lone surrogate).
+    ``strict``: refuse what Python writes and others cannot read: NaN, infinity, and half
+    a character (a lone surrogate). UnreadableError: no JSON, nested deeper than
+    ``DEEPEST``, or integers beyond 64 bits.
     """
     try:
         found = json.loads(text)
@@ -102,12 +102,12 @@ def parse_json(text: str | bytes, *, finite: bool = True) -> Any:
         raise UnreadableError(f"no JSON ({error.msg}, line {error.lineno})") from None
     except ValueError as error:  # bytes that are no UTF-8, or a number of thousands of digits
         raise UnreadableError(_reason(error)) from None
-    return _bounded(found, finite=finite)
+    return _bounded(found, strict=strict)
 
 
-def read_json(path: Path, limit: int = DOCUMENT, *, finite: bool = True) -> Any:
+def read_json(path: Path, limit: int = DOCUMENT, *, strict: bool = True) -> Any:
     """The value of a JSON file, as ``parse_json``. UnreadableError."""
-    return parse_json(read_text(path, limit), finite=finite)
+    return parse_json(read_text(path, limit), strict=strict)
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise UnreadableError(_too_deep()) from None
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise UnreadableError(_reason(error)) from None
-    return dict(_bounded(found, finite=True))
+    return dict(_bounded(found, strict=True))
 
 
 def read_toml(path: Path, limit: int = MEBIBYTE) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def parquet_table(path: Path, columns: Sequence[str]) -> "Table":
 # -- all of them ---------------------------------------------------------------------
 
 
-def _bounded(document: Any, *, finite: bool) -> Any:
+def _bounded(document: Any, *, strict: bool) -> Any:
     """The document, once nothing in it is too deep, too large or no text."""
     waiting = [(document, 1)]
     while waiting:
@@ -286,16 +286,16 @@ def _bounded(document: Any, *, finite: bool) -> Any:
             inside = (*value, *value.values()) if isinstance(value, dict) else value
             waiting.extend((part, depth + 1) for part in inside)
         else:
-            _check_plain(value, finite)
+            _check_plain(value, strict)
     return document
 
 
-def _check_plain(value: Any, finite: bool) -> None:
+def _check_plain(value: Any, strict: bool) -> None:
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         raise UnreadableError("a whole number of more than 64 bits")
-    if finite and isinstance(value, float) and not math.isfinite(value):
+    if strict and isinstance(value, float) and not math.isfinite(value):
         raise UnreadableError("a number that is not finite")
-    if isinstance(value, str) and not value.isascii():
+    if strict and isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:

@@ -111,7 +111,7 @@ def test_json_is_read_as_it_was_written() -> None:
     assert formats.parse_json('{"a": [1, 2.5, null, "ä", 9223372036854775807]}') == {
         "a": [1, 2.5, None, "ä", 2**63 - 1]
     }
-    assert formats.parse_json("[Infinity]", finite=False) == [float("inf")]
+    assert formats.parse_json("[Infinity]", strict=False) == [float("inf")]
 
 
 @pytest.mark.parametrize(

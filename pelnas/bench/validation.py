@@ -4,6 +4,7 @@ A global correlation hides that all niches may be sorted badly inside, so
 every figure is given for each niche too.
 """
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from pelnas.errors import DataError
 from pelnas.partition import Partition
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.report.canvas import blank, plain
+from pelnas.store import write_atomically
 
 Floats = NDArray[np.float64]
 
@@ -193,4 +195,6 @@ def draw_scatter(validation: Validation, labels: Sequence[str], path: Path) -> N
     axes.set_xlabel("predicted score")
     axes.set_ylabel("test accuracy, % (trained)")
     axes.legend(fontsize="small", frameon=False)
-    picture.savefig(path)
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", metadata={"Software": "pelnas"})
+    write_atomically(path, buffer.getvalue(), shared=True)

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from pelnas.call import CallRecord, Message
 from pelnas.store.database import Database, Row, plain
+from pelnas.store.decoding import decodes, json_of
 
 _COLUMNS = tuple(field.name for field in fields(CallRecord))
 # A call that is made again under its id with another request has been paid twice:
@@ -56,7 +57,8 @@ class Calls:
         return [_call_of(row) for row in found]
 
 
+@decodes
 def _call_of(row: Row) -> CallRecord:
     values = {name: row[name] for name in _COLUMNS}
-    values["messages"] = tuple(Message(*message) for message in json.loads(row["messages"]))
+    values["messages"] = tuple(Message(*message) for message in json_of(row["messages"]))
     return CallRecord(**values)

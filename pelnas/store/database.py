@@ -119,7 +119,7 @@ class Database:
             raise StoreError(f"{self.path} is closed ({error}): open the run again") from error
         except sqlite3.IntegrityError:
             raise  # a value of ours that the tables refuse: nothing a caller could correct
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # texts that are no UTF-8
             raise RunError(
                 f"expected a pelnas run in {self.path}, found another or a damaged file ({error}):"
                 f" name a run's folder"
@@ -159,7 +159,9 @@ class Database:
                 f"{self.path} was written by a newer pelnas (format {self.version}, this one reads up"
                 f" to {len(MIGRATIONS)}): upgrade pelnas"
             )
-        if tables and _schema(self._connection) != _expected_schema(self.version):
+        with self._lock, self._errors():
+            schema = _schema(self._connection)
+        if tables and schema != _expected_schema(self.version):
             raise RunError(
                 f"expected the tables of a pelnas run (format {self.version}) in {self.path}, found"
                 " others: something else changed the file; restore it from a copy"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pelnas.architecture import Candidate, Design, Refusal, candidate_id
 from pelnas.store.database import Connection, Database, Row, plain
+from pelnas.store.decoding import checked, decodes, json_of
 from pelnas.store.records import PlanEntry
 
 SELECT = "SELECT designs.* FROM designs"
@@ -35,10 +36,7 @@ class Designs:
             "SELECT * FROM plans WHERE ?1 IS NULL OR round = ?1 ORDER BY round, position",
             (round_,),
         )
-        return [
-            (row["round"], PlanEntry(row["niche"], row["count"], row["focus"], row["author"]))
-            for row in found
-        ]
+        return [(row["round"], _entry_of(row)) for row in found]
 
     def replace_designs(
         self, round_: int, niche: int, designs: Sequence[Design], refusals: Sequence[Refusal]
@@ -109,18 +107,23 @@ def _drop_stale(
     connection.executemany("DELETE FROM costs WHERE candidate = ?", stale)
 
 
+@decodes
 def candidate_of(row: Row) -> Candidate:
     """The candidate of a row of ``designs``."""
-    design = Design(
+    design = checked(_design_of(row))
+    return Candidate(row["id"], row["round"], row["niche"], row["slot"], design)
+
+
+def _design_of(row: Row) -> Design:
+    return Design(
         architecture=row["architecture"],
         author=row["author"],
         method=row["method"],
-        parents=tuple(json.loads(row["parents"])),
+        parents=tuple(json_of(row["parents"])),
         rationale=row["rationale"],
-        rules=tuple(json.loads(row["rules"])),
+        rules=tuple(json_of(row["rules"])),
         call=row["call"],
     )
-    return Candidate(row["id"], row["round"], row["niche"], row["slot"], design)
 
 
 def _design_values(design: Design) -> tuple[str | None, ...]:
@@ -146,6 +149,12 @@ def _refusal_values(refusal: Refusal) -> tuple[str | None, ...]:
     )
 
 
+@decodes
+def _entry_of(row: Row) -> PlanEntry:
+    return PlanEntry(row["niche"], row["count"], row["focus"], row["author"])
+
+
+@decodes
 def _refusal_of(row: Row) -> Refusal:
     return Refusal(
         architecture=row["architecture"],

@@ -7,6 +7,8 @@ from pelnas.architecture import Cost
 from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
 from pelnas.directives.given import Status
 from pelnas.store.database import Database, Row, plain
+from pelnas.store.decoding import decodes
+from pelnas.store.evaluations import cost_of
 
 _ALL = """
 SELECT directives.*, latest.status, latest.reason, latest.round AS latest_round,
@@ -148,7 +150,7 @@ class DirectiveLog:
             "SELECT * FROM measured WHERE architecture = ?", (architecture,)
         )
         for row in found:
-            return Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+            return cost_of(row)
         return None
 
     def _held_back(self) -> dict[str, Effects]:
@@ -167,6 +169,7 @@ def _effects_of(rows: Iterable[Row]) -> Effects:
     )
 
 
+@decodes
 def _directive_of(row: Row, effects: Effects) -> Directive:
     return Directive(
         number=row["number"],

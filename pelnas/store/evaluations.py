@@ -8,6 +8,7 @@ from typing import Any
 from pelnas.architecture import Candidate, Cost, Evaluation, Prediction
 from pelnas.errors import StoreError
 from pelnas.store.database import Database, Row
+from pelnas.store.decoding import decodes, json_of
 from pelnas.store.designs import ORDER, SELECT, candidate_of
 
 _COMPLETE = (
@@ -89,12 +90,7 @@ class Evaluations:
             "SELECT architecture, score, uncertainty, proxies FROM predictions"
             " JOIN designs ON designs.id = candidate"
         )
-        return {
-            row["architecture"]: Prediction(
-                row["score"], row["uncertainty"], json.loads(row["proxies"])
-            )
-            for row in found
-        }
+        return {row["architecture"]: _prediction_of(row) for row in found}
 
     def costs(self) -> dict[str, Cost]:
         """Every recorded cost by architecture, also those that only a directive asked for."""
@@ -103,10 +99,7 @@ class Evaluations:
             " SELECT architecture, latency_ms, spread_ms, energy_mj FROM costs"
             " JOIN designs ON designs.id = candidate"
         )
-        return {
-            row["architecture"]: Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
-            for row in found
-        }
+        return {row["architecture"]: cost_of(row) for row in found}
 
     def _without(self, table: str, round_: int) -> list[Candidate]:
         missing = f" WHERE round = ? AND id NOT IN (SELECT candidate FROM {table})"  # noqa: S608
@@ -125,11 +118,23 @@ class Evaluations:
             connection.execute("UPDATE run SET ignored = ignored + 1")
 
 
+@decodes
+def _prediction_of(row: Row) -> Prediction:
+    return Prediction(row["score"], row["uncertainty"], json_of(row["proxies"]))
+
+
+@decodes
+def cost_of(row: Row) -> Cost:
+    """The cost of a row with its columns."""
+    return Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+
+
+@decodes
 def _evaluation_of(row: Row) -> Evaluation:
     return Evaluation(
         candidate=candidate_of(row),
-        prediction=Prediction(row["score"], row["uncertainty"], json.loads(row["proxies"])),
-        cost=Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"]),
+        prediction=_prediction_of(row),
+        cost=cost_of(row),
         parameters=row["parameters"],
         flops=row["flops"],
     )

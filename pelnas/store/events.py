@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from pelnas.store.database import Database, Row
+from pelnas.store.decoding import decodes, json_of
 from pelnas.store.mirror import Mirror
 from pelnas.store.records import Event
 
@@ -152,12 +153,13 @@ class Events:
         self._mirror.reconcile(self.events())
 
 
+@decodes
 def _event_of(row: Row) -> Event:
     return Event(
         seq=row["seq"],
         time=row["time"],
         kind=row["kind"],
-        data=json.loads(row["data"]),
+        data=json_of(row["data"]),
         span=row["span"],
         parent=row["parent"],
         round=row["round"],

@@ -112,8 +112,14 @@ def write_atomically(path: Path, content: str | bytes, *, shared: bool = False) 
 
     A link is replaced and not followed. ``shared``: the file is for whoever the user's umask
     lets in, as that of any program; else for the user alone.
-    StoreError: the folder cannot be written; the old file is kept.
+    StoreError: the folder cannot be written, and the old file is kept; or the path is no
+    name of a file, but a folder, a pipe or a device, which would be replaced as well.
     """
+    if not path.name or _odd(path) not in ("", "a link") or os.path.isdir(path):
+        raise StoreError(
+            f"expected the name of a file to write, found {str(path)[:200]!r}, which is a folder or"
+            " a device: give another name"
+        )
     data = content.encode() if isinstance(content, str) else content
     fresh = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     mode = SHARED_FILE if shared else PRIVATE_FILE

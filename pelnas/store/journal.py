@@ -8,6 +8,8 @@ from dataclasses import asdict, fields, replace
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
 from pelnas.prices import Rates
+from pelnas.store.database import Row
+from pelnas.store.decoding import checked, decodes, json_of
 from pelnas.store.events import Events
 from pelnas.store.records import Origin, Sources
 
@@ -72,7 +74,7 @@ class Journal(Events):
         """Where the run's numbers come from; what the settings tell before it is set."""
         stored = self._database.rows("SELECT sources FROM run")[0][0]
         if stored:
-            return Sources(**json.loads(stored))
+            return _sources_of(stored)
         truth = self.config.accuracy == "table"
         return Sources(
             dataset=self.config.dataset,
@@ -106,7 +108,7 @@ class Journal(Events):
         return replace(self._spent(-1, origin.round), seconds=float(seconds))
 
     def _spent(self, after: int, through: int) -> Spent:
-        return Spent(*self._database.rows(_SPENT, (after, through))[0])
+        return _spent_of(self._database.rows(_SPENT, (after, through))[0])
 
     def set_origin(self, origin: Origin) -> None:
         """Store which run this one goes on from."""
@@ -121,10 +123,7 @@ class Journal(Events):
     def origin(self) -> Origin | None:
         """The run that this one goes on from; ``None`` for one that began by itself."""
         for row in self._database.rows("SELECT * FROM origin"):
-            settings = {name: tuple(pair) for name, pair in json.loads(row["settings"]).items()}
-            return Origin(
-                row["run"], row["round"], settings, bool(row["scores"]), bool(row["costs"])
-            )
+            return _origin_of(row)
         return None
 
     def first_round(self) -> int:
@@ -137,11 +136,9 @@ class Journal(Events):
         found = self._database.rows(
             "SELECT data FROM events WHERE kind = ? ORDER BY seq", (PRICED,)
         )
-        names = [field.name for field in fields(Rates)]
         kept: dict[str, Rates] = {}
-        for row in found:
-            told = json.loads(row["data"])
-            kept.setdefault(told["model"], Rates(**{name: told[name] for name in names}))
+        for model, rates in map(_rates_of, found):
+            kept.setdefault(model, rates)
         return kept
 
     def finish(self, reason: str) -> None:
@@ -169,3 +166,26 @@ class Journal(Events):
     def reason(self) -> str:
         """Why the run finished; empty until then."""
         return str(self._database.rows("SELECT reason FROM run")[0][0])
+
+
+@decodes
+def _sources_of(text: str) -> Sources:
+    return Sources(**json_of(text))
+
+
+@decodes
+def _origin_of(row: Row) -> Origin:
+    settings = {name: tuple(pair) for name, pair in json_of(row["settings"]).items()}
+    return Origin(row["run"], row["round"], settings, bool(row["scores"]), bool(row["costs"]))
+
+
+@decodes
+def _spent_of(row: Row) -> Spent:
+    return Spent(*row)
+
+
+@decodes
+def _rates_of(row: Row) -> tuple[str, Rates]:
+    told = json_of(row["data"])
+    names = [field.name for field in fields(Rates)]
+    return str(told["model"]), checked(Rates(**{name: told[name] for name in names}))

@@ -7,7 +7,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pelnas.errors import RunError
+from pelnas.errors import RunError, UnreadableError
+from pelnas.formats import parse_json
+from pelnas.store.decoding import checked
 from pelnas.store.folder import DATABASE, cannot_write, open_to_append, write_atomically
 from pelnas.store.records import Event
 
@@ -92,7 +94,5 @@ def events_in(lines: bytes, *, backwards: bool = False) -> Iterator[Event]:
     """The events of a file's whole lines; damaged lines are passed over."""
     *whole, _ = lines.split(b"\n")
     for line in reversed(whole) if backwards else whole:
-        with suppress(ValueError, TypeError, RecursionError):
-            event = Event(**json.loads(line))
-            if isinstance(event.seq, int):
-                yield event
+        with suppress(UnreadableError, TypeError):
+            yield checked(Event(**parse_json(line, strict=False)))

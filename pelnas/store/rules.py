@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pelnas.rules import Rule
 from pelnas.store.database import Database
+from pelnas.store.decoding import decodes, json_of
 
 
 class Rules:
@@ -87,5 +88,6 @@ def _body(rule: Rule) -> str:
     return json.dumps(rule.to_dict(), sort_keys=True)
 
 
+@decodes
 def _rule_of(body: str) -> Rule:
-    return Rule.from_dict(json.loads(body))
+    return Rule.from_dict(json_of(body))

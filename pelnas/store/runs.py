@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from pelnas.config import ROLES, SearchConfig
@@ -14,6 +15,7 @@ from pelnas.store.migrations import MIGRATIONS
 from pelnas.store.records import RunSummary
 from pelnas.store.run import RunStore
 
+STAMP = 15  # characters of the time in a run's name
 SHOWN = 5  # names offered where one was not understood
 
 
@@ -92,16 +94,20 @@ def _summary(folder: Path) -> RunSummary:
                 origin=run.origin(),
             )
     except InputError as error:
-        begun = _written(folder / CONFIG)
+        begun = _begun(folder)
         return RunSummary(folder.name, folder, begun, "unreadable", str(error), 0, 0, ())
 
 
-def _written(file: Path) -> float:
-    """When a file was last written; 0 where it is gone meanwhile."""
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return 0.0
+def _begun(folder: Path) -> float:
+    """When a run that cannot be read was begun: as its name says, else as its settings' file does.
+
+    A copy is as new as the copying: it would be the last run of all.
+    """
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.strptime(folder.name[:STAMP], "%Y%m%d-%H%M%S").timestamp()
+    with suppress(OSError):
+        return (folder / CONFIG).stat().st_mtime
+    return 0.0
 
 
 def _status(run: RunStore) -> str:

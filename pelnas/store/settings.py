@@ -11,6 +11,7 @@ from pelnas.config import SearchConfig
 from pelnas.errors import RunError, UnreadableError
 from pelnas.formats import parse_json, read_text
 from pelnas.store.database import Database
+from pelnas.store.decoding import decodes, json_of
 from pelnas.store.folder import CONFIG, check_plain, is_run
 
 SHOWN = 3  # differing settings that a message names
@@ -54,7 +55,7 @@ def check_seal(database: Database, path: Path, text: str) -> None:
     kept = sealed(database)
     if kept is None or kept == text:
         return
-    changed = list(_changed(json.loads(kept), json.loads(text)))
+    changed = list(_changed(_settings_of(kept), parse_json(text)))
     if changed:
         shown = "; ".join(f"{name} {was} → {is_}" for name, was, is_ in changed[:SHOWN])
         raise RunError(
@@ -62,6 +63,11 @@ def check_seal(database: Database, path: Path, text: str) -> None:
             f" different settings: `pelnas verify {path.parent} --repair` restores the file, and"
             " `pelnas fork --set` goes on under other settings"
         )
+
+
+@decodes
+def _settings_of(stored: str) -> Mapping[str, Any]:
+    return dict(json_of(stored))
 
 
 def _changed(

@@ -14,8 +14,10 @@ from filelock import Timeout
 
 from pelnas import locks
 from pelnas.call import Message
-from pelnas.errors import StoreError
+from pelnas.errors import StoreError, UnreadableError
+from pelnas.formats import parse_json
 from pelnas.store.database import plain
+from pelnas.store.decoding import checked
 from pelnas.store.folder import cannot_write, inside, open_to_append
 
 TALKS = "conversations.jsonl"
@@ -115,8 +117,8 @@ def _end_of_torn(file: Any) -> bytes:
 def _call_of(line: bytes) -> TalkCall | None:
     """``None``: a line that somebody was killed in."""
     try:
-        values = json.loads(line)
+        values = parse_json(line, strict=False)
         values["messages"] = tuple(Message(**message) for message in values["messages"])
-        return TalkCall(**values)
-    except (ValueError, TypeError, KeyError):
+        return checked(TalkCall(**values))
+    except (UnreadableError, TypeError, KeyError):
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from pelnas.errors import RunError
 from pelnas.store.database import Database, Row
+from pelnas.store.decoding import decodes, json_of
 
 WEIGHTS = re.compile(r"training/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # names that a run gives
 
@@ -78,9 +79,10 @@ class Trainings:
         return (found[0]["name"], found[0]["digest"]) if found else None
 
 
+@decodes
 def _training_of(row: Row) -> TrainingRecord:
     values = {name: row[name] for name in _COLUMNS}
-    values["settings"] = json.loads(values["settings"])
+    values["settings"] = json_of(values["settings"])
     if WEIGHTS.fullmatch(str(values["weights"])) is None:
         raise RunError(
             f"expected weights of a training as training/NAME in a run's store, found"

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -297,6 +298,8 @@ class Stores(_Scratch):
         files = ("run.sqlite", "run.sqlite", "run.sqlite", "run.json", "events.jsonl")
         name = rng.choice(files)
         data = (self.ground.run / name).read_bytes()
+        if name == "run.sqlite" and rng.random() < 0.6:
+            return name, _changed_row(rng, self.ground.run / name)
         if name == "run.json" and rng.random() < 0.7:
             changed = mutations.value(rng, json.loads(data))
             return name, json.dumps(changed).encode()
@@ -314,6 +317,40 @@ class Stores(_Scratch):
             for question in _QUESTIONS:
                 with one_sentence():
                     question(folder)
+
+
+def _changed_row(rng: random.Random, file: Path) -> bytes:
+    """The database with values in some of its rows that do not belong there."""
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / "copy.sqlite"
+        shutil.copy(file, copy)
+        connection = sqlite3.connect(copy, isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute("PRAGMA journal_mode = DELETE")
+            found = (
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            )
+            tables = [name for (name,) in connection.execute(found)]
+            for _ in range(rng.choice((1, 3))):
+                table = rng.choice(tables)
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                column, odd = rng.choice(columns), rng.choice(_CELLS)
+                with contextlib.suppress(sqlite3.Error):
+                    old = connection.execute(f"SELECT {column} FROM {table}").fetchone()  # noqa: S608
+                    if isinstance((old or (None,))[0], str) and rng.random() < 0.5:
+                        odd = mutations.text(rng, old[0]).encode("utf-8", "replace").decode()
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? WHERE rowid IN"  # noqa: S608
+                        f" (SELECT rowid FROM {table} LIMIT ?)",
+                        (odd, rng.choice((1, 1, 100))),
+                    )
+        return copy.read_bytes()
+
+
+_CELLS = (
+    None, "", "x", b"\xff\x00", -1, 0, 10**6, 2**63 - 1, -(2**63), 1.5, 1e308, float("inf"),
+    "[]", "{}", "[1]", '{"a": 1}', "null", "NaN", "9" * 400, "[" * 5_000, "r9n9c9",
+)  # fmt: skip
 
 
 def _asked(name: str, *options: object) -> Callable[[Path], None]:

@@ -78,6 +78,7 @@ def fuzz(
     """So many inputs in all, shared among the doors; how many came to each, and the faults."""
     os.environ["OPENAI_API_KEY"] = KEY
     os.environ["PELNAS_CACHE"] = str(ground.root / "cache")
+    os.environ["HOME"] = str(ground.root / "home")  # for every ~
     signal.signal(signal.SIGALRM, _too_long)
     doors = [made for door in DOORS if (made := door(ground)).name == only or not only]
     whole = sum(door.share for door in doors)

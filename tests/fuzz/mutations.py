@@ -13,7 +13,7 @@ NUMBERS = (
 )  # fmt: skip
 TEXTS = (
     "", " ", "\0", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u202eback", "\ud800", "ä" * 130,
-    "x" * 256, "x" * 5_000, "../../../etc/passwd", "/dev/zero", "/", "~", "~root", "$(id)", "%s%n",
+    "x" * 256, "x" * 5_000, "../../../odd/passwd", "/odd/zero", "/", "~", "~root", "$(id)", "%s%n",
     "'; DROP TABLE runs; --", "\r\n", "[" * 3_000, '{"a":' * 300, "none", "null", "true", "last",
     "-", "--", "=", "#", "\ufeff", "🤖", "a\tb", "<script>alert(1)</script>", "e\u0301", "🏴‍☠️" * 50,
     "\x7f\x80\x9b31m",
