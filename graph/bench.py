@@ -1,5 +1,6 @@
 """What a configuration names, found and checked: space, partition, device, predictor, data set."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,14 +8,14 @@ import numpy as np
 
 from pelnas.architecture import Architecture, Cost
 from pelnas.cache import default_cache
-from pelnas.config import SearchConfig
+from pelnas.config import AUTO, SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
 from pelnas.directives import Ground
 from pelnas.errors import InputError
 from pelnas.graph.labels import labels_of
 from pelnas.images import ImageSet, load_images
 from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
-from pelnas.predictors import get_predictor
+from pelnas.predictors import best_predictor, get_predictor
 from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
 from pelnas.spaces import SearchSpace, get_space
@@ -34,12 +35,15 @@ class Bench:
     partition: Partition
     evaluator: Evaluator
     dataset: str
+    class_images: Mapping[str, int]  # by name; none where nothing looks at images
+    held_out: int  # images that their source keeps for tests
     images: ImageSet | None = None  # None where nothing looks at them
     labels: tuple[Label, ...] = ()  # trained accuracies that the predictor learns from
 
     @classmethod
     def build(cls, config: SearchConfig) -> Self:
         """InputError: a name or a file of the configuration cannot be used."""
+        config = resolved(config)
         space = get_space(config.space)
         images = _images(config)
         classes = images.classes if images else classes_of(config.dataset)
@@ -51,7 +55,8 @@ class Bench:
         partition = _partition(config, space, classes)
         evaluator = Evaluator(space, device, predictor, classes, resolution)
         dataset = config.dataset or (images.name if images else "")
-        return cls(space, partition, evaluator, dataset, images, labels)
+        shown = (images.class_images, images.held_out) if images else ({}, 0)
+        return cls(space, partition, evaluator, dataset, *shown, images, labels)
 
     @classmethod
     def recorded(cls, config: SearchConfig, recording: Recording) -> Self:
@@ -65,7 +70,21 @@ class Bench:
             config.scoring.resolution,
         )
         partition = _partition(config, space, sources.classes)
-        return cls(space, partition, evaluator, sources.dataset)
+        shown = sources.class_images, sources.held_out
+        return cls(space, partition, evaluator, sources.dataset, *shown)
+
+
+def resolved(config: SearchConfig) -> SearchConfig:
+    """The configuration with what ``auto`` means in it; a run stores that, so that it never drifts.
+
+    SpaceError: no such space.
+    """
+    space, changed = get_space(config.space), {}
+    if config.accuracy == AUTO:
+        changed["accuracy"] = best_predictor(config, space)
+    if config.partition == AUTO:
+        changed["partition"] = "operations" if space.complexity_niches else "flops"
+    return config.model_copy(update=changed)
 
 
 def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace) -> Device:
@@ -83,10 +102,25 @@ def ground_of(config: SearchConfig) -> Ground:
 
     InputError: something that the configuration names is gone.
     """
+    partition, device, _ = _without_scores(config)
+    return ground(partition, device)
+
+
+def outlook(config: SearchConfig) -> tuple[Partition, ImageSet | None]:
+    """What a search would cut, and look at, if it began now; nothing is scored or measured.
+
+    InputError: something that the configuration names cannot be used.
+    """
+    partition, _, images = _without_scores(config)
+    return partition, images
+
+
+def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet | None]:
+    config = resolved(config)
     space, images = get_space(config.space), _images(config)
     classes = images.classes if images else classes_of(config.dataset)
     device = get_device(config, space, classes, default_cache())
-    return ground(_partition(config, space, classes), device)
+    return _partition(config, space, classes), device, images
 
 
 def ground(partition: Partition, device: Device) -> Ground:
@@ -106,7 +140,7 @@ def ground(partition: Partition, device: Device) -> Ground:
 
 
 def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partition:
-    resolution = config.scoring.resolution
+    config, resolution = resolved(config), config.scoring.resolution
     if config.partition == "operations":
         return partition_by_operations(space, classes, resolution)
     rng = np.random.default_rng(config.seed)
@@ -122,7 +156,13 @@ def sources_of(bench: Bench) -> Sources:
     """Where the numbers of a run on this bench come from."""
     predictor, device = bench.evaluator.predictor, bench.evaluator.device
     return Sources(
-        bench.dataset, predictor.unit, predictor.source, device.source, bench.evaluator.classes
+        bench.dataset,
+        predictor.unit,
+        predictor.source,
+        device.source,
+        bench.evaluator.classes,
+        bench.class_images,
+        bench.held_out,
     )
 
 

@@ -11,6 +11,7 @@ from pelnas.agents.models import own_server
 from pelnas.agents.planner import NichePlan, PlanAnswer, PlanBrief, settle
 from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.errors import InputError
+from pelnas.graph.bench import resolved
 from pelnas.graph.rehearsal import Rehearsal, Usage
 from pelnas.partition import Partition
 from pelnas.prices import tariff
@@ -210,6 +211,7 @@ class Earlier:
     @classmethod
     def of(cls, config: SearchConfig) -> "Earlier":
         """Of the runs beside the one that is to begin, as far as they are like it."""
+        config = resolved(config)
         calls: dict[str, Usage] = {}
         paces = []
         for folder in newest_first(config.output)[:LOOKED_AT]:

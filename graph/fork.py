@@ -17,7 +17,7 @@ from pelnas.consent import Consent, named
 from pelnas.devices import DEVICES
 from pelnas.directives import Directives
 from pelnas.errors import ConfigError, PelnasError, RunError
-from pelnas.graph.bench import Bench, ground, niches_of
+from pelnas.graph.bench import Bench, ground, niches_of, resolved
 from pelnas.graph.inheriting import take_back
 from pelnas.graph.labels import carry_trainings, keep_labels, with_kept_labels
 from pelnas.graph.opening import CARRIED, carried_rules, describe
@@ -169,7 +169,7 @@ def _config(source: RunStore, at: int, settings: Mapping[str, Any]) -> SearchCon
         "name": source.config.name.removesuffix(NAME) + NAME,
         "output": source.folder.parent,
     }
-    config = with_settings(standing.applied(source.config), named | dict(settings))
+    config = resolved(with_settings(standing.applied(source.config), named | dict(settings)))
     changed = differences(source.config, config)
     for name in CUT:
         if name in changed:

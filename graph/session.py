@@ -17,7 +17,7 @@ from pelnas.directives import Boundary, Directives
 from pelnas.errors import BudgetExhausted, PelnasError
 from pelnas.gate import Gate
 from pelnas.graph.aside import Aside
-from pelnas.graph.bench import Bench, ground
+from pelnas.graph.bench import Bench, ground, resolved
 from pelnas.graph.extension import Extension
 from pelnas.graph.labels import with_kept_labels
 from pelnas.graph.metering import meter_of
@@ -80,6 +80,7 @@ class Session:
         ``recording``: of an earlier run, which then stands for devices, predictors
         and the rules it began with.
         """
+        config = resolved(config)
         check_turns(config)
         consent = Consent() if recording is not None else Consent(named(config))
         bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)

@@ -29,6 +29,7 @@ from pelnas.paths import expanded
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
+AUTO = "auto"  # of accuracy and partition: what serves best; a run stores what that was
 ROLES = ("planner", "designer", "reflection")
 SHOWN = 80  # characters of a value that is not understood
 
@@ -110,7 +111,7 @@ class SearchConfig(_Frozen):
     dataset: str = ""  # "" : the images' own name, or the only dataset of the table
     images: Place | None = None  # folder of class folders, .npz or .parquet; None: digits
     data: Place | None = None  # folder of benchmark tables
-    accuracy: str = "rank-sum"  # a predictor, or "table" for benchmark truth
+    accuracy: str = AUTO  # a predictor, or "table" for benchmark truth
     labels: tuple[Place, ...] = ()  # for few-shot: CSV files of accuracies, or runs with trainings
     prior: Literal["rank-sum", "transfer"] | None = None  # few-shot's start; None: what serves
     model: str = DEFAULT_MODEL  # provider:model for every role
@@ -124,7 +125,8 @@ class SearchConfig(_Frozen):
     concurrency: tuple[Turns, ...] = ()  # calls to one provider at the same time; (): no limit
     base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
     temperature: Annotated[float, within(bounds.TEMPERATURE)] | None = None  # None: not sent at all
-    partition: Literal["operations", "flops"] = "operations"
+    # by the space's own niches, or by FLOPs
+    partition: Literal["auto", "operations", "flops"] = "auto"
     niches: Annotated[int, within(bounds.NICHES)] = 6  # of a partition by FLOPs
     rounds: Annotated[int, within(bounds.ROUNDS)] = 10
     # designs a niche gets on average in one round

@@ -105,11 +105,11 @@ def _foretell(settings: "SearchConfig", models: Sequence[str], seeds: int) -> No
     from pelnas.app.foretelling import amounts
     from pelnas.app.output import say
     from pelnas.bench.compare import searches
-    from pelnas.graph.bench import ground_of
+    from pelnas.graph.bench import outlook
     from pelnas.graph.estimate import of_all
 
     configs = searches(settings, models)
-    found = of_all(configs, ground_of(settings).partition, seeds)
+    found = of_all(configs, outlook(settings)[0], seeds)
     runs = seeds * len(configs)
     say(f"expected in {runs} runs: {amounts(found)}", errors=True)
 

@@ -12,6 +12,11 @@ def foretold(config: "SearchConfig", found: "Estimate") -> str:
     return f"expected in {config.rounds} rounds: {amounts(found)}{_end(config, found)}"
 
 
+def scored(accuracy: str, images: str, in_words: str) -> str:
+    """By what networks will be scored, and on which images, in one sentence."""
+    return f"scored by {accuracy}" + (f" on {images}: {in_words}" if in_words else "")
+
+
 def amounts(found: "Estimate") -> str:
     """What is used, in words."""
     from pelnas.prices import in_words

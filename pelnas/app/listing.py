@@ -1,7 +1,7 @@
 """``pelnas spaces`` and ``devices``: what can be named."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,35 +9,46 @@ from pelnas.app import options
 
 
 def spaces(as_json: options.Json = False) -> None:
-    """List the search spaces."""
+    """List the search spaces, with those that other installed packages bring."""
     from pelnas.app.output import print_json, print_table
-    from pelnas.spaces import SPACES
+    from pelnas.spaces import known_spaces
 
-    known = {name: kind() for name, kind in SPACES.items()}
+    found = [_space(name) for name in known_spaces()]
     if as_json:
-        print_json(
-            {
-                "spaces": [
-                    {
-                        "name": name,
-                        "size": space.size,
-                        "niches": [label for label, _ in space.complexity_niches],
-                        "description": space.describe(),
-                    }
-                    for name, space in known.items()
-                ]
-            }
-        )
+        print_json({"spaces": found})
         return
     print_table(
         "",
         ("space", "networks", "niches by operations"),
-        (
-            (name, f"{space.size:,}", "; ".join(label for label, _ in space.complexity_niches))
-            for name, space in known.items()
-        ),
+        ((each["name"], _size(each), _niches(each)) for each in found),
         right=("networks",),
     )
+
+
+def _space(name: str) -> dict[str, Any]:
+    """What there is to say of a space; of one that cannot be loaded, why."""
+    from pelnas.errors import SpaceError
+    from pelnas.spaces import get_space
+
+    try:
+        space = get_space(name)
+    except SpaceError as error:
+        return {"name": name, "size": None, "niches": [], "description": "", "problem": str(error)}
+    return {
+        "name": name,
+        "size": space.size,
+        "niches": [label for label, _ in space.complexity_niches],
+        "description": space.describe(),
+        "problem": None,
+    }
+
+
+def _size(space: dict[str, Any]) -> str:
+    return "" if space["problem"] else f"{space['size']:,}"
+
+
+def _niches(space: dict[str, Any]) -> str:
+    return space["problem"] or "; ".join(space["niches"]) or "none: cut by FLOPs"
 
 
 def devices(

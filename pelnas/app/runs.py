@@ -1,5 +1,6 @@
 """``pelnas runs``, ``front`` and ``rules``: what is stored of searches, also while they run."""
 
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,7 +93,8 @@ def front(
     with _read(run, output) as store:
         if as_json:
             points = [point.to_dict() for point in front_points(store)]
-            print_json({"run": store.name, "status": store.status, "front": points})
+            about = {"run": store.name, "status": store.status, "accuracy": store.config.accuracy}
+            print_json(about | {"sources": asdict(store.sources()), "front": points})
         else:
             print_front(store)
 
@@ -147,8 +149,9 @@ def print_front(store: "RunStore") -> None:
     unit = points[0].unit if points else "score"
     sources = store.sources()
     print_table(
-        f"{len(points)} networks on the front of {store.name}: {unit} ({sources.accuracy}),"
-        f" latency {sources.latency}",
+        f"{len(points)} networks on the front of {store.name}: {unit} by"
+        f" {store.config.accuracy} ({sources.accuracy}),"
+        f" latency {sources.latency}" + (f"; images: {sources.images}" if sources.images else ""),
         (*figures, "niche", "designed by", *(["architecture"] if wide else [])),
         (_front_row(store, point, wide) for point in points),
         right=figures,

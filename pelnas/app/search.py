@@ -188,24 +188,32 @@ def _estimate(config: "SearchConfig", as_json: bool) -> None:
     """Say what a search is likely to use."""
     from dataclasses import asdict
 
-    from pelnas.app.foretelling import foretold
+    from pelnas.app.foretelling import foretold, scored
     from pelnas.app.output import print_json, say
-    from pelnas.graph.bench import ground_of
+    from pelnas.graph.bench import outlook, resolved
     from pelnas.graph.estimate import estimate
+    from pelnas.store.records import images_in_words
 
-    found = estimate(config, ground_of(config).partition)
+    config = resolved(config)
+    partition, images = outlook(config)
+    found = estimate(config, partition)
+    counts, held_out = (images.class_images, images.held_out) if images else ({}, 0)
     if as_json:
-        print_json(asdict(found))
-    else:
-        say(foretold(config, found))
+        seen = {"class_images": counts, "held_out": held_out}
+        print_json(asdict(found) | {"accuracy": config.accuracy} | seen)
+        return
+    name = config.dataset or (images.name if images else "")
+    say(scored(config.accuracy, name, images_in_words(counts, held_out)))
+    say(foretold(config, found))
 
 
 def _foretell(search: "Search") -> None:
     """The same for one that is about to begin."""
-    from pelnas.app.foretelling import foretold
+    from pelnas.app.foretelling import foretold, scored
     from pelnas.app.output import note
     from pelnas.graph.estimate import estimate
 
-    config = search.session.config
+    config, sources = search.session.config, search.session.store.sources()
     found = estimate(config, search.session.bench.partition)
+    note(scored(config.accuracy, sources.dataset, sources.images))
     note(foretold(config, found))

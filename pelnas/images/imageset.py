@@ -65,6 +65,17 @@ class ImageSet:
     def classes(self) -> int:
         return len(self.class_names)
 
+    @property
+    def class_images(self) -> dict[str, int]:
+        """How many training images each class has, by its name."""
+        counts = np.bincount(self.labels[self.train], minlength=self.classes)
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    @property
+    def held_out(self) -> int:
+        """How many images the source holds out."""
+        return 0 if self.test is None else len(self.test)
+
     def batch(self, count: int, seed: int) -> tuple[Floats, Labels]:
         """Training images (count, 3, r, r), normalised, and their labels (count,).
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from pelnas.cache import Cache
-from pelnas.config import SearchConfig
+from pelnas.config import AUTO, SearchConfig
 from pelnas.errors import ConfigError
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label
 from pelnas.spaces import SearchSpace
 
-__all__ = ["PREDICTORS", "AccuracyPredictor", "get_predictor"]
+__all__ = ["PREDICTORS", "AccuracyPredictor", "best_predictor", "get_predictor"]
 
 
 def _table(config: SearchConfig, space: SearchSpace, *_: object) -> AccuracyPredictor:
@@ -83,6 +83,19 @@ PREDICTORS: dict[str, Maker] = {
 }
 
 
+def best_predictor(config: SearchConfig, space: SearchSpace) -> str:
+    """What ``auto`` means: the name of the best predictor that serves space and labels.
+
+    ``few-shot`` where labels are given, ``transfer`` on the space that it was fitted on, else
+    ``rank-sum``. Never ``table``: benchmark truth guides a search only if somebody asks for it.
+    """
+    from pelnas.predictors.transfer import SPACE
+
+    if config.labels:
+        return "few-shot"
+    return "transfer" if space.name == SPACE else "rank-sum"
+
+
 def get_predictor(
     config: SearchConfig,
     space: SearchSpace,
@@ -96,8 +109,9 @@ def get_predictor(
     ConfigError: no such predictor, or it lacks what it needs. DataError: labels
     that teach nothing.
     """
-    if config.accuracy not in PREDICTORS:
+    name = best_predictor(config, space) if config.accuracy == AUTO else config.accuracy
+    if name not in PREDICTORS:
         raise ConfigError(
-            f"unknown accuracy predictor {config.accuracy!r}: use one of {', '.join(PREDICTORS)}"
+            f"unknown accuracy predictor {name!r}: use one of {', '.join((AUTO, *PREDICTORS))}"
         )
-    return PREDICTORS[config.accuracy](config, space, images, cache, labels)
+    return PREDICTORS[name](config, space, images, cache, labels)

@@ -1,9 +1,12 @@
 """The values that only the store hands out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+SHOWN = 10  # classes that are named in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class Sources:
 
     ``dataset``: as resolved. ``unit``: of scores. ``accuracy``, ``latency``: one
     phrase each, as the predictor and the device tell; a table of benchmark
-    truth says so. ``classes``: outputs of the networks.
+    truth says so. ``classes``: outputs of the networks. ``class_images``: training images
+    by the name of their class, of the images that networks are judged on; empty where there
+    are none. ``held_out``: images that their source holds out.
     """
 
     dataset: str
@@ -34,6 +39,25 @@ class Sources:
     accuracy: str
     latency: str
     classes: int = 10  # outputs of the networks
+    class_images: Mapping[str, int] = field(default_factory=dict)
+    held_out: int = 0
+
+    @property
+    def images(self) -> str:
+        """The images in words; '' where there are none."""
+        return images_in_words(self.class_images, self.held_out)
+
+
+def images_in_words(class_images: Mapping[str, int], held_out: int) -> str:
+    """How many training images there are, of which classes, and how many of each."""
+    if not class_images:
+        return ""
+    named = ", ".join(f"{name} {count:,}" for name, count in islice(class_images.items(), SHOWN))
+    if len(class_images) > SHOWN:
+        least, most = min(class_images.values()), max(class_images.values())
+        named += f" and {len(class_images) - SHOWN} more, {least:,} to {most:,} of each"
+    apart = f", and {held_out:,} held out" if held_out else ""
+    return f"{sum(class_images.values()):,} images of {len(class_images)} classes ({named}){apart}"
 
 
 @dataclass(frozen=True, slots=True)

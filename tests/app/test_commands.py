@@ -231,8 +231,10 @@ def test_a_search_begins_with_its_estimate(
     pelnas: Pelnas, table_options: list[str], tmp_path: Path
 ) -> None:
     outcome = pelnas("search", *table_options, "--output", tmp_path)
-    first = outcome.err.splitlines()[0]
-    assert first == "pelnas: expected in 2 rounds: 18 evaluations, no model calls"
+    assert outcome.err.splitlines()[:2] == [
+        "pelnas: scored by table",
+        "pelnas: expected in 2 rounds: 18 evaluations, no model calls",
+    ]
 
 
 def test_by_hand_a_person_is_the_designer(

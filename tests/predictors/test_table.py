@@ -95,7 +95,7 @@ def test_the_configuration_names_the_predictor(folder: Path) -> None:
     [
         (
             {"accuracy": "tabel"},
-            "unknown accuracy predictor 'tabel': use one of rank-sum, transfer, few-shot, table",
+            "unknown accuracy predictor 'tabel': use one of auto, rank-sum, transfer, few-shot, table",
         ),
         ({"accuracy": "table"}, "no folder of tables: give one with --data"),
         ({"accuracy": "rank-sum"}, "scores networks on images, found none"),

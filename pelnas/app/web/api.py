@@ -71,9 +71,10 @@ class Api:
 
     def session(self, request: Request) -> Any:
         """What the page needs to know once."""
+        from pelnas.config import AUTO
         from pelnas.devices import DEVICES
         from pelnas.predictors import PREDICTORS
-        from pelnas.spaces import SPACES
+        from pelnas.spaces import known_spaces
 
         return {
             "proof": request.state.proof,
@@ -82,10 +83,10 @@ class Api:
             "grammar": steering.grammar(),
             "defaults": DEFAULTS.model_dump(mode="json"),
             "choices": {
-                "space": list(SPACES),
+                "space": list(known_spaces()),
                 "device": list(DEVICES),
-                "accuracy": list(PREDICTORS),
-                "partition": ["operations", "flops"],
+                "accuracy": [AUTO, *PREDICTORS],
+                "partition": [AUTO, "operations", "flops"],
             },
         }
 

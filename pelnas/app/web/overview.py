@@ -32,7 +32,7 @@ def overview(store: RunStore) -> dict[str, Any]:
         "device": config.device,
         "rounds": config.rounds,
         "niches": store.niches(),
-        "sources": asdict(store.sources()),
+        "sources": _sources(store),
         "models": {role: config.model_of(role) for role in ROLES},
         "spent": spent,
         "prices": [asdict(rates) for rates in store.rates().values()],
@@ -42,6 +42,14 @@ def overview(store: RunStore) -> dict[str, Any]:
         ],
         "settings": store.config.model_dump(mode="json", exclude=HIDDEN),
     }
+
+
+def _sources(store: RunStore) -> dict[str, Any]:
+    """As the page shows them: images in words, not as counts."""
+    found = store.sources()
+    values = asdict(found)
+    del values["class_images"], values["held_out"]
+    return values | {"images": found.images, "predictor": store.config.accuracy}
 
 
 def niches(store: RunStore, events: Iterable[Event]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class RunPage {
     const where = device(info.device);
     const ended = state === "finished" ? `; ended: ${info.reason}` : "";
     const on = info.sources.dataset ? `, ${info.sources.dataset}` : "";
-    this._about.textContent = `${info.space} for ${where}${on}${ended}; accuracy: ${info.sources.accuracy}; latency: ${info.sources.latency}`;
+    this._about.textContent = `${info.space} for ${where}${on}${ended}; accuracy: ${info.sources.predictor}, ${info.sources.accuracy}${info.sources.images ? `, on ${info.sources.images}` : ""}; latency: ${info.sources.latency}`;
     this._about.title = this._about.textContent;
     fill(this._cards, ...this._figures().map(card));
   }
