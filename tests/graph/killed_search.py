@@ -5,15 +5,20 @@ import json
 import os
 import random
 import signal
+import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
 from pelnas.call import Message
 from pelnas.errors import ModelCallError, RunError
+from pelnas.graph import nodes
+from pelnas.report import write_front
 from pelnas.spaces import get_space
 from pelnas.store import list_runs
 
@@ -55,8 +60,17 @@ def _rule(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def work(settings: str, commits: int, rounds: int) -> None:
-    """Go on with the run that the settings' folder holds, or begin it.
+def work(
+    settings: str,
+    commits: int,
+    rounds: int,
+    folder: str = "",
+    clock: float = 0.0,
+    pictures: bool = True,
+) -> None:
+    """Go on with the run that the settings' folder holds, or with ``folder``, or begin it.
+
+    ``clock``: seconds by which it is wrong. Without ``pictures`` the front alone is written.
 
     Once it has finished it is let go on to ``rounds``; 0: not at all. The process kills
     itself as it is about to commit the run's store for the time ``commits``, counted
@@ -75,6 +89,13 @@ def work(settings: str, commits: int, rounds: int) -> None:
         search.session.store._database._connection.set_trace_callback(on_statement)
         search.run()
 
+    now = time.time
+    time.time = lambda: now() + clock
+    if not pictures:
+        nodes.write_all = write_front
+    if folder:
+        see_through(Search.resume(Path(folder), models))
+        return
     runs = list_runs(config.output)
     if not runs:
         see_through(Search(config, models))
@@ -86,5 +107,13 @@ def work(settings: str, commits: int, rounds: int) -> None:
         )
 
 
+NAMES = ("settings", "commits", "rounds", "folder", "clock", "pictures")
+REFUSED = 3
+
 if __name__ == "killed":
-    work(globals()["settings"], globals()["commits"], globals()["rounds"])
+    try:
+        work(**{name: globals()[name] for name in NAMES if name in globals()})
+    except RunError as refusal:
+        output = SearchConfig.model_validate_json(globals()["settings"]).output
+        (output.parent / "refusal").write_text(str(refusal))
+        sys.exit(REFUSED)
