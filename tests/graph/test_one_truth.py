@@ -1,5 +1,7 @@
 """Where a run is follows from its store: whatever happens to the folder, nothing is done twice."""
 
+import json
+import random
 import shutil
 import sqlite3
 import time
@@ -12,7 +14,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from pelnas import Search, SearchConfig
-from pelnas.errors import RunError
+from pelnas.errors import RunError, Stopped
 from pelnas.graph.fork import fork
 from pelnas.graph.position import Position, position
 from pelnas.graph.run import Result
@@ -186,8 +188,6 @@ def tamper(folder: Path, *changes: str) -> None:
 def test_flipped_bytes_anywhere_in_the_store_are_refused_or_harmless(
     stopped: Path, tmp_path: Path, whole: Result
 ) -> None:
-    import random
-
     data = (stopped / "run.sqlite").read_bytes()
     rng, refused = random.Random(5), 0
     for number in range(6):
@@ -208,8 +208,6 @@ def test_flipped_bytes_anywhere_in_the_store_are_refused_or_harmless(
     ("name", "value"), [("seed", 7), ("device", "other"), ("budget", {"calls": 5})]
 )
 def test_settings_that_were_edited_are_refused(stopped: Path, name: str, value: object) -> None:
-    import json
-
     path = stopped / "run.json"
     values = json.loads(path.read_text())
     path.write_text(json.dumps(values | {name: value}))
@@ -219,8 +217,6 @@ def test_settings_that_were_edited_are_refused(stopped: Path, name: str, value: 
 
 
 def test_settings_in_another_layout_are_the_same_settings(stopped: Path, whole: Result) -> None:
-    import json
-
     path = stopped / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text())))
     check_same(Search.resume(stopped).run().folder, whole.folder)
@@ -241,6 +237,25 @@ def test_a_state_that_is_not_the_runs_redoes_nothing(
     before = node if graph.get_state(thread).next else None  # type: ignore[arg-type]
     graph.invoke(None if before else {"run": stopped.name}, thread)  # type: ignore[arg-type]
     check_same(stopped, whole.folder)
+
+
+def test_a_search_whose_server_died_is_resumed_here(
+    config: Settings, tmp_path: Path, whole: Result
+) -> None:
+    sessions = Sessions(tmp_path / "runs")
+    graph = build_graph(sessions, InMemorySaver())
+    session = sessions.create(json.loads(config(tmp_path).model_dump_json()))
+
+    def stop(event: Event) -> None:
+        if event.kind == "round-done":
+            session.stop()
+
+    session.store.subscribe(stop)
+    thread = {"configurable": {"thread_id": "1"}, "recursion_limit": 100}
+    with pytest.raises(Stopped):
+        graph.invoke({"run": session.store.folder.name}, thread)  # type: ignore[call-overload]
+    sessions.close(session.store.folder.name)  # as a server does that dies, by force
+    check_same(Search.resume(session.store.folder).run().folder, whole.folder)
 
 
 def test_a_finished_run_is_not_begun_again_by_a_state(whole: Result) -> None:
