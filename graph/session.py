@@ -261,6 +261,17 @@ class Session:
         """Ask for a clean stop: the next step that looks raises SearchStopped."""
         self._stop.set()
 
+    def abandon(self) -> None:
+        """Stop without waiting for what is being scored or asked; it is done again later."""
+        self.stop()
+        self.cast.stop()
+        self.bench.evaluator.close()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody has asked for a stop."""
+        return self._stop.is_set()
+
     def step(self, round_: int, node: str) -> None:
         """Called by nodes between pieces of work: books the time spent, honours ``stop``.
 

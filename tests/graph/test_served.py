@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from pelnas.agents.loopback import LoopbackServer, ToolCalls
 from pelnas.store import RunStore
+from pelnas.store.folder import in_use
 
 ROOT = Path(__file__).resolve().parents[2]
 OPENS = "a-token-of-the-tests"
@@ -195,6 +197,100 @@ def test_the_server_tells_what_its_graphs_take_and_give(server: str) -> None:
             schemas = client.assistants.get_schemas(assistant["assistant_id"])
             for kind in ("input_schema", "output_schema"):
                 assert schemas[kind]["properties"], f"{assistant['graph_id']} has no {kind}"
+
+
+SLOW = SETTINGS | {"accuracy": "rank-sum", "rounds": 50}  # scored here, network by network
+
+
+def test_a_cancelled_search_lets_its_run_go_and_goes_on_without_doing_anything_twice(
+    server: str, folder: Path
+) -> None:
+    with client_of(server) as client:
+        thread = client.threads.create()["thread_id"]
+        run = client.runs.create(thread, "search", input={"settings": SLOW | {"name": "cut"}})
+        found = until(lambda: find(folder / "runs", "cut", '"r0.evaluate"'))
+        client.runs.cancel(thread, run["run_id"], wait=True)
+        until(lambda: not in_use(found))
+        assert kinds(found)[-1] == "run-stopped"
+        again = client.runs.create(thread, "search", input=None)["run_id"]
+        until(lambda: kinds(found).count("predicted") > 2)
+        client.runs.cancel(thread, again, wait=True)
+        until(lambda: not in_use(found))
+    with RunStore.open(found) as store:  # nobody holds it
+        scored = [e.data["candidate"] for e in store.events() if e.kind == "predicted"]
+        assert len(scored) == len(set(scored)) == len(store.evaluations())
+
+
+def test_a_search_that_fails_lets_its_run_go(server: str, folder: Path) -> None:
+    with client_of(server) as client:
+        thread = client.threads.create()["thread_id"]
+        limit: Any = {"recursion_limit": 3}
+        asked = {"settings": SETTINGS | {"name": "deep"}}
+        with pytest.raises(Exception, match="recursion"):
+            client.runs.wait(thread, "search", input=asked, config=limit)
+        found = until(lambda: find(folder / "runs", "deep", "run-started"))
+        until(lambda: not in_use(found))
+        assert client.runs.wait(thread, "search", input=None)["stop"] == "all rounds done"
+
+
+def test_a_client_cannot_point_the_search_at_a_run_that_is_not_its_own(
+    server: str, folder: Path, tiny_tables: Path
+) -> None:
+    owners = begin(folder / "runs", SETTINGS | {"data": tiny_tables, "name": "owners"})
+    before = kinds(owners)
+    forged = {"run": owners.name, "round": 0, "stop": ""}
+    task = {"run": owners.name, "round": 0, "niche": 0, "designs": 3, "focus": ""}
+    goto = {"goto": {"node": "design", "input": task}}
+    with client_of(server) as client:
+        for place in (None, "prepare", "learn", "plan", "design"):
+            thread = client.threads.create(graph_id="search")["thread_id"]
+            with suppress(Exception):  # refused at once, or by the step that comes next
+                client.threads.update_state(thread, forged, as_node=place)
+            refused_to_go_on(client, thread, input=None)
+            refused_to_go_on(client, thread, command={"update": forged})
+            refused_to_go_on(client, thread, command={"update": forged, **goto})
+        update: Any = {"values": forged, "as_node": "learn"}
+        thread = client.threads.create(graph_id="search", supersteps=[{"updates": [update]}])
+        refused_to_go_on(client, thread["thread_id"], input=None)
+        thread = client.threads.create()["thread_id"]
+        asked = {"settings": SETTINGS | {"rounds": 1}, "run": owners.name, "round": 7}
+        state = client.runs.wait(thread, "search", input=asked)
+        assert state["run"] != owners.name
+        copied = httpx.post(f"{server}/threads/{thread}/copy", json={}, headers=KNOWN).json()
+        refused_to_go_on(client, copied["thread_id"], command=goto)
+    assert kinds(owners) == before
+
+
+def refused_to_go_on(client: Any, thread: str, **asked: Any) -> None:
+    """Nothing comes of it: an error, or an end without a step."""
+    said = ""
+    try:
+        said = str(client.runs.wait(thread, "search", raise_error=False, **asked))
+    except httpx.HTTPError as refusal:
+        said = str(refusal)
+    assert re.search("not made for this thread|no input|has no", said.lower()), said
+
+
+def find(runs: Path, name: str, said: str) -> Path | None:
+    """The folder of the run of this name, once its events say this."""
+    for file in runs.glob(f"*-{name}/events.jsonl"):
+        return file.parent if said in file.read_text() else None
+    return None
+
+
+def kinds(folder: Path) -> list[str]:
+    with RunStore.read(folder) as store:
+        return [event.kind for event in store.events()]
+
+
+def until(happened: Callable[[], Any]) -> Any:
+    """What it gives once that is something; a server under load may take its time."""
+    for _ in range(1200):
+        found = happened()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within two minutes")
 
 
 def refused(client: Any, settings: dict[str, Any], why: str) -> None:
