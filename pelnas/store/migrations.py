@@ -240,6 +240,27 @@ CREATE TABLE settings (
 CREATE INDEX events_by_kind ON events (kind, round);
 """
 
+# What a program asked for waits here until a person has decided, once and for good.
+_WAITING = """
+CREATE TABLE waiting (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time REAL NOT NULL,
+    author TEXT NOT NULL,
+    words TEXT NOT NULL,
+    command TEXT NOT NULL
+);
+CREATE TABLE decided (
+    waiting INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    author TEXT NOT NULL,
+    decision TEXT NOT NULL
+);
+CREATE TRIGGER waiting_stays BEFORE UPDATE ON waiting BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER waiting_lasts BEFORE DELETE ON waiting BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER decided_stays BEFORE UPDATE ON decided BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER decided_lasts BEFORE DELETE ON decided BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+"""
+
 FIRST_WITH_SUMS = 8  # the format from which on every record has a checksum
 
 MIGRATIONS: tuple[str, ...] = (
@@ -251,4 +272,5 @@ MIGRATIONS: tuple[str, ...] = (
     _PRICES,
     _ORIGIN,
     _IDENTITY,
+    _WAITING,
 )

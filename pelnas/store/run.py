@@ -27,9 +27,12 @@ from pelnas.store.mirror import EVENTS, Mirror
 from pelnas.store.records import Event
 from pelnas.store.rules import Rules
 from pelnas.store.trainings import Trainings
+from pelnas.store.waiting import WaitingOrders
 
 
-class RunStore(Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog, Inheritance):
+class RunStore(
+    Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog, WaitingOrders, Inheritance
+):
     """Everything a run knows, safe to use from several threads of one process.
 
     Each writing method is one transaction that is on disk when it returns: a
