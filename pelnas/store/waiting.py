@@ -8,7 +8,10 @@ from pelnas.store.database import Database, plain
 
 _UNDECIDED = "SELECT * FROM waiting WHERE number NOT IN (SELECT waiting FROM decided)"
 
-_DECIDE = f"SELECT number, ?, ?, ? FROM ({_UNDECIDED}) WHERE number = ?"  # noqa: S608
+_DECIDE = f"""
+INSERT INTO decided (waiting, time, author, decision)
+SELECT number, ?, ?, ? FROM ({_UNDECIDED}) WHERE number = ?
+"""  # noqa: S608 - of our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,7 @@ class WaitingOrders:
         """
         with self._database.transaction() as connection:
             done = connection.execute(
-                "INSERT INTO decided (waiting, time, author, decision)"
-                f" SELECT number, ?, ?, ? FROM ({_UNDECIDED}) WHERE number = ?",
+                _DECIDE,
                 (time.time(), plain(author), decision, number),
             )
             return done.rowcount == 1
