@@ -36,7 +36,7 @@ from pelnas.agents.conversation import Question, Unclear, answer, help_text, und
 from pelnas.agents.interpreter import About, Interpreter
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
-from pelnas.directives import Order, command
+from pelnas.directives import Directive, Order, command
 from pelnas.errors import BudgetExhausted, InputError, RunError
 from pelnas.graph.awaiting import Given, news_of
 from pelnas.graph.boundary import in_words, keep, surviving
@@ -60,6 +60,8 @@ OWN = (
     ("/spent", "what this conversation has cost"),
     ("/runs", "the runs here"),
     ("/use NAME", "talk about another run"),
+    ("/waiting", "orders that a program asked for and nobody has confirmed"),
+    ("/confirm ID", "one of them said back, for your yes or no"),
 )
 
 
@@ -70,13 +72,17 @@ class ChatInput(MessagesState, total=False):
     model: str
 
 
-class Pending(TypedDict):
-    """An order that waits for a yes: for which run, as a command, said back, as it was typed."""
+class Pending(TypedDict, total=False):
+    """An order that waits for a yes: for which run, as a command, said back, as it was typed.
+
+    ``waiting``: its id, where a program has asked for it before (``Helm.ask``).
+    """
 
     run: str
     command: str
     question: str
     words: str
+    waiting: str
 
 
 class ChatState(ChatInput, total=False):
@@ -142,13 +148,20 @@ class Chat:
     def _give(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         pending = state.get("pending")
         if pending is None or state.get("decision") != "yes":
+            self._decline(pending, config)
             return _said("Nothing was changed.")
         with self._helm(run_below(self._output, pending["run"])) as helm:
-            given = helm.give(pending["command"], _author(config), pending["words"])
+            given = _given(helm, pending, _author(config))
             asks, running = helm.say(given.order), in_use(helm.store.folder)
         when = "from the next piece of work on" if running else "when the run goes on"
         awaited = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
         return {"awaited": awaited} | _said(f"{given.id}: {asks} ({when})")
+
+    def _decline(self, pending: Pending | None, config: RunnableConfig) -> None:
+        """After a no: what a program asked for waits no longer."""
+        if pending is not None and pending.get("waiting"):
+            with self._helm(run_below(self._output, pending["run"])) as helm:
+                helm.decline(pending["waiting"], _author(config))
 
     def _failed(self, error: Exception, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """What the person is told of a failure; one that is nobody's request is written down."""
@@ -178,6 +191,8 @@ class Chat:
                 folder, scene = self._folder(run), Scene(_talk(config), _author(config), text)
                 heard = Accounted(model, account, scene, TalkLog(folder).append)
                 return self._interpreted(text, folder, state["messages"][:-1], heard)
+        if verb in ("/waiting", "/confirm"):
+            return self._awaiting(self._folder(run), verb, rest.strip())
         wish = understand(text)
         if isinstance(wish, Unclear):
             return _said(wish.back)
@@ -205,6 +220,20 @@ class Chat:
         if reading.order is None:
             return {"run": folder.name} | _said(said)
         return {"run": folder.name} | self._proposed(folder, reading.order, text, said)
+
+    def _awaiting(self, folder: Path, verb: str, id_: str) -> dict[str, Any]:
+        """The orders of programs that wait, or one of them said back."""
+        with self._helm(folder) as helm:
+            if verb == "/waiting":
+                lines = [
+                    f"{o.id}: {helm.say(o.order)} (asked for by {o.author})"
+                    for o in helm.store.waiting()
+                ]
+                return {"run": folder.name} | _said("\n".join(lines) or "Nothing waits for a yes.")
+            order = helm.waits(id_)
+        proposed = self._proposed(folder, order.order, order.words)
+        proposed["pending"]["waiting"] = order.id
+        return {"run": folder.name} | proposed
 
     def _checked(self, folder: Path, order: Order) -> Order:
         with self._helm(folder) as helm:
@@ -256,6 +285,13 @@ def build_chat(
     builder.add_conditional_edges("confirm", _after_confirming, ["confirm", "give"])
     builder.add_edge("give", END)
     return builder.compile(checkpointer=checkpointer, name="chat")
+
+
+def _given(helm: Helm, pending: Pending, author: str) -> Directive:
+    """The order of a conversation, or the one of a program that it confirms."""
+    if pending.get("waiting"):
+        return helm.confirm(pending["waiting"], author)
+    return helm.give(pending["command"], author, pending["words"])
 
 
 def _answered(folder: Path, question: Question) -> str:

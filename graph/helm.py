@@ -11,10 +11,11 @@ from pelnas.consent import Consent, reached
 from pelnas.directives import Directive, Directives, Ground, Order, SetModel, check, parse, say
 from pelnas.errors import DirectiveError
 from pelnas.graph.bench import ground_of
-from pelnas.store import RunStore
+from pelnas.store import RunStore, WaitingOrder
 
 AUTHOR_LIMIT = 60  # characters
 WORDS_LIMIT = 2_000  # characters of what a person said that are kept
+WAITING_LIMIT = 20  # orders of programs that wait for a person
 
 Permit = Callable[[Order], None]
 
@@ -78,6 +79,52 @@ class Helm:
                 if isinstance(checked, SetModel):  # the user names it, or let somebody do so
                     Consent(reached(SearchConfig(), [checked.model]))
                 return directive
+
+    # -- orders that a program asked for ------------------------------------------
+
+    def ask(self, order: Order, author: str, words: str) -> WaitingOrder:
+        """Keep an order until a person confirms it; the search does not see it.
+
+        DirectiveError: why it cannot be given, or so many wait already that nobody reads them.
+        """
+        checked = self.check(order)
+        if len(self.store.waiting()) >= WAITING_LIMIT:
+            raise DirectiveError(
+                f"{WAITING_LIMIT} orders wait for a person already: confirm or decline them first"
+            )
+        return self.store.append_waiting(checked, _name(author), _line(words)[:WORDS_LIMIT])
+
+    def waits(self, id_: str) -> WaitingOrder:
+        """An order that waits, by its id. DirectiveError: none of this id does."""
+        waiting = {order.id: order for order in self.store.waiting()}
+        if id_ not in waiting:
+            known = ", ".join(waiting) or "none"
+            raise DirectiveError(
+                f"expected the id of an order that waits ({known}), found {id_[:40]!r}"
+            )
+        return waiting[id_]
+
+    def confirm(self, id_: str, author: str) -> Directive:
+        """Give an order that waits; ``author`` answers for it from now on.
+
+        DirectiveError: none of this id waits, or it cannot be given any more.
+        """
+        order = self.waits(id_)
+        self.check(order.order)
+        self._decide(order, author, "given")  # first: of two who confirm at once one gives it
+        return self.give(order.order, author, order.words)
+
+    def decline(self, id_: str, author: str) -> WaitingOrder:
+        """Have an order wait no longer, and not give it. DirectiveError: none of this id waits."""
+        order = self.waits(id_)
+        self._decide(order, author, "declined")
+        return order
+
+    def _decide(self, order: WaitingOrder, author: str, decision: str) -> None:
+        if not self.store.decide_waiting(order.number, _name(author), decision):
+            raise DirectiveError(
+                f"{order.id} was decided on just now: see the directives of the run"
+            )
 
     def _check(self, order: Order, given: list[Directive]) -> Order:
         if self._permit is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pelnas.app.hosting import server
 from pelnas.app.listening import LOOPBACK, listen
+from pelnas.app.mcp import Steering
 from pelnas.guard import Guard, chosen_token, new_token
 
 PATH = "/mcp"
@@ -14,9 +15,11 @@ VARIABLE = "PELNAS_MCP_TOKEN"
 class Host:
     """One server; ``address`` is what an MCP host is given."""
 
-    def __init__(self, output: Path, port: int, token: str | None) -> None:
+    def __init__(
+        self, output: Path, port: int, token: str | None, steering: Steering = "ask"
+    ) -> None:
         """``token``: ``None`` asks for none. InputError: a package is missing, or the port taken."""
-        made = server(output)
+        made = server(output, steering)
         import uvicorn
 
         self._socket = listen(port)

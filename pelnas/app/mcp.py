@@ -1,6 +1,6 @@
 """``pelnas mcp``: the questions to a run, and steering, as tools for any MCP host."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -8,6 +8,7 @@ from pelnas import bounds
 from pelnas.app import options
 
 PORT = 8765
+Steering = Literal["ask", "off", "trust"]  # also of pelnas.app.hosting, which takes longer to load
 
 
 def mcp(
@@ -25,18 +26,25 @@ def mcp(
             "--no-token", help="Let every program of this machine ask and steer by --http."
         ),
     ] = False,
+    steer: Annotated[
+        Steering,
+        typer.Option(
+            "--steer",
+            help="Orders of a model: ask a person first, off, or trust: given at once.",
+        ),
+    ] = "ask",
 ) -> None:
     """Serve the runs here as tools to an MCP host: over standard input and output, or by HTTP."""
     folder = options.runs_folder(output)
     if not http:
         from pelnas.app.hosting import server
 
-        server(folder).run("stdio")
+        server(folder, steer).run("stdio")
         return
     from pelnas.app.hosting_http import Host, token_of
     from pelnas.app.output import say
 
     token, told = (None, "no token is asked for") if no_token else token_of()
-    host = Host(folder, port, token)
+    host = Host(folder, port, token, steer)
     say(f"{host.address}\n{told}", errors=True)
     host.serve()

@@ -8,10 +8,12 @@ import typer
 
 from pelnas import bounds
 from pelnas.app import options
+from pelnas.errors import ConfigError
 
 if TYPE_CHECKING:
     from pelnas.directives import Directive
     from pelnas.graph.helm import Helm
+    from pelnas.store import WaitingOrder
 
 POLL_SECONDS = 0.1
 
@@ -19,8 +21,15 @@ POLL_SECONDS = 0.1
 def steer(
     run: options.Run,
     command: Annotated[
-        str, typer.Argument(help="What to ask, such as '/ban avg_pool_3x3'; '/help' lists all.")
-    ],
+        str | None,
+        typer.Argument(help="What to ask, such as '/ban avg_pool_3x3'; '/help' lists all."),
+    ] = None,
+    confirm: Annotated[
+        str | None,
+        typer.Option(
+            "--confirm", help="Give an order of a program that waits for you, such as w1."
+        ),
+    ] = None,
     author: Annotated[
         str | None, typer.Option("--author", help="Who asks. Default: this system's user.")
     ] = None,
@@ -36,7 +45,9 @@ def steer(
     """Ask something of a search: focus, limits, bans, seeds, rules, budgets, pause, undo."""
     from pelnas.directives import GRAMMAR, parse
 
-    if command.strip() == "/help":
+    if (command is None) == (confirm is None):
+        raise ConfigError("expected a command, or an order to --confirm: give one of them")
+    if command is not None and command.strip() == "/help":
         from pelnas.app.output import print_table
 
         print_table("", ("command", "what it asks"), GRAMMAR)
@@ -44,9 +55,10 @@ def steer(
     from pelnas.graph.helm import Helm
     from pelnas.store import find_run
 
-    order = parse(command)
+    order = None if command is None else parse(command)
     with Helm.open(find_run(options.runs_folder(output), run)) as helm:
-        given = helm.give(order, author or user(), command)
+        who = author or user()
+        given = helm.give(order, who, command or "") if order else helm.confirm(confirm or "", who)
         _tell(helm, _awaited(helm, given, wait), as_json)
 
 
@@ -54,14 +66,15 @@ def directives(
     run: options.Run = "last", output: options.Output = None, as_json: options.Json = False
 ) -> None:
     """Show what was asked of a search, by whom, and what it changed."""
-    from pelnas.app.output import print_json, print_table
+    from pelnas.app.output import print_json, print_table, say
     from pelnas.report.directives import directive_rows
     from pelnas.store import RunStore, find_run
 
     with RunStore.read(find_run(options.runs_folder(output), run)) as store:
-        rows, name = directive_rows(store), store.name
+        rows, name, waiting = directive_rows(store), store.name, store.waiting()
     if as_json:
-        print_json({"run": name, "directives": [row.to_dict() for row in rows]})
+        document = {"run": name, "directives": [row.to_dict() for row in rows]}
+        print_json(document | {"waiting": [_waits(order) for order in waiting]})
         return
     print_table(
         f"{len(rows)} directives of {name}",
@@ -94,6 +107,20 @@ def directives(
         ),
         right=("refused", "passed over"),
     )
+    for order in waiting:
+        told = _waits(order)
+        say(
+            f"{order.id} waits for a yes: {told['asks']} (asked for by {order.author}):"
+            f" pelnas steer {name} --confirm {order.id}"
+        )
+
+
+def _waits(order: "WaitingOrder") -> dict[str, str]:
+    from pelnas.directives import command
+    from pelnas.directives import say as in_words
+
+    told = {"id": order.id, "asks": in_words(order.order), "command": command(order.order)}
+    return told | {"author": order.author, "words": order.words}
 
 
 def _awaited(helm: "Helm", given: "Directive", seconds: float) -> "Directive":

@@ -6,6 +6,7 @@ from pelnas.store.records import Event, Origin, PlanEntry, RunSummary, Sources
 from pelnas.store.run import RunStore
 from pelnas.store.runs import find_run, list_runs, newest_first, upgrade
 from pelnas.store.trainings import TrainingRecord
+from pelnas.store.waiting import WaitingOrder
 
 __all__ = [
     "Event",
@@ -16,6 +17,7 @@ __all__ = [
     "Sources",
     "Spent",
     "TrainingRecord",
+    "WaitingOrder",
     "find_run",
     "list_runs",
     "newest_first",

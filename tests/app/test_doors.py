@@ -92,7 +92,7 @@ def host(output: Path, run: str, order: str) -> str:
 
     async def ask() -> str:
         async with Client(server(output)) as client:
-            asked = {"run": run, "command": order, "confirmed": True}
+            asked = {"run": run, "command": order}
             told = await client.call_tool("steer", asked)
             assert told.is_error
             return str(told.content[0].text)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from patience import limited
 
+from pelnas.directives import parse
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
@@ -20,6 +21,8 @@ pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
 TINY = get_space("tiny")
 Ask = Callable[[Any], Awaitable[None]]
+Talk = Callable[..., None]
+Command = Callable[..., Any]
 
 
 @pytest.fixture
@@ -42,25 +45,28 @@ def http(output: Path, *options: str) -> Iterator[tuple[str, str]]:
             child.communicate(timeout=20)
 
 
-def hold(transport: Any, ask: Ask) -> None:
+def hold(transport: Any, ask: Ask, person: Any = None) -> None:
+    """``person``: answers what the server asks; ``None``: this host can show no questions."""
     from mcp import Client
 
     async def held() -> None:
-        async with Client(transport) as client:
+        async with Client(transport, elicitation_callback=person) as client:
             await ask(client)
 
     asyncio.run(held())
 
 
-def talk_by_stdio(output: Path, ask: Ask) -> None:
+def talk_by_stdio(output: Path, ask: Ask, *options: str, person: Any = None) -> None:
     """Hold a conversation with a server in a process of its own."""
     from mcp import StdioServerParameters, stdio_client
 
-    parameters = StdioServerParameters(command=COMMAND, args=["mcp", "--output", str(output)])
-    hold(stdio_client(parameters), ask)
+    parameters = StdioServerParameters(
+        command=COMMAND, args=["mcp", "--output", str(output), *options]
+    )
+    hold(stdio_client(parameters), ask, person)
 
 
-def talk_by_http(output: Path, ask: Ask) -> None:
+def talk_by_http(output: Path, ask: Ask, *options: str, person: Any = None) -> None:
     from mcp.client.streamable_http import streamable_http_client
     from mcp.shared._httpx_utils import create_mcp_http_client
 
@@ -69,10 +75,10 @@ def talk_by_http(output: Path, ask: Ask) -> None:
 
         async with create_mcp_http_client({name: value}) as http_client:
             transport = streamable_http_client(address, http_client=http_client)
-            async with Client(transport) as client:
+            async with Client(transport, elicitation_callback=person) as client:
                 await ask(client)
 
-    with http(output) as (address, told):
+    with http(output, *options) as (address, told):
         name, _, value = told.partition(": ")
         asyncio.run(held(address, name, value))
 
@@ -81,9 +87,7 @@ both = pytest.mark.parametrize("talk", [talk_by_stdio, talk_by_http], ids=["stdi
 
 
 @both
-def test_questions_are_marked_as_such_and_answered(
-    talkative_run: Path, talk: Callable[[Path, Ask], None]
-) -> None:
+def test_questions_are_marked_as_such_and_answered(talkative_run: Path, talk: Talk) -> None:
     with RunStore.read(talkative_run) as store:
         best = front_points(store)[-1]
         call = store.calls()[0]
@@ -115,22 +119,144 @@ def test_questions_are_marked_as_such_and_answered(
     talk(talkative_run.parent, ask)
 
 
+ORDER = {"command": "/ban none"}
+
+
 @both
-def test_steering_names_the_run_and_is_confirmed(
-    begun: Path, talk: Callable[[Path, Ask], None]
+def test_an_order_waits_for_a_person_where_the_host_cannot_ask_one(
+    begun: Path, talk: Talk, pelnas: Command
 ) -> None:
     async def ask(client: Any) -> None:
-        order = {"command": "/ban none"}
-        assert (await client.call_tool("steer", order | {"run": "last"})).is_error
-        told = await client.call_tool("steer", order | {"run": begun.name})
-        assert told.structured_content["says"] == "design nothing with none"
-        assert given(begun) == []
-        await client.call_tool("steer", order | {"run": begun.name, "confirmed": True})
+        assert (await client.call_tool("steer", ORDER | {"run": "last"})).is_error
         wrong = await client.call_tool("steer", {"run": begun.name, "command": "rm -rf /"})
         assert wrong.is_error
+        for _ in range(2):  # whatever a model adds, it cannot say yes itself
+            order = ORDER | {"run": begun.name, "confirmed": True, "answer": {"give": True}}
+            told = (await client.call_tool("steer", order)).structured_content
+            assert told["says"] == "design nothing with none"
+            assert told["given"] is None
+        assert told["waits"] == "w2"
 
     talk(begun.parent, ask)
+    assert given(begun) == []
+    seen = pelnas("directives", begun.name, "--output", begun.parent)
+    assert "w1 waits for a yes: design nothing with none" in seen.out
+    done = pelnas(
+        "steer", begun.name, "--confirm", "w1", "--author", "ann", "--output", begun.parent
+    )
+    assert (done.code, done.err) == (0, "")
+    again = pelnas("steer", begun.name, "--confirm", "w1", "--output", begun.parent)
+    assert (again.code, again.err.count("\n")) == (2, 1)
+    assert "an order that waits (w2)" in again.err
+    assert given(begun) == [("ann", "/ban none")]
+
+
+@both
+@pytest.mark.parametrize("says", ["yes", "no", "decline", "cancel"])
+def test_a_host_that_can_ask_asks_its_person(begun: Path, talk: Talk, says: str) -> None:
+    asked: list[str] = []
+
+    async def person(_: Any, question: Any) -> Any:
+        from mcp.types import ElicitResult
+
+        asked.append(question.message)
+        if says in ("decline", "cancel"):
+            return ElicitResult(action=says)
+        return ElicitResult(action="accept", content={"give": says == "yes"})
+
+    async def ask(client: Any) -> None:
+        told = await client.call_tool("steer", ORDER | {"run": begun.name})
+        assert (told.structured_content["given"] == "d1") is (says == "yes")
+        assert told.structured_content["waits"] is None
+        wrong = await client.call_tool("steer", {"run": begun.name, "command": "/ban nothing"})
+        assert wrong.is_error
+
+    talk(begun.parent, ask, person=person)
+    assert given(begun) == ([("mcp", "/ban none")] if says == "yes" else [])
+    (question,) = asked
+    assert begun.name in question
+    assert "design nothing with none" in question
+
+
+def test_steering_is_off_or_trusted_where_the_owner_says_so(begun: Path) -> None:
+    async def none(client: Any) -> None:
+        assert "steer" not in {tool.name for tool in (await client.list_tools()).tools}
+
+    async def all_(client: Any) -> None:
+        told = await client.call_tool("steer", ORDER | {"run": begun.name})
+        assert told.structured_content["given"] == "d1"
+
+    talk_by_stdio(begun.parent, none, "--steer", "off")
+    assert given(begun) == []
+    talk_by_stdio(begun.parent, all_, "--steer", "trust")
     assert given(begun) == [("mcp", "/ban none")]
+
+
+def test_what_waits_is_confirmed_or_declined_in_a_conversation(begun: Path) -> None:
+    from pelnas.graph.helm import Helm
+    from pelnas.graph.talk import Talk as Conversation
+
+    with Helm.open(begun) as helm:
+        for text in ("/ban none", "/pause", "/rounds 9"):
+            helm.ask(parse(text), "mcp", text)
+    talk = Conversation(begun.parent, begun.name, "ann")
+    assert talk.say("/waiting")[0].splitlines()[0] == (
+        "w1: design nothing with none (asked for by mcp)"
+    )
+    talk.say("/confirm w1")
+    assert talk.waiting
+    talk.say("yes")
+    talk.say("/confirm w2")
+    talk.say("no")
+    assert "an order that waits (w3)" in talk.say("/confirm w2")[0]
+    assert given(begun) == [("ann", "/ban none")]
+
+
+def test_a_model_cannot_bury_a_person_in_orders(begun: Path) -> None:
+    from pelnas.errors import DirectiveError
+    from pelnas.graph.helm import WAITING_LIMIT, Helm
+
+    with Helm.open(begun) as helm:
+        for _ in range(WAITING_LIMIT):
+            helm.ask(parse("/pause"), "mcp", "/pause")
+        with pytest.raises(DirectiveError, match="confirm or decline them first"):
+            helm.ask(parse("/pause"), "mcp", "/pause")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        ("explain", {"architecture": 83}, None),
+        ("explain", {"architecture": "83", "run": None}, None),
+        ("front", {"run": None}, None),
+        ("rules", {"every": None}, None),
+        ("tried", {"niche": "2"}, None),
+        ("compare", {"first": 1, "second": 2}, None),
+        ("afford", {"latency_ms": "4.0"}, None),
+        ("tried", {"niche": "x"}, "niche has to be a valid integer"),
+        ("tried", {}, "niche is missing"),
+        ("explain", {"architecture": None}, "architecture has to be a valid string, found None"),
+        ("explain", {"architecture": True}, "architecture has to be a valid string, found True"),
+        ("afford", {"latency_ms": [1]}, "latency_ms has to be a valid number"),
+        ("status", {"run": {"name": "x" * 500}}, "run has to be a valid string"),
+    ],
+)
+def test_arguments_are_taken_as_models_give_them_or_refused_in_a_sentence(
+    talkative_run: Path, tool: str, arguments: dict[str, Any], told: str | None
+) -> None:
+    from pelnas.app.hosting import server
+
+    async def ask(client: Any) -> None:
+        answered = await client.call_tool(tool, arguments)
+        text = answered.content[0].text if answered.content else ""
+        assert answered.is_error is (told is not None), text
+        if told is not None:
+            assert told in text
+            assert "validation error" not in text
+            assert text.count("\n") == 0
+            assert len(text) < 300
+
+    hold(server(talkative_run.parent), ask)
 
 
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}

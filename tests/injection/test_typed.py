@@ -153,7 +153,7 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
     async def ask() -> None:
         async with Client(server(begun.parent)) as client:
             for line in lines_with(attempt):
-                order = {"run": begun.name, "command": line, "confirmed": True}
+                order = {"run": begun.name, "command": line}
                 assert (await client.call_tool("steer", order)).is_error
             for tool, part in (
                 ("explain", "architecture"), ("score", "architecture"), ("call", "id"),
