@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.config import get_config
 
 from pelnas.config import SearchConfig, load_config
-from pelnas.errors import InputError, RunError
+from pelnas.errors import InputError
 from pelnas.graph.leases import Leases
 from pelnas.graph.session import Session
 from pelnas.graph.telling import SearchStopped
@@ -99,7 +99,7 @@ class ServedSessions(Sessions):
         return session
 
     def get(self, name: str) -> Session:
-        """The run of this name. RunError: it belongs to another thread; else as its base."""
+        """The run of this name. ValueError: it belongs to another thread; else as its base."""
         self._belongs(name, _thread())
         session = super().get(name)
         self._leases.touch(name)
@@ -166,15 +166,22 @@ class ServedSessions(Sessions):
         return changes
 
     def _belongs(self, run: str, thread: str) -> None:
-        """RunError: a run is not for this thread to go on with."""
+        """ValueError: a run is not for this thread to go on with; the server answers with 4xx then."""
         if run not in self._made_for:
-            with RunStore.read(run_below(self._root, run)) as store:
-                told = [e.data.get("thread") for e in store.events_of(RUN) if e.kind == SERVED]
-            self._made_for[run] = str(told[0]) if told else ""
+            told = self._threads_of(run)
+            self._made_for[run] = told[0] if told else ""
         if self._made_for[run] != thread:
-            raise RunError(
+            raise ValueError(
                 f"run {run[:80]} was not made for this thread: post settings to begin one of its own"
             )
+
+    def _threads_of(self, run: str) -> list[str]:
+        try:
+            with RunStore.read(run_below(self._root, run)) as store:
+                told = store.events_of(RUN)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return [str(e.data.get("thread")) for e in told if e.kind == SERVED]
 
     def _stop(self, run: str) -> None:
         """Ask the workers of a run to end, and let it go after the last of them."""
