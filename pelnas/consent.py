@@ -54,7 +54,7 @@ def reached(config: SearchConfig, models: Iterable[str]) -> list[str]:
     places = [place for name in connected for place in _of_model(name, config.base_url)]
     if connected and config.prompts is not None:
         places.append(f"prompts:{_absolute(config.prompts)}")
-    return places
+    return list(dict.fromkeys(places))
 
 
 def named(config: SearchConfig) -> list[str]:

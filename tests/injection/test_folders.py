@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+import ormsgpack
 import pytest
 from mcp import Client
 from starlette.testclient import TestClient
@@ -26,7 +27,7 @@ from pelnas.app.web.server import make_app
 from pelnas.directives import parse
 from pelnas.errors import InputError, RunError, StoreError
 from pelnas.graph.sessions import Sessions
-from pelnas.store import RunStore
+from pelnas.store import RunStore, sums
 from pelnas.store.talks import TALKS
 from pelnas.training import checkpoint
 
@@ -259,7 +260,9 @@ def test_a_store_that_lies_elsewhere_is_not_opened(stranger: Stranger, name: str
 
 
 def altered(stranger: Stranger, statement: str, *values: Any) -> None:
+    """With checksums that fit: whoever can write the file can write these, too."""
     with closing(sqlite3.connect(stranger.folder / "run.sqlite")) as store, store:
+        sums.register(store)
         store.execute(statement, values)
 
 
@@ -300,6 +303,23 @@ def test_a_training_under_way_is_no_program(stranger: Stranger, protocol: int) -
     planted.write_bytes(pickle.dumps(Touch(), protocol))
     with stranger.watched(), pytest.raises(StoreError, match="to train anew"):
         checkpoint.load(planted)
+
+
+def test_checkpoints_of_a_graph_are_not_even_read(stranger: Stranger, door: Door) -> None:
+    """What LangGraph's serializer would import and call."""
+    program = ormsgpack.packb(ormsgpack.Ext(0, ormsgpack.packb(("os", "system", "touch OWNED"))))
+    with closing(sqlite3.connect(stranger.folder / "checkpoints.sqlite")) as saved, saved:
+        saved.execute(
+            "CREATE TABLE checkpoints (thread_id, checkpoint_ns, checkpoint_id,"
+            " parent_checkpoint_id, type, checkpoint, metadata)"
+        )
+        saved.execute(
+            "CREATE TABLE writes (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel,"
+            " type, value)"
+        )
+        row = (stranger.folder.name, "1f0", "msgpack", program, b"{}")
+        saved.execute("INSERT INTO checkpoints VALUES (?, '', ?, NULL, ?, ?, ?)", row)
+    door(stranger)
 
 
 @pytest.mark.parametrize("door", [resume, fork, served], ids=["resume", "fork", "served"])
@@ -349,8 +369,11 @@ def listener() -> Iterator[Listening]:
 
 
 def renamed(stranger: Stranger, **settings: Any) -> None:
+    """Sealed anew: a stranger's run need not have been another one before."""
     file = stranger.folder / "run.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    text = json.dumps(json.loads(file.read_text()) | settings)
+    file.write_text(text)
+    altered(stranger, "UPDATE settings SET body = ?", text)
 
 
 def by_settings(stranger: Stranger, url: str) -> None:
