@@ -79,6 +79,7 @@ def verify(run: Path) -> list[Problem]:
     if not (run / folder.DATABASE).is_file():
         raise RunError(f"there is no run in {run}: name the folder of one, see `pelnas runs`")
     try:
+        folder.check_plain(run)
         database = Database(run / folder.DATABASE, read_only=True)
     except InputError as problem:
         return [Problem(str(problem))]
@@ -92,6 +93,7 @@ def verify(run: Path) -> list[Problem]:
 
 def repair(run: Path) -> list[str]:
     """Mend what can be mended; what was done, a phrase each. RunError: no run, or one in use."""
+    folder.check_plain(run)
     guard = folder.lock(run)
     try:
         with closing(Database(run / folder.DATABASE)) as database:

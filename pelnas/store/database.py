@@ -14,11 +14,13 @@ from typing import Any
 
 from pelnas.errors import RunError, StoreError
 from pelnas.store import sums
+from pelnas.store.folder import inside
 from pelnas.store.migrations import APPLICATION_ID, FIRST_WITH_SUMS, MIGRATIONS
 from pelnas.store.sums import Damaged
 
 Connection = sqlite3.Connection
 Row = sqlite3.Row
+FILES = ("", "-wal", "-shm", "-journal")  # ends of the names of a database's files
 BUSY_SECONDS = 30.0  # how long a write waits for another program that has the file open
 
 
@@ -31,10 +33,13 @@ class Database:
     ``new``: make the tables of a new run; otherwise a file without any is refused.
     ``read_only``: write nothing, not even to bring the tables of an older pelnas up to
     date; those are read from a migrated copy in memory, as they are at this moment.
-    RunError: the file is not a run's. StoreError: it cannot be written.
+    RunError: the file is not a run's, or one of its files is a link. StoreError: it cannot be
+    written.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False, new: bool = False) -> None:
+        for name in FILES:  # before SQLite follows a link, out of the run's folder maybe
+            inside(path.parent, path.name + name)
         self.path = path
         self.found = 0  # the version that the file was opened with
         self._lock = RLock()

@@ -20,12 +20,13 @@ import pytest
 from mcp import Client
 from starlette.testclient import TestClient
 
+from pelnas import Search
 from pelnas.agents.loopback import LoopbackServer
 from pelnas.app.hosting import server
 from pelnas.app.main import run
 from pelnas.app.web.server import make_app
 from pelnas.directives import parse
-from pelnas.errors import InputError, RunError, StoreError
+from pelnas.errors import AddressError, InputError, RunError, StoreError
 from pelnas.graph.sessions import Sessions
 from pelnas.store import RunStore, sums
 from pelnas.store.talks import TALKS
@@ -134,6 +135,11 @@ def export(stranger: Stranger) -> None:
     command("replay", stranger.folder, "--export", stranger.output / "recording.zip")
 
 
+def verify(stranger: Stranger) -> None:
+    command("verify", stranger.folder)
+    command("verify", stranger.folder, "--repair")
+
+
 def replay(stranger: Stranger) -> None:
     command("replay", stranger.folder, "--output", stranger.output)
 
@@ -171,7 +177,7 @@ def served(stranger: Stranger) -> None:
 
 DOORS: dict[str, Door] = {
     "resume": resume, "fork": fork, "chat": chat, "steer": steer, "look": look, "export": export,
-    "replay": replay, "page": page, "host": host, "served": served,
+    "replay": replay, "verify": verify, "page": page, "host": host, "served": served,
 }  # fmt: skip
 
 
@@ -406,6 +412,14 @@ def test_a_conversation_loads_no_file_that_a_stranger_names(stranger: Stranger) 
         renamed(stranger, model=model)
         with stranger.watched():
             assert command("chat", stranger.folder, "--model", "run", lines="well?\n") == 2
+
+
+@pytest.mark.parametrize("named", [by_settings, by_fallback, by_order], ids=lambda n: n.__name__)
+def test_it_is_the_address_for_which_such_a_run_is_refused(stranger: Stranger, named: Any) -> None:
+    """The plants above are whole runs: nothing else keeps them from going on."""
+    named(stranger, "http://127.0.0.1:1/v1")
+    with pytest.raises(AddressError, match=r"http://127\.0\.0\.1:1/v1"):
+        Search.resume(stranger.folder, rounds=2)
 
 
 PLACES = {
