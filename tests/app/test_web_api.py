@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +182,43 @@ def test_runs_of_other_folders_cannot_be_named(finished: Path) -> None:
         with pytest.raises(RunError, match="there is no run"):
             Library(real / "inside").folder(name)
     assert Library(finished).folder(real.name) == real
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["finished", "live"])
+def test_those_who_ask_the_same_at_once_share_one_computation(
+    output: Path, designed: str, live: bool
+) -> None:
+    """Also of a run to which somebody writes: they want to know how it is now, not each a bit later."""
+    library, built = Library(output), []
+    together = threading.Barrier(20)
+
+    def build(store: RunStore) -> int:
+        time.sleep(0.2)  # long enough for all the others to have asked
+        if live:
+            os.utime(store.folder / "run.sqlite")
+        built.append(store.name)
+        return len(built)
+
+    def ask(_: int) -> int:
+        together.wait(30)
+        return library.answer(designed, "how many", build)
+
+    with ThreadPoolExecutor(20) as askers:
+        answers = set(askers.map(ask, range(20)))
+    assert len(built) <= 2, "the second is for who asked after the first had begun"
+    assert answers <= {1, 2}
+    assert live or library.answer(designed, "how many", build) == len(built)
+
+
+def test_a_computation_that_fails_fails_for_nobody_else(output: Path, designed: str) -> None:
+    library = Library(output)
+
+    def fail(_: RunStore) -> int:
+        raise RunError("not this time")
+
+    with pytest.raises(RunError, match="not this time"):
+        library.answer(designed, "it", fail)
+    assert library.answer(designed, "it", lambda _: 7) == 7
 
 
 @pytest.mark.parametrize(
