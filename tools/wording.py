@@ -142,7 +142,7 @@ def _changes(answer: Answer) -> list[str]:
         ids = f" {change['id']}" if change["id"] else ""
         lines.append(
             f"  {change['position']} {change['from']} -> {change['to']}:"
-            f" score {change['score_change']:+.4g} ({change['score_is']}{ids}),"
+            f" score {change['score_change']:+.4g} ({change['score_is']}{_span(change)}{ids}),"
             f" {speed} ({change['latency_is']})"
         )
     doubts = [
@@ -152,6 +152,12 @@ def _changes(answer: Answer) -> list[str]:
     ]
     told = f"fitted to the {answer['evaluations']} evaluations of this run"
     return [*lines, f"  predicted: {told}, off by {' and '.join(doubts)}" if doubts else ""]
+
+
+def _span(change: Answer) -> str:
+    """Between which scores a predicted one is expected."""
+    between = change["score_between"]
+    return f", {between[0]:.4g} to {between[1]:.4g}" if between else ""
 
 
 def _proxies(proxies: list[Answer]) -> list[str]:

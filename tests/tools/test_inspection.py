@@ -13,7 +13,7 @@ from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.tools import inspection
-from pelnas.tools.changes import Fit, one_change
+from pelnas.tools.changes import Fit, Forest, one_change
 from pelnas.tools.explanation import explain
 from pelnas.tools.findings import Findings, dominates
 
@@ -133,12 +133,35 @@ def test_the_fit_knows_a_sum_and_what_it_does_not_know() -> None:
     def price(g: tuple[int, ...]) -> float:
         return 3 + float(sum(weights[i] for i in g))
 
+    assert min(Fit(TINY, genes, [price(g) for g in genes]).predict(TINY.at(i)) for i in (0, 1)) > 0
     fit = Fit(TINY, genes, [price(g) for g in genes])
     misses = [abs(fit.predict(TINY.at(i)) - price(TINY.at(i).genes)) for i in range(125)]
     assert max(misses) < 2.0  # of 43: the penalty holds back a little
     assert fit.error < 1.0
-    noise = Fit(TINY, genes, list(rng.normal(0, 10, 60)))
+    noise = Fit(TINY, genes, list(rng.uniform(1, 40, 60)))
     assert noise.error > 5
+
+
+@pytest.mark.parametrize("top", [1.0, 100.0])
+def test_no_predicted_score_leaves_the_scale(top: float) -> None:
+    """Scores that saturate: a sum of what operations bring would go far beyond the best."""
+    genes = [TINY.at(i).genes for i in range(0, 125, 2)]
+    convolutions = [sum(gene in (2, 3) for gene in g) for g in genes]
+    scores = [top * math.tanh(count) for count in convolutions]
+    forest, line = Forest(TINY, genes, scores), Fit(TINY, genes, scores)
+    assert max(line.predict(TINY.at(i)) for i in range(125)) > 1.05 * top
+    for number in range(125):
+        low, high = forest.between(TINY.at(number))
+        assert 0 <= low <= forest.predict(TINY.at(number)) <= high <= top
+    assert 0 < forest.error < 0.7 * line.error
+    again = Forest(TINY, genes, scores)
+    assert again.predict(TINY.at(1)) == forest.predict(TINY.at(1))
+
+
+def test_no_predicted_latency_is_below_nothing() -> None:
+    genes = [TINY.at(i).genes for i in range(0, 125, 2)]
+    fit = Fit(TINY, genes, [0.001 if sum(g) < 8 else 50.0 for g in genes])
+    assert min(fit.predict(TINY.at(i)) for i in range(125)) == 0.0005
 
 
 def test_one_changed_operation_is_evaluated_or_predicted(talkative_run: Path) -> None:
@@ -157,6 +180,8 @@ def test_one_changed_operation_is_evaluated_or_predicted(talkative_run: Path) ->
                 assert change["id"] == other.evaluation.id
             else:
                 assert change["score_is"] == "predicted"
+                low, high = change["score_between"]
+                assert 0 <= low <= change["score"] <= high <= 100
 
 
 def test_a_run_is_told_with_ids_that_exist(talkative_run: Path) -> None:
