@@ -73,6 +73,8 @@ def _of_model(name: str, base_url: str | None) -> Iterator[str]:
             yield place
     if provider in ("hand", "local"):
         yield f"{provider}:{_absolute(rest)}"
+    if provider == "huggingface":  # which downloads weights and runs them in this process
+        yield name
 
 
 def _absolute(path: str | Path) -> str:
@@ -84,7 +86,7 @@ def _absolute(path: str | Path) -> str:
 
 def _shown(place: str) -> str:
     """Without what may be a key."""
-    return place if place.startswith(("hand:", "local:", "prompts:")) else address.shown(place)
+    return address.shown(place) if "://" in place else place
 
 
 # -- the file -------------------------------------------------------------------

@@ -217,7 +217,7 @@ def test_a_checkpoint_of_another_training_is_refused(digits: TrainingData, tmp_p
     other = replace(digits, digest="x")
     with pytest.raises(StoreError, match="other settings or images"):
         train(initial(SPACE, CELL, digits, 0), other, BRIEF, checkpoint=path)
-    with pytest.raises(StoreError, match="of this network"):
+    with pytest.raises(StoreError, match="delete that file"):
         train(initial(SPACE, DEAD, digits, 0), digits, BRIEF, checkpoint=path)
 
 

@@ -126,8 +126,7 @@ def _settings(run: Path, database: Database) -> Iterator[Problem]:
 
 
 def _mirror(run: Path, database: Database) -> Iterator[Problem]:
-    path = run / EVENTS
-    found = path.read_bytes() if path.is_file() else b""
+    found = folder.content(run, EVENTS)
     known = int(database.rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
     if newest(found) > known:
         yield Problem(
@@ -154,10 +153,9 @@ def _files(run: Path) -> Iterator[Problem]:
             return
         missing = [name for name in REPORTS if not (run / name).is_file()]
         yield from (Problem(f"{name} is missing", "write it anew") for name in missing)
-        if "front.json" not in missing:
-            found = (run / "front.json").read_text(encoding="utf-8", errors="replace")
-            if found != front_json(store):
-                yield Problem("front.json is not the front of this run", "write it anew")
+        found = folder.content(run, "front.json")
+        if "front.json" not in missing and found != front_json(store).encode():
+            yield Problem("front.json is not the front of this run", "write it anew")
 
 
 def _restored_settings(run: Path, database: Database) -> Iterator[str]:
@@ -170,7 +168,7 @@ def _restored_settings(run: Path, database: Database) -> Iterator[str]:
 def _restored_events(store: RunStore, database: Database) -> Iterator[str]:
     """Damaged events from their lines, then the lines from all events."""
     path = store.folder / EVENTS
-    lines = path.read_bytes() if path.is_file() else b""
+    lines = folder.content(store.folder, EVENTS)
     damaged = {record.key[0] for record in _damaged(database, "events")}
     restored = [event for event in events_in(lines) if event.seq in damaged]
     store.restore_events(restored)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from filelock import BaseFileLock, Timeout
 
-from pelnas import locks
+from pelnas import formats, locks
 from pelnas.errors import RunError, StoreError
 
 CONFIG = "run.json"
@@ -27,6 +27,7 @@ PATIENCE = 0.5  # seconds: longer than a look at the lock by a list of runs take
 LONGEST_NAME = 60
 MAKING = ".making-"  # before the names of folders that are no runs yet
 LEFT_OVER = 60.0  # seconds after which a folder that nobody holds is no longer being made
+SHARE_OF_MEMORY = 8  # that a file may take which is read as a whole
 PRIVATE_FILE = 0o600  # prompts, answers and whatever stands in them are for the user alone
 PRIVATE_FOLDER = 0o700
 SHARED_FILE = 0o666  # less the user's umask
@@ -93,6 +94,25 @@ def _odd(path: Path) -> str:
     return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe or a device"
 
 
+def content(folder: Path, name: str) -> bytes:
+    """All of a run's own file; nothing where there is none.
+
+    RunError: as of ``inside``, or a file that is larger than this machine's memory is for, as
+    one that is mostly a hole. OSError: it cannot be read.
+    """
+    path = inside(folder, name)
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return b""
+    if size > formats.memory() // SHARE_OF_MEMORY:
+        raise RunError(
+            f"expected a file of a run at {path}, found {size} bytes, more than this machine's memory"
+            " is for: the run was altered, remove that file"
+        )
+    return path.read_bytes()
+
+
 def open_to_append(folder: Path, name: str) -> int:
     """A descriptor at the end of a run's own file, which is made for the user alone.
 
@@ -102,7 +122,7 @@ def open_to_append(folder: Path, name: str) -> int:
     path = inside(folder, name)
     with suppress(FileNotFoundError):
         if path.lstat().st_nlink > 1:
-            write_atomically(path, path.read_bytes())
+            write_atomically(path, content(folder, name))
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINK
     return os.open(path, flags, PRIVATE_FILE)
 
@@ -258,7 +278,7 @@ def unlock(folder: Path, guard: BaseFileLock) -> None:
 def elsewhere(folder: Path) -> str:
     """The other computer that took the run and did not let it go; '' where there is none."""
     try:
-        host = (folder / HOLDER).read_text(encoding="utf-8", errors="replace").strip()
+        host = content(folder, HOLDER).decode("utf-8", "replace").strip()
     except OSError:
         return ""
     return "" if host == socket.gethostname() else host

@@ -10,7 +10,7 @@ from pathlib import Path
 from pelnas.errors import RunError, UnreadableError
 from pelnas.formats import parse_json
 from pelnas.store.decoding import checked
-from pelnas.store.folder import DATABASE, cannot_write, open_to_append, write_atomically
+from pelnas.store.folder import DATABASE, cannot_write, content, open_to_append, write_atomically
 from pelnas.store.records import Event
 
 EVENTS = "events.jsonl"
@@ -45,7 +45,7 @@ class Mirror:
         """
         expected = b"".join(map(line_of, events))
         try:
-            found = self._path.read_bytes() if self._path.exists() else b""
+            found = content(self._path.parent, self._path.name)
         except OSError as error:
             raise cannot_write(self._path, error) from error
         if expected.startswith(found):

@@ -18,7 +18,7 @@ from pelnas.errors import StoreError, UnreadableError
 from pelnas.formats import parse_json
 from pelnas.store.database import plain
 from pelnas.store.decoding import checked
-from pelnas.store.folder import cannot_write, inside, open_to_append
+from pelnas.store.folder import cannot_write, content, inside, open_to_append
 
 TALKS = "conversations.jsonl"
 LOCK = ".conversations.lock"
@@ -95,9 +95,7 @@ class TalkLog:
 
     def _read(self) -> Iterator[TalkCall]:
         try:
-            lines = inside(self._folder, TALKS).read_bytes().splitlines()
-        except FileNotFoundError:
-            return
+            lines = content(self._folder, TALKS).splitlines()
         except OSError as error:
             raise StoreError(f"{self._path} cannot be read ({error}): correct its rights") from None
         for line in lines:

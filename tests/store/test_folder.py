@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pelnas import SearchConfig
+from pelnas import SearchConfig, formats
 from pelnas.errors import RunError, StoreError
 from pelnas.recording import export
 from pelnas.store import RunStore, TrainingRecord, list_runs, write_atomically
-from pelnas.store.folder import check_plain, in_use, inside, open_to_append
+from pelnas.store.folder import check_plain, content, in_use, inside, open_to_append
+from pelnas.store.mirror import Mirror
 
 LEADING_OUT = [
     "../x", "a/../../x", "/etc/passwd", "..", "", ".", "a\0b", "C:\\x", "C:x", "\\\\host\\share",
@@ -71,6 +72,19 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     link.symlink_to(mine)
     write_atomically(link, "new")
     assert (mine.read_text(), link.read_text(), link.is_symlink()) == ("mine", "new", False)
+
+
+def test_a_file_beyond_the_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a hole of terabytes, which takes no room in what was sent."""
+    monkeypatch.setattr(formats, "memory", lambda: 2**20)
+    with (tmp_path / "events.jsonl").open("wb") as file:
+        file.truncate(2**18)
+    with pytest.raises(RunError, match="more than this machine's memory"):
+        content(tmp_path, "events.jsonl")
+    with pytest.raises(RunError, match="more than this machine's memory"):
+        Mirror(tmp_path / "events.jsonl").reconcile([])
 
 
 @pytest.fixture
