@@ -144,7 +144,7 @@ class Cache:
                 return
             raise StoreError(
                 f"expected a usable cache of measurements at {self.path}, found: {error};"
-                " delete that file, or set PELNAS_CACHE to a folder that can be written"
+                " free disk space, delete that file, or set PELNAS_CACHE to a folder that can be written"
             ) from None
 
     def _give_up(self) -> None:
