@@ -15,11 +15,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, unquote
 
 import ground as valid
@@ -32,17 +33,22 @@ KEY = "sk-fuzz-0a1b2c3d4e5f6071"  # stands in the environment, and nowhere else
 LONGEST = 6_000  # characters of one sentence
 
 
-class Door(Protocol):
+class Door(ABC):
     """One way in. ``share``: how many of a thousand inputs come to it."""
 
     name: str
     share: int
 
+    @abstractmethod
     def draw(self, rng: random.Random) -> Any:
         """An input; ``repr`` shows it."""
 
+    @abstractmethod
     def knock(self, given: Any) -> None:
         """Hand it in. Whatever is raised is a fault."""
+
+    def sound(self) -> None:
+        """AssertionError: the door lets nobody in, so that nothing is tried."""
 
 
 @contextlib.contextmanager
@@ -58,7 +64,7 @@ def one_sentence() -> Iterator[None]:
 
 
 @dataclass
-class _Scratch:
+class _Scratch(Door):
     """A folder of its own for each input."""
 
     ground: Ground
@@ -70,7 +76,7 @@ class _Scratch:
 
 
 @dataclass
-class Predicates:
+class Predicates(Door):
     ground: Ground
     name: str = "predicates"
     share: int = 100
@@ -104,7 +110,7 @@ def _command(rng: random.Random) -> str:
 
 
 @dataclass
-class Directives:
+class Directives(Door):
     ground: Ground
     name: str = "directives"
     share: int = 130
@@ -147,7 +153,7 @@ class Settings(_Scratch):
 
 
 @dataclass
-class Changes:
+class Changes(Door):
     """Settings by dotted name, as ``fork --set`` takes them."""
 
     ground: Ground
@@ -378,6 +384,13 @@ def _reported(folder: Path) -> None:
         store.calls()
 
 
+def _verified(folder: Path) -> None:
+    from pelnas.report.verification import verify
+
+    for problem in verify(folder):
+        assert str(problem)
+
+
 def _estimated(folder: Path) -> None:
     from pelnas.graph.bench import ground_of
     from pelnas.graph.estimate import estimate
@@ -390,14 +403,16 @@ def _estimated(folder: Path) -> None:
 
 _QUESTIONS = (
     _asked("status"), _asked("front"), _asked("rules", True), _asked("tried", 0),
-    _asked("directives"), _reported, _estimated,
+    _asked("directives"), _reported, _verified, _estimated,
 )  # fmt: skip
 
 
 @dataclass
-class Replies:
+class Answers(Door):
+    """What models say; replies of servers have a fuzz of their own beside this one."""
+
     ground: Ground
-    name: str = "replies"
+    name: str = "answers"
     share: int = 80
 
     def draw(self, rng: random.Random) -> tuple[str, str]:
@@ -425,13 +440,12 @@ class Replies:
 
 
 @dataclass
-class Web:
+class Web(Door):
     """The page's interface, in process."""
 
     ground: Ground
     name: str = "web"
     share: int = 110
-    _begun: list[Any] = field(default_factory=list)
 
     def draw(self, rng: random.Random) -> tuple[str, str, bytes, dict[str, str]]:
         run = self.ground.run.name
@@ -465,6 +479,11 @@ class Web:
             )
         return method, path, body, headers
 
+    def sound(self) -> None:
+        """A valid request is let in: else nothing behind the guard is tried."""
+        asked = ("GET", f"/api/runs/{self.ground.run.name}", b"", {"accept": "*/*"})
+        assert asyncio.run(self._ask(*asked))[0] == 200
+
     def knock(self, given: tuple[str, str, bytes, dict[str, str]]) -> None:
         method, path, body, headers = given
         if "/events" in path:
@@ -489,7 +508,7 @@ class Web:
             "scheme": "http", "path": unquote(raw), "raw_path": raw.encode(),
             "query_string": quote(query, safe="=&%+", errors="replace").encode(), "root_path": "",
             "headers": [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in own.items()]
-            + [(b"host", b"127.0.0.1:8123")],
+            + [(b"host", self._client.base_url.netloc)],
             "client": ("127.0.0.1", 9), "server": ("127.0.0.1", 8123), "state": {},
         }  # fmt: skip
         sent = [{"type": "http.request", "body": body, "more_body": False}]
@@ -507,11 +526,9 @@ class Web:
 
     @cached_property
     def _client(self) -> Any:
-        from starlette.testclient import TestClient
+        from app.test_web_api import client_of
 
         from pelnas.app.web import starts
-        from pelnas.app.web.guard import PROOF
-        from pelnas.app.web.server import make_app
 
         class NoChild:
             """What was found fit to begin is not begun."""
@@ -528,11 +545,7 @@ class Web:
                 return 0
 
         starts.subprocess = _Like(subprocess, Popen=NoChild)  # type: ignore[attr-defined]
-        app = make_app(self.ground.runs, "secret", 8123)
-        client = TestClient(app, base_url="http://127.0.0.1:8123")
-        client.get("/?token=secret")
-        client.headers[PROOF] = client.get("/api/session").json().get("proof", "")
-        return client
+        return client_of(self.ground.runs)
 
 
 class _Like:
@@ -555,7 +568,7 @@ def _json_bytes(rng: random.Random, sent: Any) -> bytes:
 
 
 @dataclass
-class Mcp:
+class Mcp(Door):
     """The tools of the MCP server, in process."""
 
     ground: Ground
@@ -662,7 +675,7 @@ class CommandLine(_Scratch):
             ["latency", "12", "--space", "tiny", "--device", "toy", "--data",
              str(self.ground.tables), "--dataset", "toy10"],
             ["fork", run, *output, "--round", "0", "--set", "seed=3", "--rounds", "1", "--name", "f"],
-            ["resume", run, *output], ["ui", run, *output, "--port", "0"],
+            ["resume", run, *output], ["verify", run, *output], ["ui", run, *output, "--port", "0"],
             ["train", run, "r0n0c0", *output, "--epochs", "0"],
             ["replay", run, *output, "--export", "x.zip"],
             ["models"], ["proxies", "suggest", "--space", "tiny", "--count", "3"],
@@ -727,5 +740,5 @@ def _as_argument(word: str) -> str:
 
 DOORS: tuple[Callable[[Ground], Door], ...] = (
     Predicates, Directives, Settings, Changes, Labels, Images, Arrays, PictureTables, Tables,
-    Recordings, Stores, Replies, Web, Mcp, CommandLine,
+    Recordings, Stores, Answers, Web, Mcp, CommandLine,
 )  # fmt: skip
