@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict
 
 from pelnas.agents.models import Patience, Reply, Weighed
 from pelnas.agents.providers import ProviderModel
-from pelnas.errors import ModelCallError, ModelError
+from pelnas.errors import ModelCallError, ModelError, UnreadableError
 from pelnas.extras import install
+from pelnas.formats import regular
 from pelnas.paths import expanded
 from pelnas.prices import Tariff
 
@@ -218,11 +219,12 @@ def _load(path: Path) -> Any:
 
 def _check_file(path: Path) -> None:
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             magic = file.read(4)
-    except OSError as error:
+    except (UnreadableError, OSError) as error:
         raise ModelError(
-            f"expected a GGUF file at {path}, found {error.strerror}: correct the path"
+            f"expected a GGUF file at {path}, found {getattr(error, 'strerror', error)}:"
+            " correct the path"
         ) from None
     if magic != b"GGUF":
         raise ModelError(

@@ -22,7 +22,7 @@ from platformdirs import user_cache_dir
 
 from pelnas import locks
 from pelnas.errors import StoreError, UnreadableError
-from pelnas.formats import parse_json
+from pelnas.formats import parse_json, regular
 from pelnas.paths import expanded
 
 #: Scalars or nested tuples of them; best made by ``cache_key``.
@@ -113,6 +113,7 @@ class Cache:
         """Whether the file has its table and its write-ahead log: then nobody needs the lock."""
         if not self.path.exists():
             return False
+        regular(self.path)
         with closing(self._connect()) as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             tables = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'entries'"
@@ -137,7 +138,7 @@ class Cache:
     def _problems(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except (sqlite3.Error, OSError, ValueError, UnreadableError) as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same
             if isinstance(error, Timeout) or code in _BUSY:
                 self._give_up()

@@ -15,10 +15,21 @@ import pytest
 from pyarrow import parquet
 
 from pelnas import formats
+from pelnas.agents.local import _check_file
+from pelnas.cache import Cache
 from pelnas.config import load_config
-from pelnas.errors import ConfigError, ImagesError, ReplayError, UnreadableError
+from pelnas.errors import (
+    ConfigError,
+    ImagesError,
+    ModelError,
+    PromptError,
+    ReplayError,
+    StoreError,
+    UnreadableError,
+)
 from pelnas.images import load_images
 from pelnas.predictors.labels import read_labels
+from pelnas.prompts import load_prompt
 from pelnas.recording import open_recording
 from pelnas.spaces import get_space
 from pelnas.store.folder import CONFIG, DATABASE
@@ -65,7 +76,8 @@ def test_what_is_no_regular_file_is_refused_at_once(
 
 
 def test_no_reader_of_the_package_waits_for_a_pipe(tmp_path: Path) -> None:
-    for name in ("s.toml", "labels.csv", "images.npz", "images.parquet", "r.zip"):
+    names = ("s.toml", "labels.csv", "images.npz", "images.parquet", "r.zip", "planner.md")
+    for name in (*names, "cache.sqlite", "model.gguf"):
         os.mkfifo(tmp_path / name)
     with pytest.raises(ConfigError, match="a pipe"):
         load_config(tmp_path / "s.toml")
@@ -78,6 +90,12 @@ def test_no_reader_of_the_package_waits_for_a_pipe(tmp_path: Path) -> None:
             load_images(tmp_path / name, 8)
     with pytest.raises(ReplayError, match="a pipe"), open_recording(tmp_path / "r.zip"):
         pass
+    with pytest.raises(PromptError, match="a pipe"):
+        load_prompt("planner", tmp_path)
+    with pytest.raises(StoreError, match="a pipe"):
+        Cache(tmp_path / "cache.sqlite")
+    with pytest.raises(ModelError, match="a pipe"):
+        _check_file(tmp_path / "model.gguf")
 
 
 # -- documents ------------------------------------------------------------------
