@@ -3,16 +3,15 @@
 import gzip
 import json
 import re
-import socket
 import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from dripping import dripping
 from pydantic import BaseModel
 
 from pelnas.agents.loopback import Fault, LoopbackServer
@@ -177,39 +176,6 @@ def test_a_request_does_not_follow_to_another_server() -> None:
 
 
 # -- servers that drip ------------------------------------------------------------------
-
-
-@contextmanager
-def dripping(head: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n") -> Iterator[str]:
-    """The address of a server that sends a head, and then a byte every tenth of a second."""
-    closing = threading.Event()
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def drip(connection: socket.socket) -> None:
-        with connection:
-            connection.recv(65536)
-            try:
-                connection.sendall(head)
-                while not closing.wait(0.1):
-                    connection.sendall(b" ")
-            except OSError:
-                return  # nobody listens any more
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=drip, args=(connection,), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-    finally:
-        closing.set()
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
 
 
 @pytest.mark.parametrize(
