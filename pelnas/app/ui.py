@@ -1,9 +1,13 @@
 """``pelnas ui``: the runs in a browser on this machine, live, with their prompts and answers."""
 
 import sys
-from contextlib import closing, nullcontext
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from html import escape
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -50,12 +54,31 @@ def ui(
     address = site.address + fragment
     say(f"open {address}\nit is for you alone: the address opens the page; Ctrl-C ends it")
     sys.stdout.flush()
-    if browser:
-        import webbrowser
-
-        webbrowser.open(address)
-    with closing(reader) if reader else nullcontext():
+    with ExitStack() as stack:
+        if reader:
+            stack.enter_context(closing(reader))
+        if browser:
+            stack.enter_context(_opened(address))
         site.serve()
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[None]:
+    """Open the address in the browser, by a file that only this user can read.
+
+    A command line is there for every user of this machine to see, and the address opens the page.
+    """
+    import webbrowser
+
+    with tempfile.TemporaryDirectory(prefix="pelnas-") as folder:  # closed to other users
+        page = Path(folder) / "open.html"
+        page.touch(mode=0o600)
+        page.write_text(
+            f'<!DOCTYPE html><meta charset="utf-8"><title>pelnas</title>'
+            f'<meta http-equiv="refresh" content="0; url={escape(address)}">'
+        )
+        webbrowser.open(page.as_uri())
+        yield
 
 
 def _place(output: Path, run: str) -> tuple[Path, str]:
@@ -63,4 +86,4 @@ def _place(output: Path, run: str) -> tuple[Path, str]:
     from pelnas.store import find_run
 
     folder = find_run(output, run).resolve()
-    return folder.parent, f"#/run/{folder.name}"
+    return folder.parent, f"/run/{quote(folder.name)}"

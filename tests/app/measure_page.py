@@ -117,7 +117,7 @@ def measure(output: Path) -> None:
             browser.get("about:blank")
             browser.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
             start = worked(browser)[1]
-            browser.get(f"{site.address}#/run/{run}")
+            browser.get(f"{site.address}/run/{run}")
             took = WebDriverWait(browser, 120, 0.05).until(lambda b: b.execute_script(SEEN))
             page, server = worked(browser)
             print(

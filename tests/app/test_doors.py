@@ -70,13 +70,11 @@ def page(output: Path, run: str, order: str) -> str:
     pytest.importorskip("starlette", reason="the extra 'ui' is not installed")
     from starlette.testclient import TestClient
 
-    from pelnas.app.web.guard import PROOF
     from pelnas.app.web.server import make_app
 
-    app = make_app(output, "an-open-secret", 8123)
+    app = make_app(output, "an-open-secret")
     with TestClient(app, base_url="http://127.0.0.1:8123") as browser:
-        browser.get("/?token=an-open-secret")
-        browser.headers[PROOF] = browser.get("/api/session").json()["proof"]
+        browser.headers["Authorization"] = "Bearer an-open-secret"
         answered = browser.post(f"/api/runs/{run}/talk", json={"talk": "t", "line": order}).json()
     if "error" in answered:
         return str(answered["error"])

@@ -5,9 +5,11 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
@@ -96,6 +98,35 @@ def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
     return json.dumps({"designs": designs})
 
 
+class Neighbour:
+    """Another server of this machine, on a port of its own: keeps what browsers send it."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, str]] = []
+        neighbour = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                neighbour.heard.append({k.lower(): v for k, v in self.headers.items()})
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(b"<!DOCTYPE html><title>neighbour</title>")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
 class Page:
     """What a person sees and does."""
 
@@ -106,7 +137,7 @@ class Page:
         )
 
     def open(self, fragment: str = "") -> None:
-        self.browser.get(self.site.address + fragment)
+        self.browser.get(self.site.address + fragment.removeprefix("#"))
 
     def go(self, fragment: str) -> None:
         self.browser.execute_script("location.hash = arguments[0]", fragment)
@@ -439,3 +470,72 @@ def contrast(one: str, other: str) -> float:
 
     low, high = sorted([luminance(one), luminance(other)])
     return (high + 0.05) / (low + 0.05)
+
+
+# What a script of another origin on this machine can do with the page's server: fetch, with and
+# without credentials, post as a form does, show it in a frame, and look into its own storage.
+ATTACK = """
+const [site, done] = [arguments[0], arguments[arguments.length - 1]];
+const tried = (name, promise) => promise.then((r) => r.text()).then((t) => [name, t], (e) => [name, null]);
+const form = { method: "POST", body: '{"rounds": 1}', headers: { "content-type": "text/plain" } };
+const json = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+Promise.all([
+  tried("plain", fetch(`${site}/api/runs`)),
+  tried("with cookies", fetch(`${site}/api/runs`, { credentials: "include" })),
+  tried("form", fetch(`${site}/api/runs`, { ...form, credentials: "include" })),
+  tried("json", fetch(`${site}/api/runs`, { ...json, credentials: "include" })),
+  tried("key", fetch(`${site}/api/runs`, { headers: { authorization: "Bearer x" } })),
+  Promise.resolve(["cookie", document.cookie || null]),
+  Promise.resolve(["storage", localStorage.getItem("pelnas-key")]),
+]).then((found) => done(Object.fromEntries(found)));
+"""
+
+
+def test_a_server_on_another_port_gets_neither_the_key_nor_the_page(
+    page: Page, browser: webdriver.Chrome, site: Site
+) -> None:
+    page.one("#view h1")
+    assert site.token not in browser.current_url, "the address bar does not keep it"
+    assert page.script("return document.cookie") == ""
+    neighbour = Neighbour()
+    try:
+        before = sorted(site.output.glob("*"))
+        browser.get(neighbour.url)
+        found = browser.execute_async_script(ATTACK, f"http://127.0.0.1:{site.port}")
+        assert set(found.values()) == {None}, found
+        assert neighbour.heard
+        for headers in neighbour.heard:
+            assert "cookie" not in headers
+            assert site.token not in str(headers)
+            for name, value in headers.items():  # whatever it got, it opens nothing
+                sent = {name: value, "host": f"127.0.0.1:{site.port}"}
+                answered = httpx.get(f"http://127.0.0.1:{site.port}/api/runs", headers=sent)
+                assert answered.status_code in (400, 401, 403, 421)
+        assert sorted(site.output.glob("*")) == before
+    finally:
+        browser.get("about:blank")
+        browser.get_log("browser")  # refusals of the attack are no complaints of the page
+        neighbour.close()
+    page.open()
+    page.one("#view h1")
+
+
+def test_the_address_is_opened_by_a_file_and_not_on_a_command_line(
+    site: Site, browser: webdriver.Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import webbrowser
+
+    from pelnas.app.ui import _opened
+
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    with _opened(f"{site.address}/new"):
+        (address,) = opened
+        assert site.token not in address
+        file = Path(address.removeprefix("file://"))
+        assert (file.stat().st_mode & 0o077, file.parent.stat().st_mode & 0o077) == (0, 0)
+        browser.get(address)
+        wait = WebDriverWait(browser, PATIENCE, 0.1)
+        wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#view form"))
+        assert site.token not in browser.current_url
+    assert not file.parent.exists()

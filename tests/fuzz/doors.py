@@ -500,7 +500,6 @@ class Web(Door):
     ) -> tuple[int, str]:
         """One request as a server hands it to the application: no client has corrected it."""
         own = dict(self._client.headers.items()) | headers
-        own["cookie"] = "; ".join(f"{c.name}={c.value}" for c in self._client.cookies.jar)
         place, _, query = path.partition("?")
         raw = quote(place, errors="replace")
         scope = {

@@ -120,13 +120,11 @@ def test_the_page(begun: Path, guard: Any, attempt: str) -> None:
     pytest.importorskip("starlette", reason="the extra 'ui' is not installed")
     from starlette.testclient import TestClient
 
-    from pelnas.app.web.guard import PROOF
     from pelnas.app.web.server import make_app
 
-    app = make_app(begun.parent, "an-open-secret", 8123)
+    app = make_app(begun.parent, "an-open-secret")
     browser = TestClient(app, base_url="http://127.0.0.1:8123", raise_server_exceptions=False)
-    browser.get("/?token=an-open-secret")
-    browser.headers[PROOF] = browser.get("/api/session").json()["proof"]
+    browser.headers["Authorization"] = "Bearer an-open-secret"
     address = f"/api/runs/{begun.name}/talk"
 
     def post(url: str, body: dict[str, Any]) -> Any:

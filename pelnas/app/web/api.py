@@ -69,7 +69,7 @@ class Api:
 
     # -- the whole --------------------------------------------------------------
 
-    def session(self, request: Request) -> Any:
+    def session(self, _: Request) -> Any:
         """What the page needs to know once."""
         from pelnas.config import AUTO
         from pelnas.devices import DEVICES
@@ -77,7 +77,6 @@ class Api:
         from pelnas.spaces import known_spaces
 
         return {
-            "proof": request.state.proof,
             "version": version("pelnas"),
             "output": str(self._library.output),
             "grammar": steering.grammar(),
@@ -175,7 +174,8 @@ class Api:
             raise HTTPException(400, "expected the number of an event: reload the page")
         store = await run_in_threadpool(self._read, request)
         events = tail(store, int(after), self._ended)
-        return StreamingResponse(events, media_type="text/event-stream")
+        kept = {"Cache-Control": "no-store"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=kept)
 
     # -- steering ---------------------------------------------------------------
 
@@ -252,7 +252,12 @@ async def _body(request: Request) -> Mapping[str, Any]:
 def _json(value: Any, status: int = 200) -> Response:
     """Plain values as JSON in ASCII: the name of a folder may hold bytes that are no text."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return Response(text, status_code=status, media_type="application/json")
+    return Response(
+        text,
+        status_code=status,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 async def complain(_: Request, error: Exception) -> Response:

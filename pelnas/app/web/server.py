@@ -1,6 +1,5 @@
 """The server of the page: on loopback, with a secret address, serving nothing but the package."""
 
-import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.resources import files
@@ -19,12 +18,13 @@ from starlette.types import Scope
 from pelnas.agents.models import LanguageModel
 from pelnas.app.listening import LOOPBACK, listen
 from pelnas.app.web.api import Api, complain
-from pelnas.app.web.guard import Guard
+from pelnas.app.web.guard import PageGuard
 from pelnas.app.web.library import Library
 from pelnas.app.web.live import never
 from pelnas.app.web.starts import Starts
 from pelnas.app.web.steering import Talks
 from pelnas.errors import InputError
+from pelnas.guard import new_token
 
 STATIC = Path(str(files("pelnas.app.web") / "static"))
 YEAR = "private, max-age=31536000, immutable"  # the page asks for it by version
@@ -46,10 +46,10 @@ class Site:
         ``model``: reads free words in conversations.
         """
         self.output = output
-        self.token = secrets.token_urlsafe(24)
+        self.token = new_token()
         self._socket = listen(port)
         self.port = int(self._socket.getsockname()[1])
-        self.app = make_app(output, self.token, self.port, self._ended, model)
+        self.app = make_app(output, self.token, self._ended, model)
         settings = uvicorn.Config(
             self.app, log_level="warning", access_log=False, server_header=False, lifespan="off",
             timeout_graceful_shutdown=1,
@@ -58,7 +58,8 @@ class Site:
 
     @property
     def address(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}/?token={self.token}"
+        """Opens the page; what is added to it is the view. What follows # is sent to nobody."""
+        return f"http://{LOOPBACK}:{self.port}/#key={self.token}"
 
     def serve(self) -> None:
         """Answer until ``stop`` or a signal to end."""
@@ -80,7 +81,6 @@ class Site:
 def make_app(
     output: Path,
     token: str,
-    port: int,
     ended: Callable[[], bool] = never,
     model: LanguageModel | None = None,
 ) -> Starlette:
@@ -90,8 +90,7 @@ def make_app(
     ``model``: reads free words in conversations.
     """
     api = Api(Library(output), Starts(output), Talks(model), ended)
-    hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
-    guard = Middleware(Guard, hosts=hosts, token=token, cookie=f"pelnas-{port}")
+    guard = Middleware(PageGuard, token=token)
     return Starlette(
         routes=list(_routes(api)),
         middleware=[guard],

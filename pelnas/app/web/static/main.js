@@ -1,5 +1,6 @@
 // Which page is shown: the address after # says it, so that every view can be kept as a bookmark.
 
+import { takeKey } from "./api.js";
 import { fill, h } from "./dom.js";
 
 const PAGES = {
@@ -13,6 +14,7 @@ let shown = { key: null, page: null };
 let turn = 0;
 
 async function route() {
+  takeKey();
   const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
   const [kind = "", ...rest] = parts;
   const key = kind === "run" ? `run/${rest[0]}` : parts.join("/");

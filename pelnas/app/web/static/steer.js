@@ -8,7 +8,7 @@ import { clock, plural } from "./words.js";
 
 const QUICK = [
   ["/status", "How does it stand?"], ["/front", "The front"], ["/rules", "The rules"], ["/pause", "Pause"],
-  ["/resume", "Resume"], ["/stop", "Stop after this round"],
+  ["/resume", "Resume"], ["/waiting", "What waits for a yes"], ["/stop", "Stop after this round"],
 ];
 const IDS = /\b(r\d+\.[a-z]+(?:\.n\d+)?\.a\d+|r\d+n\d+c\d+|R[0-9a-f]{10})\b/;
 
