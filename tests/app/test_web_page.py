@@ -137,6 +137,7 @@ class Page:
         )
 
     def open(self, fragment: str = "") -> None:
+        self.browser.get("about:blank")  # else only what follows # changes, and nothing is loaded
         self.browser.get(self.site.address + fragment.removeprefix("#"))
 
     def go(self, fragment: str) -> None:
