@@ -57,7 +57,9 @@ class Disk:
     def cut(self, folder: Path) -> None:
         """Leave of a folder what was synced."""
         command = ["stat", "--format=%i %W %w", str(folder)]
-        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=600
+        ).stdout
         inode, second, moment = found.split(" ", 2)
         nanoseconds = int(moment.split(".")[1].split()[0])
         identity = self.kept / f"{inode}-{second}-{nanoseconds}"
@@ -198,7 +200,7 @@ class Search:
         )
         process.join(self.chance.uniform(0, self.longest) if by_clock else LONGEST)
         process.kill()
-        process.join()
+        process.join(60)
         assert process.exitcode in (0, REFUSED, -signal.SIGKILL)
         made = [each for each in self.config.output.glob("*") if not each.name.startswith(".")]
         assert len(made) <= 1

@@ -51,7 +51,7 @@ def gateway() -> Iterator[Gateway]:
     yield server
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)
 
 
 @pytest.fixture(autouse=True)
