@@ -4,19 +4,27 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, create_model
-
-from pelnas.agents.answers import Identifier, Sentence, ShortText, cut
 from pelnas.agents.dialogue import OpenDialogue
+from pelnas.agents.forms import (
+    Designs,
+    described,
+    design_form,
+    form_in_words,
+    niche_in_words,
+    written,
+)
+from pelnas.architecture import Refusal
 from pelnas.evidence import Metric
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition
+from pelnas.plural import plural
 from pelnas.prompts import Prompt
 from pelnas.rules import Rule, render
+from pelnas.spaces import SearchSpace
 from pelnas.validator import Intake, Proposal
+
+REASON_LIMIT = 160  # characters of a reason that a model sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +65,6 @@ class DesignBrief:
         return tuple(rule.id for rule in self.rules)
 
 
-class ProposedDesign(BaseModel):
-    """One design as a model proposes it."""
-
-    architecture: ShortText
-    operation: Literal["mutation", "crossover", "sample"]
-    parents: Annotated[list[Identifier], Field(max_length=4)] = []
-    rationale: Sentence = ""
-
-
-class DesignAnswer(BaseModel):
-    """A designer's answer."""
-
-    designs: list[ProposedDesign]
-
-
-@cache
-def design_answer(wanted: int) -> type[DesignAnswer]:
-    """The schema of an answer with at most so many designs; more than that are cut off.
-
-    The bound matters to small models: held to the schema alone, they list
-    designs until their tokens end.
-    """
-    designs = Annotated[list[ProposedDesign], cut(wanted), Field(min_length=1, max_length=wanted)]
-    return create_model("DesignAnswer", __base__=DesignAnswer, designs=(designs, ...))
-
-
 class Designer(ABC):
     """Designs for one niche. ``name``: the model behind it, ``provider:model``."""
 
@@ -108,16 +90,19 @@ class ModelDesigner(Designer):
     def design(self, brief: DesignBrief, intake: Intake) -> None:
         system, user = self._prompt.render(variables(brief))
 
-        def check(answer: DesignAnswer, call: str) -> str:
+        def check(answer: Designs, call: str) -> str:
             return self._submit(answer, call, brief, intake)
 
         dialogue = self._dialogue("designer", brief.round, brief.niche.index)
-        dialogue.ask(system, user, design_answer(len(brief.tasks)), check)
+        parents = [parent.id for parent in brief.parents]
+        space, count = brief.partition.space, len(brief.tasks)
+        form = design_form(space, brief.niche, count, self.name, parents)
+        dialogue.ask(system, user, form, check)
 
-    def _submit(self, answer: DesignAnswer, call: str, brief: DesignBrief, intake: Intake) -> str:
+    def _submit(self, answer: Designs, call: str, brief: DesignBrief, intake: Intake) -> str:
         known = {parent.id for parent in brief.parents}
         intake.next_answer()
-        problems = []
+        refused: list[tuple[int, Refusal]] = []
         for number, design in enumerate(answer.designs, start=1):
             proposal = Proposal(
                 architecture=design.architecture,
@@ -125,20 +110,40 @@ class ModelDesigner(Designer):
                 parents=tuple(parent for parent in design.parents if parent in known),
                 rationale=design.rationale,
             )
-            reason = intake.submit(proposal, self.name, brief.rule_ids, call)
-            if reason:
-                problems.append(f"design {number}: {reason}")
-        if problems and intake.missing:
-            return f"{'; '.join(problems[:8])}. Answer with {intake.missing} new designs in their place"
+            if intake.submit(proposal, self.name, brief.rule_ids, call):
+                refused.append((number, intake.refused[-1]))
+        if refused and intake.missing:
+            return f"{_problems(refused, brief)}; {intake.missing} new designs are still wanted"
         return ""
+
+
+def _problems(refused: Sequence[tuple[int, Refusal]], brief: DesignBrief) -> str:
+    """What was wrong with designs, in one line: each kind of fault once, with its first example."""
+    kinds: dict[str, list[tuple[int, Refusal]]] = {}
+    for number, refusal in refused:
+        kinds.setdefault(refusal.kind, []).append((number, refusal))
+    told = []
+    for kind, found in kinds.items():
+        numbers = ", ".join(str(number) for number, _ in found)
+        first = " ".join(found[0][1].reason.split())[:REASON_LIMIT]
+        if kind == "out-of-niche":
+            inside = niche_in_words(brief.partition.space, brief.niche)
+            first = f"not in niche {brief.niche.index} ({inside})"
+        elif kind == "duplicate":
+            first = "designed before"
+        told.append(f"{plural(len(found), 'design')} {numbers}: {first}")
+    return "; ".join(told)
 
 
 def variables(brief: DesignBrief) -> dict[str, str]:
     """What the designer's prompt is filled with."""
+    space = brief.partition.space
     return {
         "device": brief.device,
         "dataset": brief.dataset,
-        "space": brief.partition.space.describe(),
+        "space": described(space),
+        "form": form_in_words(space),
+        "bounds": niche_in_words(space, brief.niche),
         "niche": str(brief.niche.index),
         "label": brief.niche.label,
         "predicate": str(brief.niche.predicate),
@@ -146,7 +151,7 @@ def variables(brief: DesignBrief) -> dict[str, str]:
         "focus": json.dumps(brief.focus or "none"),
         "directives": directive_lines(brief.directives),
         "rules": "\n".join(map(render, brief.rules)) or "none yet",
-        "parents": "\n".join(map(_parent_line, brief.parents)) or "none yet",
+        "parents": "\n".join(_parent_line(space, each) for each in brief.parents) or "none yet",
         "count": str(len(brief.tasks)),
         "tasks": "\n".join(_task_lines(brief.tasks, brief.parents)),
     }
@@ -158,8 +163,9 @@ def directive_lines(directives: Sequence[tuple[str, str]]) -> str:
     return "\n".join(lines) or "none"
 
 
-def _parent_line(parent: Parent) -> str:
-    return f"{parent.id}  {parent.architecture}  {parent.score:.4g}  {parent.latency_ms:.4g}"
+def _parent_line(space: SearchSpace, parent: Parent) -> str:
+    architecture = written(space, parent.architecture)
+    return f"{parent.id}  {architecture}  {parent.score:.4g}  {parent.latency_ms:.4g}"
 
 
 def _task_lines(tasks: Sequence[Task], parents: Sequence[Parent]) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from pelnas import tokens
 from pelnas.agents import designer as designing
+from pelnas.agents import forms
 from pelnas.agents import planner as planning
 from pelnas.agents import reflection as reflecting
 from pelnas.architecture import Candidate, Cost, Design, Evaluation, Prediction, candidate_id
@@ -73,17 +74,17 @@ class Rehearsal:
             rules=self._rules(min(NEW_RULES * round_, self._config.rules)),
             seed=(0,),
         )
+        space, cell = self._partition.space, self._cells[niche]
+        choices = space.choices_of(space.parse(cell)) if space.is_by_choices else cell
         answers = [
-            designing.ProposedDesign(
-                architecture=self._cells[niche],
+            forms.ProposedDesign(
+                architecture=choices,
                 operation="crossover",
                 parents=[parent.id for parent in parents[:2]],
                 rationale=SENTENCE,
             )
         ] * designs
-        return self._usage(
-            "designer", designing.variables(brief), designing.DesignAnswer(designs=answers)
-        )
+        return self._usage("designer", designing.variables(brief), forms.Designs(designs=answers))
 
     def reflection(self, round_: int, niche: int, designs: int, before: int) -> Usage:
         """A reflection agent's call about so many designs of this round."""

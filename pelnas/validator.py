@@ -1,6 +1,7 @@
 """The validator: form, niche, novelty and directives, decided by the program."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pelnas.architecture import Architecture, Design, Refusal
@@ -13,12 +14,24 @@ SHOWN = 200  # characters of a refused text that are kept
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a designer proposes; nothing of it is trusted. Texts are data."""
+    """What a designer proposes; nothing of it is trusted. Texts are data.
 
-    architecture: str
+    ``architecture``: its official text, or an operation for each position.
+    """
+
+    architecture: str | Mapping[str, object]
     method: str
     parents: tuple[str, ...] = ()
     rationale: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The architecture as it was proposed, cut to a readable length."""
+        given = self.architecture
+        text = (
+            given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, default=str)
+        )
+        return text[:SHOWN]
 
 
 class Intake:
@@ -90,8 +103,7 @@ class Intake:
         if kind == "repeated" or (not kind and self.missing <= 0):
             return ""
         if kind or architecture is None:
-            shown = proposal.architecture[:SHOWN]
-            self.refused.append(Refusal(shown, author, kind, reason, call, directive))
+            self.refused.append(Refusal(proposal.shown, author, kind, reason, call, directive))
             return reason
         text = self._partition.space.format(architecture)
         self._seen.add(text)
@@ -108,10 +120,10 @@ class Intake:
         )
         return ""
 
-    def _judge(self, text: str) -> tuple[str, str, Architecture | None]:
+    def _judge(self, given: str | Mapping[str, object]) -> tuple[str, str, Architecture | None]:
         space = self._partition.space
         try:
-            architecture = space.parse(text)
+            architecture = space.proposed(given)
         except ArchitectureError as error:
             return "malformed", str(error), None
         official = space.format(architecture)

@@ -1,10 +1,12 @@
 """What a search space must offer, and what every space of categorical choices shares."""
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from pelnas.predicate import Predicate
 if TYPE_CHECKING:
     from torch import nn
 
+MOST_CHOICES = 500  # over all positions: beyond, providers refuse a schema of them
+SLOT = 40  # characters of a position's name in an answer; providers take up to 64
 MAX_DIGITS = 40  # of an index; Python refuses to read numbers of thousands of digits
 
 
@@ -30,6 +34,8 @@ class SearchSpace(ABC):
     choices: tuple[tuple[str, ...], ...]
     #: The space's own complexity niches, disjoint and exhaustive, or () for none.
     complexity_niches: tuple[tuple[str, Predicate], ...] = ()
+    #: Features that count several operations together, by name.
+    counted_together: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
     # -- text ---------------------------------------------------------------
 
@@ -45,9 +51,86 @@ class SearchSpace(ABC):
     def describe(self) -> str:
         """The space in a few sentences, for a prompt: positions, operations, text form."""
 
+    def describe_choices(self) -> str:
+        """The space for a prompt that asks for one choice for each position (``slots``)."""
+        names = (f"{slot}: {place}" for slot, place in zip(self.slots, self.positions, strict=True))
+        return f"{self.describe()} Names of the positions in your answer: {', '.join(names)}."
+
     @abstractmethod
     def explain(self, architecture: Architecture) -> str:
         """One architecture operation by operation, for a prompt or a person."""
+
+    # -- choices, for who answers a schema ------------------------------------
+
+    @cached_property
+    def is_by_choices(self) -> bool:
+        """Whether a JSON schema can list the choices at every position.
+
+        Not of a space without positions, or of one with too many choices for the schemas
+        that providers take; its architectures are written as text.
+        """
+        choices = getattr(self, "choices", ())
+        same = len(choices) == len(getattr(self, "positions", ())) > 0
+        return same and all(choices) and sum(map(len, choices)) <= MOST_CHOICES
+
+    @cached_property
+    def slots(self) -> tuple[str, ...]:
+        """Names of the positions in an answer: letters, digits and ``_``, as every provider takes."""
+        named = [re.sub(r"[^A-Za-z0-9]+", "_", place).strip("_") for place in self.positions]
+        named = [name if name[:1].isalpha() else f"p{name}" for name in named]
+        if len(set(named)) < len(named) or any(len(name) > SLOT for name in named):
+            return tuple(f"p{i}" for i in range(len(named)))
+        return tuple(named)
+
+    def choices_schema(self, options: Sequence[Sequence[str]] | None = None) -> dict[str, Any]:
+        """The JSON schema of one architecture: an operation for each slot, all needed, no others.
+
+        ``options``: what is left at each position; everything unless said.
+        """
+        left = self.choices if options is None else options
+        return {
+            "type": "object",
+            "properties": {
+                slot: {"type": "string", "enum": list(operations)}
+                for slot, operations in zip(self.slots, left, strict=True)
+            },
+            "required": list(self.slots),
+            "additionalProperties": False,
+        }
+
+    def choices_of(self, architecture: Architecture) -> dict[str, str]:
+        """The operation at each slot; ``architecture_of(choices_of(a)) == a``."""
+        return dict(zip(self.slots, self.chosen(architecture), strict=True))
+
+    def architecture_of(self, choices: Mapping[str, object]) -> Architecture:
+        """The architecture with these operations, by slot or position.
+
+        ArchitectureError: a position is unknown, missing, or has no such operation.
+        """
+        names = {name: i for n in (self.positions, self.slots) for i, name in enumerate(n)}
+        unknown = next((name for name in choices if name not in names), None)
+        if unknown is not None:
+            raise ArchitectureError(
+                f"{self.name} has no position {str(unknown)[:40]!r}: use {', '.join(self.slots)}"
+            )
+        given: dict[int, object] = {}
+        for name, operation in choices.items():
+            if given.setdefault(names[name], operation) != operation:
+                raise ArchitectureError(f"{name} is given twice: choose one operation for it")
+        return self.of(tuple(self._gene(i, given.get(i)) for i in range(len(self.choices))))
+
+    def proposed(self, given: str | Mapping[str, object]) -> Architecture:
+        """An architecture in either form of an answer: official text, or choices by position."""
+        return self.parse(given) if isinstance(given, str) else self.architecture_of(given)
+
+    def _gene(self, place: int, operation: object) -> int:
+        options = self.choices[place]
+        if isinstance(operation, str) and operation in options:
+            return options.index(operation)
+        found = "nothing" if operation is None else repr(operation)[:40]
+        raise ArchitectureError(
+            f"{self.slots[place]} takes one of {', '.join(options)}, found {found}: choose one"
+        )
 
     # -- meaning ------------------------------------------------------------
 

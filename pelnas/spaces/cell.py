@@ -9,9 +9,11 @@ Neural Architecture Search", ICLR 2020.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import ceil
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pelnas.architecture import Architecture
@@ -43,6 +45,7 @@ class CellSpace(SearchSpace):
     nodes: int
     cells_per_stage: int
     channels: int
+    counted_together = MappingProxyType({"convolutions": tuple(KERNELS)})
 
     def __init__(self) -> None:
         self.edges = tuple((i, j) for j in range(1, self.nodes) for i in range(j))
@@ -94,15 +97,33 @@ class CellSpace(SearchSpace):
             f" found {found} in {text[:160]!r}: correct that part"
         )
 
+    @cached_property
+    def slots(self) -> tuple[str, ...]:
+        return tuple(f"edge{i}_{j}" for i, j in self.edges)
+
     def describe(self) -> str:
         example = self.format(self.of(tuple(k % len(OPERATIONS) for k in range(len(self.edges)))))
+        return (
+            f"{self._graph(self.positions)} Text form: for each node from 1 on, its incoming edges as"
+            f" |operation~source|, joined by '+', for example {example}. {self._network}"
+        )
+
+    def describe_choices(self) -> str:
+        first = f"{self.slots[0]} is the edge {self.positions[0]}, from node 0 to node 1"
+        return f"{self._graph(self.slots)} {first}. {self._network}"
+
+    def _graph(self, names: Sequence[str]) -> str:
         operations = "; ".join(f"{name}: {meaning}" for name, meaning in EXPLAINED.items())
         return (
             f"A cell is a graph of {self.nodes} nodes: node 0 is the input, node {self.nodes - 1} the"
             f" output, and each node adds up one edge from every earlier node. Each of the"
-            f" {len(self.edges)} edges ({', '.join(self.positions)}) carries one operation. {operations}."
-            f" Text form: for each node from 1 on, its incoming edges as |operation~source|, joined by"
-            f" '+', for example {example}. The cell is stacked {self.cells_per_stage} times in each of"
+            f" {len(self.edges)} edges ({', '.join(names)}) carries one operation. {operations}."
+        )
+
+    @property
+    def _network(self) -> str:
+        return (
+            f"The cell is stacked {self.cells_per_stage} times in each of"
             f" three stages of {self.channels}, {2 * self.channels} and {4 * self.channels} channels."
         )
 
@@ -142,7 +163,8 @@ class CellSpace(SearchSpace):
         """
         counts = super().features(architecture)
         chosen = dict(zip(self.edges, self.chosen(architecture), strict=True))
-        counts["convolutions"] = counts["nor_conv_1x1"] + counts["nor_conv_3x3"]
+        for together, operations in self.counted_together.items():
+            counts[together] = sum(counts[op] for op in operations)
         paths = [edges for edges in self._paths if all(chosen[edge] != "none" for edge in edges)]
         live = {edge for path in paths for edge in path}
         counts["live_convolutions"] = float(sum(chosen[edge] in KERNELS for edge in live))

@@ -1,5 +1,8 @@
 """What every space of the table keeps."""
 
+import re
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from pelnas.architecture import Architecture
 from pelnas.errors import ArchitectureError, SpaceError
+from pelnas.options import alternatives
 from pelnas.predicate import parse_predicate
 from pelnas.spaces import SPACES, SearchSpace, get_space
 
@@ -43,6 +47,53 @@ def test_text_and_index_lead_back_to_the_architecture(
     assert space.parse(f"  {text}\n") == architecture
     assert space.at(space.index(architecture)) == architecture
     assert space.read(text) == space.read(str(space.index(architecture))) == architecture
+
+
+@every_space
+@given(st.data())
+def test_choices_lead_back_to_the_architecture(space: SearchSpace, data: st.DataObject) -> None:
+    architecture = data.draw(architectures(space))
+    choices = space.choices_of(architecture)
+    assert space.is_by_choices
+    assert space.architecture_of(choices) == space.proposed(choices) == architecture
+    assert space.proposed(space.format(architecture)) == architecture
+    by_position = dict(zip(space.positions, space.chosen(architecture), strict=True))
+    assert space.architecture_of(by_position) == architecture
+
+
+@every_space
+def test_the_schema_of_choices_is_one_that_providers_take(space: SearchSpace) -> None:
+    schema = space.choices_schema()
+    assert schema["required"] == list(schema["properties"]) == list(space.slots)
+    assert len(set(space.slots)) == len(space.slots)
+    assert schema["additionalProperties"] is False
+    for slot, left in schema["properties"].items():
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", slot)
+        assert set(left) == {"type", "enum"}
+        assert slot in space.describe_choices()
+
+
+@every_space
+@given(st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=8) | st.integers()))
+def test_any_other_choices_are_refused_in_one_short_line(
+    space: SearchSpace, choices: dict[str, object]
+) -> None:
+    with pytest.raises(ArchitectureError) as refusal:
+        space.architecture_of(choices)
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 250
+
+
+@every_space
+def test_alternatives_hold_a_niche_and_as_far_as_they_can_nothing_else(space: SearchSpace) -> None:
+    every = [space.at(index) for index in range(min(space.size, 20_000))]
+    chosen = {space.chosen(each): space.features(each) for each in every}
+    for label, predicate in space.complexity_niches:
+        members = {each for each, features in chosen.items() if predicate.holds(features)}
+        exact = alternatives(space, predicate, 64)
+        assert {each for options in exact for each in product(*options)} == members, label
+        (loose,) = alternatives(space, predicate)
+        assert members <= set(product(*loose)), label
 
 
 @every_space
