@@ -113,7 +113,8 @@ class ModelDesigner(Designer):
             if intake.submit(proposal, self.name, brief.rule_ids, call):
                 refused.append((number, intake.refused[-1]))
         if refused and intake.missing:
-            return f"{_problems(refused, brief)}; {intake.missing} new designs are still wanted"
+            wanted = f"{intake.missing} new {plural(intake.missing, 'design')}"
+            return f"{_problems(refused, brief)}; answer with {wanted} in their place"
         return ""
 
 
