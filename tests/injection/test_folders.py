@@ -314,7 +314,9 @@ def test_a_training_under_way_is_no_program(stranger: Stranger, protocol: int) -
 def test_checkpoints_of_a_graph_are_not_even_read(stranger: Stranger, door: Door) -> None:
     """What LangGraph's serializer would import and call."""
     program = ormsgpack.packb(ormsgpack.Ext(0, ormsgpack.packb(("os", "system", "touch OWNED"))))
-    with closing(sqlite3.connect(stranger.folder / "checkpoints.sqlite")) as saved, saved:
+    file = stranger.folder / "checkpoints.sqlite"
+    file.unlink(missing_ok=True)
+    with closing(sqlite3.connect(file)) as saved, saved:
         saved.execute(
             "CREATE TABLE checkpoints (thread_id, checkpoint_ns, checkpoint_id,"
             " parent_checkpoint_id, type, checkpoint, metadata)"
