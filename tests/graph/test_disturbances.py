@@ -234,13 +234,21 @@ class Search:
     def through(self) -> Path:
         """The folder of the run once it has ended by itself."""
         code, run = self.step(None)
-        while code != 0:
+        while code != 0 and not self.has_ended(run):
             assert code != REFUSED, f"{self.happened}: {self.refusal}"
             if run is not None:
                 run = self.disturb(run)
             code, run = self.step(run)
         assert run is not None
         return run
+
+    @staticmethod
+    def has_ended(run: Path | None) -> bool:
+        """Whether the kill came after the end was stored."""
+        if run is None:
+            return False
+        with RunStore.read(run) as store:
+            return store.status == "finished"
 
 
 def settings(output: Path, tables: Path, model: str) -> SearchConfig:
