@@ -18,6 +18,7 @@ import pytest
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.scripted import ScriptedModel
+from pelnas.errors import RunError
 from pelnas.graph.replay import replay
 from pelnas.recording import open_recording
 from pelnas.report import front_json
@@ -135,6 +136,22 @@ def test_they_are_extended_and_replayed(release: Path, tmp_path: Path) -> None:
         assert found.same_rules
     again = model()
     folder = Search.resume(release / "finished", {again.name: again}, rounds=4).run().folder
+    with RunStore.read(folder) as store:
+        assert len(store.evaluations()) == 48
+        assert store.ignored() == 0
+
+
+def test_runs_from_before_events_had_places_are_extended(release: Path) -> None:
+    """Formats 1 and 2: their upgrade finds rounds, agents and niches, and no spans."""
+    folder = release / "finished"
+    with closing(sqlite3.connect(folder / "run.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE events SET span = '', parent = ''")
+        connection.execute("DELETE FROM events WHERE kind LIKE 'step-%' OR kind LIKE 'tool-%'")
+    (folder / "events.jsonl").unlink()
+    again = model()
+    with pytest.raises(RunError, match="3 of 3 rounds are done"):
+        Search.resume(folder, {again.name: again})
+    Search.resume(folder, {again.name: again}, rounds=4).run()
     with RunStore.read(folder) as store:
         assert len(store.evaluations()) == 48
         assert store.ignored() == 0
