@@ -62,7 +62,7 @@ def test_a_comparison_is_stopped_as_cleanly(table_options: list[str], tmp_path: 
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        until(lambda: list(tmp_path.glob("2*/events.jsonl")))
+        until(lambda: any("run-started" in f.read_text() for f in tmp_path.glob("2*/events.jsonl")))
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
