@@ -1,6 +1,8 @@
 """A predictor is kept for the next question exactly as long as it would be made the same again."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from pelnas.images import load_images
 from pelnas.predictors import PREDICTORS, AccuracyPredictor, get_predictor
 from pelnas.predictors.labels import KEPT, Label
 from pelnas.spaces import get_space
-from pelnas.store import RunStore
+from pelnas.store import RunStore, sums
 from pelnas.tools import probing
 from pelnas.tools.kept import KeptPredictor
 
@@ -154,6 +156,9 @@ def test_other_settings_make_it_anew(
     text = settings.read_text()
     settings.write_text(text.replace('"seed": 0', '"seed": 1'))
     assert settings.read_text() != text
+    with closing(sqlite3.connect(copy / "run.sqlite")) as connection, connection:
+        sums.register(connection)
+        connection.execute("UPDATE settings SET body = ?", (settings.read_text(),))
     changed = asked(copy, index)
     assert changed != before
     assert changed == anew(copy, index, monkeypatch)
