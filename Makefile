@@ -21,7 +21,7 @@ search: .venv/.search ## find the best networks for this machine (ARGS="--rounds
 	$(BIN)/pelnas search --rounds 5 $(ARGS)
 
 test: .venv/.dev ## run the tests (ARGS="tests/test_pareto.py -v" for options)
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
 
 check: .venv/.dev ## format, lint, types and floors
 	$(BIN)/python -m ruff format --check .

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -251,20 +252,6 @@ class Search:
             return store.status == "finished"
 
 
-def settings(output: Path, tables: Path, model: str) -> SearchConfig:
-    return SearchConfig(
-        space="tiny",
-        device="toy",
-        dataset="toy10",
-        data=tables,
-        accuracy="table",
-        model=model,
-        rounds=4,
-        per_niche=5,
-        output=output,
-    )
-
-
 def check_same(run: Path, whole: Path) -> None:
     assert (run / "front.json").read_bytes() == (whole / "front.json").read_bytes()
     with RunStore.read(run) as store, RunStore.read(whole) as expected:
@@ -282,10 +269,12 @@ def check_same(run: Path, whole: Path) -> None:
 
 @pytest.mark.parametrize("model", ["builtin:evolver", "scripted:answers"])
 def test_whatever_happens_between_kills_nothing_is_lost_or_done_twice(
-    tmp_path: Path, tiny_tables: Path, start: Start, disk: Disk, model: str
+    tmp_path: Path, toy: Callable[..., SearchConfig], start: Start, disk: Disk, model: str
 ) -> None:
+    settings = partial(toy, rounds=4, per_niche=5, model=model)
+
     def undisturbed(name: str) -> tuple[Path, float]:
-        config = settings(tmp_path / name / "runs", tiny_tables, model)
+        config = settings(tmp_path / name)
         began = time.monotonic()
         process = start(config)
         process.join(LONGEST)
@@ -297,7 +286,7 @@ def test_whatever_happens_between_kills_nothing_is_lost_or_done_twice(
     whole, longest = undisturbed("whole")
     chance, happened, runs = random.Random(f"disturbed {model}"), Counter[str](), 0
     while happened["disturbed"] < ROUNDS // 2:
-        config = settings(tmp_path / f"run-{runs}" / "runs", tiny_tables, model)
+        config = settings(tmp_path / f"run-{runs}")
         config.output.mkdir(parents=True)
         disk.sync(config.output.parent)
         check_same(Search(start, disk, config, chance, longest, happened).through(), whole)
