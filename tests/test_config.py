@@ -128,7 +128,10 @@ def test_settings_are_changed_by_dotted_names_from_text() -> None:
         ({"rounds": "0"}, "setting 'rounds'.*greater than or equal to 1"),
         ({"rounds": "none"}, "setting 'rounds'.*found None"),
         ({"scoring": "64"}, "setting 'scoring'"),
-        ({"partition": "size"}, "setting 'partition': input should be 'operations' or 'flops'"),
+        (
+            {"partition": "size"},
+            "setting 'partition': input should be 'auto', 'operations' or 'flops'",
+        ),
     ],
 )
 def test_what_no_setting_takes_is_refused(settings: dict[str, str], complaint: str) -> None:

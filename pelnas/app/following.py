@@ -56,7 +56,7 @@ def heeding_signals(
 
     KeyboardInterrupt: there was a second one, and the step under way is not finished.
     """
-    return _ended(search, _begun(search, on_event))
+    return _ended(search, lambda: _begun(search, on_event).result())
 
 
 def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Future[Result]":
@@ -64,11 +64,12 @@ def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Fut
     return ThreadPoolExecutor(1).submit(search.run, on_event)
 
 
-def _ended(search: "Search", running: "Future[Result]") -> "tuple[Result, int]":
+def _ended(search: "Search", result_of: "Callable[[], Result]") -> "tuple[Result, int]":
+    """``result_of``: called when signals are heard, so that none comes before."""
     from pelnas.app.signals import stopped_by_signals
 
     with stopped_by_signals(search.stop, STOPPING) as received:
-        result = running.result()
+        result = result_of()
     return result, 128 + received[0] if received else int(result.stopped)
 
 
@@ -104,7 +105,7 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
             search.stop()
     shown = not running.done()
     with view if shown else nullcontext():
-        result, code = _ended(search, running)
+        result, code = _ended(search, running.result)
     return result, max(code, 0 if left else INTERRUPTED)
 
 

@@ -124,7 +124,7 @@ class Neighbour:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(30.0)
 
 
 class Page:

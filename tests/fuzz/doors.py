@@ -425,13 +425,13 @@ class Answers(Door):
         return kind, mutations.text(rng, said) if rng.random() < 0.5 else said
 
     def knock(self, given: tuple[str, str]) -> None:
-        from pelnas.agents import designer, planner, reflection
+        from pelnas.agents import forms, planner, reflection
         from pelnas.agents.reading import read_answer
 
         kind, said = given
         schemas = {
             "PlanAnswer": planner.PlanAnswer,
-            "DesignAnswer": designer.DesignAnswer,
+            "DesignAnswer": forms.Designs,
             "ReflectAnswer": reflection.ReflectAnswer,
         }
         found, problem = read_answer(said, schemas[kind])

@@ -114,15 +114,6 @@ def test_a_copy_that_lacks_something_is_not_called_done(
     assert not (tmp_path / "shared.zip").exists()
 
 
-def test_a_recording_of_the_first_release_is_replayed(tmp_path: Path) -> None:
-    """It asked designers in other words, for text, and sent broken answers back in others yet."""
-    with open_recording(Path(__file__).with_name("first_release.zip")) as recording:
-        found = replay(recording, tmp_path / "again")
-        assert len([c for c in recording.store.calls() if c.outcome == "invalid"]) == 9
-    assert found.same_front
-    assert found.same_rules
-
-
 def test_a_missing_request_is_told_with_its_nearest(tmp_path: Path, tiny_tables: Path) -> None:
     folder = recorded_run(tmp_path, tiny_tables)
     with sqlite3.connect(folder / "run.sqlite") as connection:
