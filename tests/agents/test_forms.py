@@ -238,6 +238,7 @@ def test_niches_by_flops_leave_every_choice_open() -> None:
     assert "mflops" in niche_in_words(partition.space, niche)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("niche", range(3))
 def test_a_real_model_held_to_the_schema_makes_no_malformed_design(

@@ -182,6 +182,7 @@ def test_a_real_small_model_finds_no_order_where_nothing_is_meant(
     assert isinstance(IntentReader(small).read(words, TINY), Unclear)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_real_small_model_understands_most_phrasings_and_hardly_ever_a_wrong_order(
     small: LanguageModel,
@@ -193,6 +194,7 @@ def test_a_real_small_model_understands_most_phrasings_and_hardly_ever_a_wrong_o
     assert counts["wrong order"] <= 4
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_real_small_model_chooses_far_better_than_chance_by_itself(small: LanguageModel) -> None:
     """Without cues, which leave most phrasings one intent: 62 of 83 right, by chance 23."""

@@ -99,6 +99,7 @@ def test_a_conversation_steers_a_search_in_another_process(
     steered(pelnas, held_search, begun, COMMANDS)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_free_words_to_a_real_small_model_steer_it_as_well(
     pelnas: Pelnas, begun: Path, held_search: HeldSearch, smollm2: Path

@@ -269,6 +269,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(pelnas: Pelnas, folder:
 # -- evidence ------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_cell_of_median_size_reaches_97_percent_on_the_digits(

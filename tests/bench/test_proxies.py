@@ -102,6 +102,7 @@ def test_the_real_table_has_them_all(data_folder: Path) -> None:
     assert set(published_columns(data_folder)) == set(SUITE_ZERO)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_sixteen_cells_agree_with_the_published_values(data_folder: Path, tmp_path: Path) -> None:
     found = agreement_with_suite(

@@ -10,7 +10,7 @@ from pelnas.config import SearchConfig
 from pelnas.errors import RunError
 from pelnas.store import RunStore, list_runs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def config(tables: Path, output: Path, rounds: int) -> SearchConfig:

@@ -96,6 +96,7 @@ def faults(seed: int, share: float) -> Iterator[Fault | None]:
         yield rng.choice(kinds) if rng.random() < share else None
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_provider_that_fails_in_every_way_costs_no_evaluation(settings: Settings) -> None:
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
