@@ -19,9 +19,10 @@ from pelnas.agents.reasoning import has_marks, without_reasoning
 T = TypeVar("T", bound=BaseModel)
 
 _TOKEN = re.compile(
-    r"""[{}\[\]]|"(?:[^"\\\n]|\\.)*"|"""
+    r"""[{}\[\]"]|"""
     r"""(?:(?<=[{\[,:])|(?<=[{\[,:]\s))'(?:[^'\\\n]|\\.)*'(?=\s*[,:}\]])"""
-)  # brackets, and strings, in which brackets mean nothing
+)  # brackets, and where strings begin, in which brackets mean nothing
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _BEGINS = re.compile(r"""\{\s*(?:\\?["'}]|\w+\s*:)|\[\s*[{\["']""")  # JSON, not prose in brackets
 _ESCAPED = re.compile(r'[{\[]\s*\\"')
 _INSIDE = re.compile(r'(?:"\s*:|[\[,])\s*$')  # what stands before an object inside another
@@ -146,7 +147,7 @@ def _objects(text: str) -> tuple[list[tuple[int, int]], list[int]]:
     """
     spans: list[tuple[int, int]] = []
     open_: list[int] = []
-    position = 0
+    position = endless = 0
     while (token := _TOKEN.search(text, position)) is not None:
         position = token.end()
         kind = text[token.start()]
@@ -156,6 +157,12 @@ def _objects(text: str) -> tuple[list[tuple[int, int]], list[int]]:
             _close(text, open_, "{" if kind == "}" else "[", position, spans)
         elif not open_:  # the quotes of prose need not come in pairs
             position = token.start() + 1
+        elif kind == '"' and token.start() >= endless:
+            string = _STRING.match(text, token.start())
+            # Where one has no end in its line, no later one of that line has: they were escaped.
+            position, endless = (
+                (string.end(), 0) if string else (position, _line_end(text, position))
+            )
     begun = [start for start in open_ if _BEGINS.match(text, start)]
     return [
         span
@@ -164,6 +171,11 @@ def _objects(text: str) -> tuple[list[tuple[int, int]], list[int]]:
             begun and begun[0] < span[0] and _INSIDE.search(text, max(0, span[0] - 20), span[0])
         )
     ], begun
+
+
+def _line_end(text: str, position: int) -> int:
+    found = text.find("\n", position)
+    return len(text) if found < 0 else found
 
 
 def _close(text: str, open_: list[int], kind: str, end: int, spans: list[tuple[int, int]]) -> None:

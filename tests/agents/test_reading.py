@@ -216,6 +216,14 @@ def test_a_long_answer_of_anything_is_read_in_good_time(piece: str, length: int)
     assert time.perf_counter() - began < 30
 
 
+def test_strings_that_were_cut_off_are_read_in_good_time() -> None:
+    """Every quote in one is escaped, and none of them ends: each was looked for to the end."""
+    whole = json.dumps({"items": [{"name": '{"a":' * 20_000}]})
+    began = time.perf_counter()
+    assert read_answer(whole[:-40], Items)[0] is None
+    assert time.perf_counter() - began < 10
+
+
 # -- repair ---------------------------------------------------------------------------
 
 

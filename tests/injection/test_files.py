@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sqlite3
 import stat
 import zipfile
@@ -118,7 +119,7 @@ def test_prompts_of_a_run_are_text_with_known_variables(
 ) -> None:
     """What looks like another language of templates reaches the model as it stands."""
     own, output = begun.parent.parent / "prompts", begun.parent / "own"
-    guard.allow(own, output)
+    guard.allow(own, output, Path(os.environ["PELNAS_STATE"]))  # where it is noted who named them
     own.mkdir()
     text = "{0.__class__} %(rules)s ${7*6131} {% for x in [1] %} {{ \"x\".upper() }} {#c#} __import__('os')"
     (own / "planner.md").write_text(f"# System\nplanner {text}\n# User\n{{{{niches}}}} {text}\n")
