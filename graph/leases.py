@@ -57,12 +57,7 @@ class Leases:
             if name not in self._ending:
                 self._timer(name)
                 return
-        try:
-            self._close(name)
-        finally:
-            with self._changed:
-                self._ending.discard(name)
-                self._changed.notify_all()
+        self._let_go(name)
 
     def touch(self, name: str) -> None:
         """Somebody looks at a run beside its workers: it is let go when idle, as after them."""
@@ -89,6 +84,10 @@ class Leases:
                 return
             del self._timers[name]
             self._ending.add(name)  # whoever comes now waits until it is closed
+        self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        """Close a run and wake up who waits for that."""
         try:
             self._close(name)
         finally:

@@ -27,11 +27,11 @@ from pelnas.directives import (
 )
 from pelnas.directives.given import Status
 from pelnas.errors import InputError
+from pelnas.graph.position import STEPS
 from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
 
 POLL_SECONDS = 0.1  # between two looks for the end of a pause
-NODES = ("plan", "design", "evaluate", "reflect", "learn")  # in the order of a round
 SIDE_BY_SIDE = ("design", "reflect")  # several at once: what they see must not change
 BEGINNING = Boundary(0, "plan")
 
@@ -202,7 +202,7 @@ def _changed(known: list[Directive], changes: list[Directive]) -> list[Directive
 
 
 def _place(boundary: Boundary) -> tuple[int, int]:
-    return boundary.round, NODES.index(boundary.node)
+    return boundary.round, STEPS.index(boundary.node)
 
 
 def _due(directive: Directive, boundary: Boundary) -> bool:

@@ -21,7 +21,6 @@ from pelnas.store.sums import Damaged, forget
 REPORTS = ("front.json", "front.csv", "front.png", "report.html")
 COMPUTED = ("predictions", "costs", "measured")  # what a search can compute again
 LOST = "events.lost.jsonl"  # events that the database no longer knows
-RESTORE = "restore the run from a copy, or fork it from an earlier round"
 
 # What was reported as events and what is stored, each compared with the other. A fork took over
 # events of evaluations that it may compute anew.
