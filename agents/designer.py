@@ -5,8 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pelnas.agents.dialogue import OpenDialogue
-from pelnas.agents.forms import (
+from pelnas.agents.answer_schema import (
     Designs,
     described,
     design_form,
@@ -14,14 +13,15 @@ from pelnas.agents.forms import (
     niche_in_words,
     written,
 )
+from pelnas.agents.dialogue import OpenDialogue
 from pelnas.architecture import Refusal
-from pelnas.evidence import Metric
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition
-from pelnas.plural import plural
 from pelnas.prompts import Prompt
-from pelnas.rules import Rule, render
+from pelnas.rules.evidence import Metric
+from pelnas.rules.rule import Rule, render
 from pelnas.spaces import SearchSpace
+from pelnas.text import plural
 from pelnas.validator import Intake, Proposal
 
 REASON_LIMIT = 160  # characters of a reason that a model sees

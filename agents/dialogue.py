@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from pelnas.agents.border import received
-from pelnas.agents.models import LanguageModel
-from pelnas.agents.reading import read
-from pelnas.agents.reasoning import shortened, without_reasoning
-from pelnas.call import CALLING, CallRecord, Message, call_id, request_hash
+from pelnas.agents.models.base import LanguageModel
+from pelnas.agents.models.json_answer import read
+from pelnas.agents.models.reasoning import shortened, without_reasoning
+from pelnas.agents.models.reply_checks import received
+from pelnas.calls.call import CALLING, CallRecord, Message, call_id, request_hash
 from pelnas.errors import AnswerError, ModelCallError
 
 ATTEMPTS = 2  # requests of one question: the second sends a broken answer back

@@ -16,11 +16,11 @@ from pelnas.agents.designer import DesignBrief, Designer
 from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, Planner
 from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
 from pelnas.architecture import Architecture
-from pelnas.evidence import METRICS, Metric
 from pelnas.evolution import Evolution, Task
-from pelnas.rules import Rule, bias
+from pelnas.rules.evidence import METRICS, Metric
+from pelnas.rules.rule import Rule, bias
+from pelnas.rules.verdicts import candidate_rules
 from pelnas.validator import Intake, Proposal
-from pelnas.verdicts import candidate_rules
 
 EVOLVER = "builtin:evolver"
 RANDOM = "builtin:random"

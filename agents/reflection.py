@@ -14,7 +14,7 @@ from pelnas.errors import PredicateError
 from pelnas.partition import Niche, Partition
 from pelnas.predicate import parse_predicate
 from pelnas.prompts import Prompt
-from pelnas.rules import Observation, Rule, Scope, propose, render
+from pelnas.rules.rule import Observation, Rule, Scope, propose, render
 
 RULES_ASKED = 4  # rules a model may propose for one niche and round
 

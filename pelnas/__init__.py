@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pelnas.config import SearchConfig, load_config
-    from pelnas.graph.fork import fork
-    from pelnas.graph.run import Result, Search
+    from pelnas.graph.runs.fork import fork
+    from pelnas.graph.runs.search import Result, Search
 
 __all__ = ["Result", "Search", "SearchConfig", "fork", "load_config"]
 
 _HOMES = {
-    "Result": "pelnas.graph.run",
-    "Search": "pelnas.graph.run",
+    "Result": "pelnas.graph.runs.search",
+    "Search": "pelnas.graph.runs.search",
     "SearchConfig": "pelnas.config",
-    "fork": "pelnas.graph.fork",
+    "fork": "pelnas.graph.runs.fork",
     "load_config": "pelnas.config",
 }
 

@@ -22,8 +22,8 @@ from platformdirs import user_cache_dir
 
 from pelnas import locks
 from pelnas.errors import StoreError, UnreadableError
-from pelnas.formats import parse_json, regular
-from pelnas.paths import expanded
+from pelnas.inputs.formats import parse_json, regular
+from pelnas.inputs.paths import expanded
 
 #: Scalars or nested tuples of them; best made by ``cache_key``.
 Key: TypeAlias = tuple[Any, ...]

@@ -21,11 +21,11 @@ from pydantic import (
     model_validator,
 )
 
-from pelnas import address, bounds
-from pelnas.bounds import Range, within
 from pelnas.errors import ConfigError, UnreadableError
-from pelnas.formats import read_toml
-from pelnas.paths import expanded
+from pelnas.inputs import address, bounds
+from pelnas.inputs.bounds import Range, within
+from pelnas.inputs.formats import read_toml
+from pelnas.inputs.paths import expanded
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
@@ -201,7 +201,7 @@ class SearchConfig(_Frozen):
 
     @field_serializer("base_url", when_used="json")
     def _without_key(self, url: str | None) -> str | None:
-        """What is kept and sent is JSON, and holds no key: ``pelnas.agents.models.own_server``."""
+        """What is kept and sent is JSON, and holds no key, see ``own_server``."""
         return None if url is None else address.shown(url)
 
     def at_once(self, provider: str) -> int | None:

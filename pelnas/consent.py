@@ -15,10 +15,10 @@ from pathlib import Path
 
 from platformdirs import user_state_dir
 
-from pelnas import address
 from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.errors import AddressError, UnreadableError
-from pelnas.formats import read_text
+from pelnas.inputs import address
+from pelnas.inputs.formats import read_text
 
 STATE = "PELNAS_STATE"
 FILE = "named"

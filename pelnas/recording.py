@@ -16,11 +16,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pelnas.architecture import Architecture, Cost, Prediction
-from pelnas.call import CALLING, CallRecord, Message
+from pelnas.calls.call import CALLING, CallRecord, Message
 from pelnas.devices.base import Device
 from pelnas.directives import SetBudget
 from pelnas.errors import BudgetExhausted, ReplayError, StoreError, UnreadableError
-from pelnas.formats import open_zip, unpack
+from pelnas.inputs.formats import open_zip, unpack
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore, write_atomically

@@ -27,8 +27,8 @@ from pelnas.errors import (
     DeviceError,
     UnreadableError,
 )
-from pelnas.formats import parquet_errors, parquet_schema, parquet_table
-from pelnas.percent import check_percent
+from pelnas.inputs.formats import parquet_errors, parquet_schema, parquet_table
+from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"

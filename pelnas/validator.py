@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pelnas.architecture import Architecture, Design, Refusal
+from pelnas.directives.gate import Gate
 from pelnas.errors import ArchitectureError
-from pelnas.gate import Gate
 from pelnas.partition import Niche, Partition
 
 SHOWN = 200  # characters of a refused text that are kept

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from pelnas.errors import PromptError, UnreadableError
-from pelnas.formats import read_text
+from pelnas.inputs.formats import read_text
 
 _VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _PARTS = re.compile(r"\A\s*# System\s*\n(?P<system>.*?)^# User\s*\n(?P<user>.*)\Z", re.S | re.M)

@@ -165,7 +165,7 @@ def talkative_run(
     import re
 
     from pelnas import Search
-    from pelnas.agents.scripted import ScriptedModel
+    from pelnas.agents.testing.scripted import ScriptedModel
     from pelnas.errors import ModelCallError
     from pelnas.spaces import get_space
 

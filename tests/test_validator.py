@@ -2,7 +2,7 @@ import pytest
 
 from pelnas.architecture import Architecture, Cost
 from pelnas.directives import Directive, Directives, parse
-from pelnas.gate import Gate
+from pelnas.directives.gate import Gate
 from pelnas.partition import partition_by_operations
 from pelnas.spaces import Tiny
 from pelnas.validator import Intake, Proposal

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pelnas.app import (
+from pelnas.app.commands import (
     bench,
     chat,
     compare,
@@ -17,15 +17,15 @@ from pelnas.app import (
     doctor,
     explain,
     fork,
-    listing,
     mcp,
     models,
     proxies,
     replay,
     runs,
-    scoring,
+    score,
     search,
     serve,
+    spaces,
     steer,
     trace,
     train,
@@ -34,8 +34,8 @@ from pelnas.app import (
 )
 from pelnas.app.signals import INTERRUPTED
 from pelnas.errors import InputError
-from pelnas.formats import what_failed
-from pelnas.paths import expanded
+from pelnas.inputs.formats import what_failed
+from pelnas.inputs.paths import expanded
 from pelnas.traces.text import one_line
 
 LONGEST = 2_000  # characters of a complaint: what was typed may be without end
@@ -90,11 +90,11 @@ for command in (
     compare.compare,
     diff.diff,
     ui.ui,
-    scoring.score,
-    scoring.latency,
+    score.score,
+    score.latency,
     train.train,
-    listing.spaces,
-    listing.devices,
+    spaces.spaces,
+    spaces.devices,
     doctor.doctor,
 ):
     app.command()(command)
@@ -151,7 +151,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(sentence: str, code: int) -> int:
-    from pelnas.app.output import note
+    from pelnas.app.display.output import note
 
     note(one_line(sentence, LONGEST))
     return code

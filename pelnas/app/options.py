@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_args
 import typer
 from pydantic import BaseModel
 
-from pelnas.bounds import Range
 from pelnas.config import SearchConfig
+from pelnas.inputs.bounds import Range
 
 #: Settings that stand in a section of the configuration, by the name of their option.
 NESTED = {

@@ -11,12 +11,12 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.shortcuts import CompleteStyle
 
-from pelnas.app.completing import completions
-from pelnas.app.output import say
-from pelnas.graph.boundary import surviving
+from pelnas.app.completion import completions
+from pelnas.app.display.output import say
+from pelnas.graph.chat.boundary import surviving
 
 if TYPE_CHECKING:
-    from pelnas.graph.talk import Talk
+    from pelnas.graph.chat.console import Talk
 
 PAUSE = 0.5  # seconds between two looks at the run
 

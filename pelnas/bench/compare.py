@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from pelnas.agents.cast import connect_all
+from pelnas.agents.team import connect_all
 from pelnas.bench.search import Truth
 from pelnas.config import ROLES, SearchConfig
 from pelnas.consent import Consent, named
 from pelnas.errors import ConfigError
-from pelnas.graph.run import Result, Search
+from pelnas.graph.runs.search import Result, Search
 from pelnas.pareto import hypervolume
+from pelnas.report.agent_stats import AgentRate, agent_rates
 from pelnas.report.front import front_points
-from pelnas.report.rates import AgentRate, agent_rates
 from pelnas.store import RunStore
 
 BASELINES = ("builtin:evolver", "builtin:random")

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pelnas.agents.conversation import Unclear
-from pelnas.agents.intents import IntentReader
-from pelnas.agents.models import LanguageModel
+from pelnas.agents.assistant.commands import Unclear
+from pelnas.agents.assistant.intents import IntentReader
+from pelnas.agents.models.base import LanguageModel
 from pelnas.bench.phrasings import HELD_OUT
 from pelnas.directives import VERBS
 from pelnas.spaces import get_space

@@ -23,7 +23,7 @@ from pelnas.images import ImageSet
 from pelnas.predictors.reference import Reference
 from pelnas.predictors.transfer import PROXIES, SPACE, Fitted, columns_of, row_of
 from pelnas.predictors.trees import LEAF, Floats, Trees
-from pelnas.scoring import ProxyScores
+from pelnas.proxies.scoring import ProxyScores
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.tables import true_accuracy
 

@@ -23,8 +23,8 @@ from pelnas.bench.validation import Agreement, validate
 from pelnas.cache import Cache
 from pelnas.config import Scoring, SearchConfig
 from pelnas.errors import DataError
-from pelnas.graph.bench import sources_of
-from pelnas.graph.run import Search
+from pelnas.graph.runs.search import Search
+from pelnas.graph.session.problem import sources_of
 from pelnas.images import ImageSet
 from pelnas.pareto import non_dominated
 from pelnas.partition import partition_by_operations

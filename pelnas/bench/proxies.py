@@ -19,11 +19,11 @@ from pelnas.bench.validation import Floats, draw, spearman
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import DataError, UnreadableError
-from pelnas.formats import parquet_schema
 from pelnas.images import ImageSet
+from pelnas.inputs.formats import parquet_schema
 from pelnas.proxies.engine import score_network
+from pelnas.proxies.scoring import ProxyScores
 from pelnas.proxies.table import PROXIES, SUITE_ZERO
-from pelnas.scoring import ProxyScores
 from pelnas.spaces import SearchSpace
 from pelnas.tables import TEXT_COLUMN, Column
 

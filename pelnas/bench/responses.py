@@ -13,8 +13,8 @@ import numpy as np
 
 from pelnas.config import SearchConfig
 from pelnas.errors import RunError
-from pelnas.graph.run import Search
-from pelnas.graph.talk import Talk
+from pelnas.graph.chat.console import Talk
+from pelnas.graph.runs.search import Search
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use

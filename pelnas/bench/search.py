@@ -107,7 +107,7 @@ def _data(config: SearchConfig) -> Path:
 
 
 def _run(config: SearchConfig, truth: Truth) -> Quality:
-    from pelnas.graph.run import Search
+    from pelnas.graph.runs.search import Search
     from pelnas.store import RunStore
 
     result = Search(config).run()

@@ -1,9 +1,9 @@
 """Directives: what a person may ask of a running search, as typed values that the program enforces."""
 
+from pelnas.directives.active import FOCUS_SHARE, Directives, Sizes
 from pelnas.directives.conflicts import Ground, check, conflict, resolve
-from pelnas.directives.given import Boundary, Directive, Effects, scope_of
+from pelnas.directives.directive import Boundary, Directive, Effects, scope_of
 from pelnas.directives.grammar import GRAMMAR, VERBS, command, parse
-from pelnas.directives.inforce import FOCUS_SHARE, Directives, Sizes
 from pelnas.directives.orders import (
     AddRule,
     Ban,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pelnas.architecture import Architecture, Cost
-from pelnas.directives.given import Directive
+from pelnas.directives.active import Directives, Sizes
+from pelnas.directives.directive import Directive
 from pelnas.directives.grammar import command
-from pelnas.directives.inforce import Directives, Sizes
 from pelnas.directives.orders import (
     AddRule,
     Ban,

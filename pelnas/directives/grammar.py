@@ -38,8 +38,8 @@ from pelnas.directives.orders import (
     Weigh,
 )
 from pelnas.errors import DirectiveError, PredicateError
-from pelnas.evidence import Metric
 from pelnas.predicate import parse_predicate
+from pelnas.rules.evidence import Metric
 
 COMMAND_LIMIT = 1_000  # characters of a command
 #: Every form of a command and what it does, for help texts and documentation.

@@ -12,11 +12,11 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
-from pelnas import bounds
 from pelnas.config import ROLES, Budget
 from pelnas.errors import DirectiveError
-from pelnas.evidence import Metric
+from pelnas.inputs import bounds
 from pelnas.predicate import Predicate
+from pelnas.rules.evidence import Metric
 
 Quantity = Literal["latency", "energy", "parameters", "flops", "accuracy"]
 Comparison = Literal["<=", ">="]
@@ -142,7 +142,7 @@ class Weigh:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a rule says: see ``pelnas.rules``."""
+    """What a rule says: see ``pelnas.rules.rule``."""
 
     text: str
     predicate: Predicate

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.errors import ImagesError, UnreadableError
-from pelnas.formats import read_arrays
 from pelnas.images.base import Labels, Pixels, Source, digest_of, encode, fit
+from pelnas.inputs.formats import read_arrays
 
 #: Names of arrays in a file: images and labels, then those held out for tests.
 ARRAYS = (

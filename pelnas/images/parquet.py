@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.errors import ImagesError, UnreadableError
-from pelnas.formats import parquet_errors, parquet_schema, parquet_table
 from pelnas.images.base import Labels, Pixels, Source, encode
 from pelnas.images.depth import SAMPLE, Depth
 from pelnas.images.parts import is_training
+from pelnas.inputs.formats import parquet_errors, parquet_schema, parquet_table
 
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "fine_label", "target", "y")
 IMAGE_COLUMNS = ("image", "img", "jpeg", "png", "bytes")  # where several columns hold bytes

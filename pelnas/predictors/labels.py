@@ -8,8 +8,8 @@ from math import isfinite
 from pathlib import Path
 
 from pelnas.errors import ArchitectureError, DataError, UnreadableError
-from pelnas.formats import read_text
-from pelnas.percent import check_percent
+from pelnas.inputs.formats import read_text
+from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 COLUMNS = ("architecture", "accuracy")

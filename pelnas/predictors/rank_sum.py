@@ -13,7 +13,7 @@ from pelnas.config import Scoring
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.proxies import FLOOR
-from pelnas.scoring import ProxyScores
+from pelnas.proxies.scoring import ProxyScores
 from pelnas.spaces import SearchSpace
 
 PROXIES = ("nwot", "synflow", "jacov", "flops")

@@ -12,8 +12,8 @@ from pelnas.architecture import Architecture, Prediction
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import ConfigError, DataError, UnreadableError
-from pelnas.formats import read_arrays
 from pelnas.images import ImageSet
+from pelnas.inputs.formats import read_arrays
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.reference import Reference, Standings
 from pelnas.predictors.trees import Floats, Trees

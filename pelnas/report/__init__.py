@@ -1,8 +1,8 @@
 """What a run found, as values, files and a page: read from the store, nothing is computed twice."""
 
+from pelnas.report.agent_stats import AgentRate, agent_rates
 from pelnas.report.front import FrontPoint, front_json, front_points, write_front
 from pelnas.report.niches import NicheRow, niche_rows
-from pelnas.report.rates import AgentRate, agent_rates
 from pelnas.report.summary import summary, write_all
 
 __all__ = [

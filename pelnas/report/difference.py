@@ -12,7 +12,7 @@ from pelnas.directives import command
 from pelnas.pareto import hypervolume
 from pelnas.report.front import archive_of, finite
 from pelnas.report.spend import Spend, shares, spend_of
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.store import RunStore
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Directives
-from pelnas.directives.inforce import Refused
+from pelnas.directives.active import Refused
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, write_atomically
 

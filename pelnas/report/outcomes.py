@@ -25,10 +25,10 @@ from pelnas.directives import (
     Weigh,
     say,
 )
-from pelnas.plural import plural
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore
+from pelnas.text import plural
 
 BEFORE_DESIGNS = ("plan", "design")  # a directive from here on holds for the designs of its round
 RUN = "run"  # the span of what concerns a run as a whole

@@ -10,15 +10,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from pelnas.calls.prices import in_words
 from pelnas.config import ROLES
-from pelnas.prices import in_words
+from pelnas.report.agent_stats import agent_rates
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours
 from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
 from pelnas.report.niches import niche_rows
-from pelnas.report.rates import agent_rates
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pelnas.budget import Spent
-from pelnas.report.rates import agent_rates
+from pelnas.report.agent_stats import agent_rates
 from pelnas.store import RunStore
 
 

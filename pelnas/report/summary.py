@@ -5,12 +5,12 @@ from typing import Any
 
 from pelnas.config import ROLES
 from pelnas.directives import Directives
+from pelnas.report.agent_stats import agent_rates
 from pelnas.report.directives import directive_rows
 from pelnas.report.figure import DARK, LIGHT, render
 from pelnas.report.front import archive_of, front_points, write_front
 from pelnas.report.niches import niche_rows
 from pelnas.report.page import page
-from pelnas.report.rates import agent_rates
 from pelnas.store import RunStore, write_atomically
 
 ESSENTIALS = ("space", "device", "accuracy", "partition", "rounds", "per_niche", "seed")

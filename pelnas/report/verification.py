@@ -15,7 +15,7 @@ from pelnas.report.front import front_json
 from pelnas.report.summary import write_all
 from pelnas.store import RunStore, folder, settings
 from pelnas.store.database import Database
-from pelnas.store.mirror import EVENTS, Mirror, events_in, newest
+from pelnas.store.events_file import EVENTS, Mirror, events_in, newest
 from pelnas.store.sums import Damaged, forget
 
 REPORTS = ("front.json", "front.csv", "front.png", "report.html")

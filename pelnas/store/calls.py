@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields
 
-from pelnas.call import CallRecord, Message
+from pelnas.calls.call import CallRecord, Message
 from pelnas.store.database import Database, Row, plain
 from pelnas.store.decoding import decodes, json_of
 

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_arg
 from typing import get_type_hints as hints_of
 
 from pelnas.errors import RunError, UnreadableError
-from pelnas.formats import parse_json
+from pelnas.inputs.formats import parse_json
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pelnas.architecture import Cost
 from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
-from pelnas.directives.given import Status
+from pelnas.directives.directive import Status
 from pelnas.store.database import Database, Row, plain
 from pelnas.store.decoding import decodes
 from pelnas.store.evaluations import cost_of

@@ -10,7 +10,7 @@ from typing import Any
 
 from pelnas.store.database import Database, Row
 from pelnas.store.decoding import decodes, json_of
-from pelnas.store.mirror import Mirror
+from pelnas.store.events_file import Mirror
 from pelnas.store.records import Event
 
 _PLACES = ("seq", "time", "kind", "span", "parent", "round", "agent", "niche")

@@ -16,8 +16,9 @@ from uuid import uuid4
 
 from filelock import BaseFileLock, Timeout
 
-from pelnas import formats, locks
+from pelnas import locks
 from pelnas.errors import RunError, StoreError
+from pelnas.inputs import formats
 
 CONFIG = "run.json"
 DATABASE = "run.sqlite"

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.store.database import Database
 from pelnas.store.decoding import decodes, json_of
 

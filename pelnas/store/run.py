@@ -21,11 +21,11 @@ from pelnas.store.database import Database
 from pelnas.store.designs import Designs
 from pelnas.store.directives import DirectiveLog
 from pelnas.store.evaluations import Evaluations
+from pelnas.store.events_file import EVENTS, Mirror
 from pelnas.store.inheritance import Inheritance
-from pelnas.store.journal import Journal
-from pelnas.store.mirror import EVENTS, Mirror
 from pelnas.store.records import Event
 from pelnas.store.rules import Rules
+from pelnas.store.run_record import Journal
 from pelnas.store.trainings import Trainings
 from pelnas.store.waiting import WaitingOrders
 

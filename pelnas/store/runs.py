@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pelnas.config import ROLES, SearchConfig
 from pelnas.errors import InputError, RunError
-from pelnas.paths import expanded
+from pelnas.inputs.paths import expanded
 from pelnas.store.database import Database
 from pelnas.store.folder import CONFIG, DATABASE, LONGEST_NAME, cannot_read, in_use, is_run
 from pelnas.store.migrations import MIGRATIONS

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pelnas.config import SearchConfig
 from pelnas.errors import RunError, UnreadableError
-from pelnas.formats import parse_json, read_text
+from pelnas.inputs.formats import parse_json, read_text
 from pelnas.store.database import Database
 from pelnas.store.decoding import decodes, json_of
 from pelnas.store.folder import CONFIG, check_plain, is_run

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pelnas.architecture import Candidate, Evaluation
-from pelnas.call import CallRecord
+from pelnas.calls.call import CallRecord
 from pelnas.errors import RunError
 from pelnas.report import front_points
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.store import RunStore
 
 

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from pelnas.call import CallRecord
-from pelnas.extras import install
+from pelnas.calls.call import CallRecord
 from pelnas.store import Event, RunStore
+from pelnas.text import install
 from pelnas.traces.spans import CLOSING, OPENING, RUN
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, fields
 
-from pelnas.bounds import TRAINING, Range
 from pelnas.errors import ConfigError, PelnasError
+from pelnas.inputs.bounds import TRAINING, Range
 
 YES_OR_NO = Range(False, True)
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pelnas.agents.dialogue import ANSWER_LIMIT, SHOWN_BACK, Dialogue
-from pelnas.agents.scripted import ScriptedModel
-from pelnas.call import CallRecord, Message
+from pelnas.agents.testing.scripted import ScriptedModel
+from pelnas.calls.call import CallRecord, Message
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 
 

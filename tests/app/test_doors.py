@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from pelnas import Search, SearchConfig
-from pelnas.graph.chat import build_chat
+from pelnas.graph.chat.graph import build_chat
 from pelnas.store import RunStore
 from pelnas.store.folder import HOLDER
 
@@ -86,7 +86,7 @@ def host(output: Path, run: str, order: str) -> str:
     pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
     from mcp import Client
 
-    from pelnas.app.hosting import server
+    from pelnas.app.mcp.tools import server
 
     async def ask() -> str:
         async with Client(server(output)) as client:

@@ -41,7 +41,7 @@ def test_what_nobody_foresaw_of_the_disk_is_one_sentence(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "/dev/full")
 
-    monkeypatch.setattr("pelnas.app.output.print_table", full)
+    monkeypatch.setattr("pelnas.app.display.output.print_table", full)
     assert run(["spaces"]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1

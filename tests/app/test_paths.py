@@ -8,15 +8,15 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from pelnas.agents.available import FOLDERS, _named_folders
-from pelnas.agents.by_hand import HandModel
-from pelnas.agents.local import LocalModel
+from pelnas.agents.models.catalogue import FOLDERS, _named_folders
+from pelnas.agents.models.gguf import LocalModel
+from pelnas.agents.models.human import HandModel
 from pelnas.app.main import _Command, app
 from pelnas.cache import default_cache
 from pelnas.config import SearchConfig, load_config, with_settings
 from pelnas.errors import ConfigError, ModelError
-from pelnas.graph.terms import SETTINGS, Terms
-from pelnas.paths import expanded
+from pelnas.graph.serve.policy import SETTINGS, Terms
+from pelnas.inputs.paths import expanded
 from pelnas.store import RunStore, find_run
 
 Pelnas = Callable[..., Any]

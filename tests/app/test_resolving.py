@@ -14,9 +14,9 @@ from pelnas import Search, SearchConfig, load_config
 from pelnas.app.web.overview import overview
 from pelnas.config import AUTO
 from pelnas.errors import SpaceError
-from pelnas.graph.bench import outlook, resolved
-from pelnas.graph.fork import fork
-from pelnas.graph.replay import replay
+from pelnas.graph.runs.fork import fork
+from pelnas.graph.runs.replay import replay
+from pelnas.graph.session.problem import outlook, resolved
 from pelnas.recording import open_recording
 from pelnas.spaces import get_space, known_spaces
 from pelnas.store import RunStore

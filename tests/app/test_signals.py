@@ -76,7 +76,7 @@ def test_an_interrupt_of_any_command_is_told(monkeypatch: pytest.MonkeyPatch, pe
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pelnas.app.output.print_table", interrupted)
+    monkeypatch.setattr("pelnas.app.display.output.print_table", interrupted)
     outcome = pelnas("spaces")
     assert (outcome.code, outcome.err) == (130, "pelnas: stopped\n")
 

@@ -13,8 +13,8 @@ from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import DataError
 from pelnas.images import ImageSet, load_images
+from pelnas.proxies.scoring import ProxyScores
 from pelnas.proxies.table import PROXIES, SUITE_ZERO
-from pelnas.scoring import ProxyScores
 from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pelnas.agents.loopback import LoopbackServer
-from pelnas.agents.models import LanguageModel, Reply, connect
-from pelnas.agents.reading import read_answer
-from pelnas.agents.scripted import ScriptedModel
-from pelnas.call import Message
+from pelnas.agents.models.base import LanguageModel, Reply
+from pelnas.agents.models.connect import connect
+from pelnas.agents.models.json_answer import read_answer
+from pelnas.agents.testing.scripted import ScriptedModel
+from pelnas.agents.testing.server import LoopbackServer
+from pelnas.calls.call import Message
 
 
 class Answer(BaseModel):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pelnas.architecture import Architecture
 from pelnas.errors import ArchitectureError, SpaceError
-from pelnas.options import alternatives
 from pelnas.predicate import parse_predicate
 from pelnas.spaces import SPACES, SearchSpace, get_space
+from pelnas.spaces.options import alternatives
 
 FEW = 3  # networks built per test and space: they are real
 

@@ -128,7 +128,7 @@ class Directives(Door):
 
     @cached_property
     def _helm(self) -> Any:
-        from pelnas.graph.helm import Helm
+        from pelnas.graph.session.steering_client import Helm
 
         return Helm.open(self.ground.open)
 
@@ -364,10 +364,10 @@ def _asked(name: str, *options: object) -> Callable[[Path], None]:
 
     def ask(folder: Path) -> None:
         from pelnas.store import RunStore
-        from pelnas.tools import effects, inspection
+        from pelnas.tools import directive_outcomes, questions
 
         with RunStore.read(folder) as store:
-            where = inspection if hasattr(inspection, name) else effects
+            where = questions if hasattr(questions, name) else directive_outcomes
             json.dumps(getattr(where, name)(store, *options), default=str)
 
     return ask
@@ -392,8 +392,8 @@ def _verified(folder: Path) -> None:
 
 
 def _estimated(folder: Path) -> None:
-    from pelnas.graph.bench import ground_of
-    from pelnas.graph.estimate import estimate
+    from pelnas.graph.estimate.estimate import estimate
+    from pelnas.graph.session.problem import ground_of
     from pelnas.store import RunStore
 
     with RunStore.read(folder) as store:
@@ -425,13 +425,13 @@ class Answers(Door):
         return kind, mutations.text(rng, said) if rng.random() < 0.5 else said
 
     def knock(self, given: tuple[str, str]) -> None:
-        from pelnas.agents import forms, planner, reflection
-        from pelnas.agents.reading import read_answer
+        from pelnas.agents import answer_schema, planner, reflection
+        from pelnas.agents.models.json_answer import read_answer
 
         kind, said = given
         schemas = {
             "PlanAnswer": planner.PlanAnswer,
-            "DesignAnswer": forms.Designs,
+            "DesignAnswer": answer_schema.Designs,
             "ReflectAnswer": reflection.ReflectAnswer,
         }
         found, problem = read_answer(said, schemas[kind])
@@ -620,7 +620,7 @@ class Mcp(Door):
 
     @cached_property
     def _server(self) -> Any:
-        from pelnas.app.hosting import server
+        from pelnas.app.mcp.tools import server
 
         return server(self.ground.runs)
 

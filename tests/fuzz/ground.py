@@ -13,7 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from pelnas import Search, SearchConfig
-from pelnas.graph.helm import Helm
+from pelnas.graph.session.steering_client import Helm
 from pelnas.recording import export
 from pelnas.spaces import get_space
 

@@ -1,7 +1,7 @@
 """Replies that a model server might send and should not: seeded, and without end.
 
 ``odd_reply`` gives one, ``odd_replies`` as many as are wanted. Each is a fault of
-``pelnas.agents.loopback``; ``KEY`` stands in many of them, as if the server sent it back.
+``pelnas.agents.testing.server``; ``KEY`` stands in many of them, as if the server sent it back.
 """
 
 import gzip
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pelnas.agents.loopback import Fault
+from pelnas.agents.testing.server import Fault
 
 KEY = "planted-4f1d9c2b7a"
 TEXTS = (

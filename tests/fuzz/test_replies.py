@@ -13,10 +13,11 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.border import MOST_TOKENS
-from pelnas.agents.loopback import Fault, LoopbackServer
-from pelnas.agents.models import LanguageModel, Patience, Reply, connect
-from pelnas.call import Message
+from pelnas.agents.models.base import LanguageModel, Patience, Reply
+from pelnas.agents.models.connect import connect
+from pelnas.agents.models.reply_checks import MOST_TOKENS
+from pelnas.agents.testing.server import Fault, LoopbackServer
+from pelnas.calls.call import Message
 from pelnas.config import Budget
 from pelnas.errors import ModelCallError
 from pelnas.store import RunStore

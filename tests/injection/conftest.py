@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.scripted import ScriptedModel
-from pelnas.call import Message
+from pelnas.agents.testing.scripted import ScriptedModel
+from pelnas.calls.call import Message
 from pelnas.directives import parse
 from pelnas.errors import DirectiveError
-from pelnas.graph.helm import Helm
+from pelnas.graph.session.steering_client import Helm
 from pelnas.spaces import get_space
 
 BUILTIN = 7 * 6131  # what an evaluated template would show

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.scripted import ScriptedModel
+from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.app.main import run
 from pelnas.errors import ImagesError, PelnasError, PromptError
 from pelnas.images import load_images

@@ -21,15 +21,15 @@ from mcp import Client
 from starlette.testclient import TestClient
 
 from pelnas import Search
-from pelnas.agents.loopback import LoopbackServer
-from pelnas.app.hosting import server
+from pelnas.agents.testing.server import LoopbackServer
 from pelnas.app.main import run
+from pelnas.app.mcp.tools import server
 from pelnas.app.web.server import make_app
 from pelnas.directives import parse
 from pelnas.errors import AddressError, InputError, RunError, StoreError
-from pelnas.graph.sessions import Sessions
+from pelnas.graph.session.open_runs import Sessions
 from pelnas.store import RunStore, sums
-from pelnas.store.talks import TALKS
+from pelnas.store.conversations import TALKS
 from pelnas.training import checkpoint
 
 CANARY = "sk-canary-4711"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pelnas.app.main import run
-from pelnas.graph.talk import Talk
+from pelnas.graph.chat.console import Talk
 from pelnas.report import agent_rates
 from pelnas.report.directives import directive_rows
 from pelnas.spaces import get_space

@@ -14,11 +14,11 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from pelnas.agents.scripted import ScriptedModel
+from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.app.main import run
 from pelnas.directives import say
-from pelnas.graph.chat import build_chat
-from pelnas.graph.talk import Talk
+from pelnas.graph.chat.console import Talk
+from pelnas.graph.chat.graph import build_chat
 from pelnas.store import RunStore
 from pelnas.traces.text import visible
 
@@ -146,7 +146,7 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
     pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
     from mcp import Client
 
-    from pelnas.app.hosting import server
+    from pelnas.app.mcp.tools import server
 
     async def ask() -> None:
         async with Client(server(begun.parent)) as client:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pelnas.call import Message
+from pelnas.calls.call import Message
 from pelnas.errors import RunError, StoreError
-from pelnas.graph.bench import ground_of
-from pelnas.graph.estimate import estimate
+from pelnas.graph.estimate.estimate import estimate
+from pelnas.graph.session.problem import ground_of
 from pelnas.report import front_points
 from pelnas.store import RunStore, find_run, list_runs, write_atomically
 from pelnas.store.decoding import checked

@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.scripted import ScriptedModel
+from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.errors import RunError
-from pelnas.graph.replay import replay
+from pelnas.graph.runs.replay import replay
 from pelnas.recording import open_recording
 from pelnas.report import front_json
 from pelnas.report.verification import verify
 from pelnas.store import RunStore, list_runs, upgrade
 
 RUNS = Path(__file__).parents[1] / "data" / "first_release.zip"
-MODEL = Path(__file__).parents[1] / "graph" / "killed_search.py"
+MODEL = Path(__file__).parents[1] / "graph" / "session" / "killed_search.py"
 
 
 @pytest.fixture

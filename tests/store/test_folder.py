@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pelnas import SearchConfig, formats
+from pelnas import SearchConfig
 from pelnas.errors import RunError, StoreError
+from pelnas.inputs import formats
 from pelnas.recording import export
 from pelnas.store import RunStore, TrainingRecord, list_runs, write_atomically
+from pelnas.store.events_file import Mirror
 from pelnas.store.folder import check_plain, content, in_use, inside, open_to_append
-from pelnas.store.mirror import Mirror
 
 LEADING_OUT = [
     "../x", "a/../../x", "/etc/passwd", "..", "", ".", "a\0b", "C:\\x", "C:x", "\\\\host\\share",

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.scripted import ScriptedModel
+from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.errors import ModelCallError
 from pelnas.traces.otel import wanted
 

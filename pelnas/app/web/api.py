@@ -19,7 +19,7 @@ from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
 from pelnas.errors import InputError, RunError, UnreadableError
-from pelnas.formats import parse_json, what_failed
+from pelnas.inputs.formats import parse_json, what_failed
 from pelnas.report.front import aside_of
 from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree

@@ -8,7 +8,7 @@ from pelnas.app.web.overview import grown
 from pelnas.architecture import Evaluation
 from pelnas.report.front import aside_of
 from pelnas.report.growth import ranges
-from pelnas.rules import Rule
+from pelnas.rules.rule import Rule
 from pelnas.store import RunStore
 
 RULES = 40  # that are listed, those first that most of the runs agree on

@@ -15,8 +15,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from pelnas.agents.models import LanguageModel
-from pelnas.app.listening import LOOPBACK, listen
+from pelnas.agents.models.base import LanguageModel
+from pelnas.app.socket import LOOPBACK, listen
 from pelnas.app.web.api import Api, complain
 from pelnas.app.web.guard import PageGuard
 from pelnas.app.web.library import Library

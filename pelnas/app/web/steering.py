@@ -9,19 +9,19 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from pelnas.agents.conversation import HELP
-from pelnas.agents.models import LanguageModel
-from pelnas.agents.questions import QUESTIONS
-from pelnas.app.steer import user
+from pelnas.agents.assistant.commands import HELP
+from pelnas.agents.assistant.questions import QUESTIONS
+from pelnas.agents.models.base import LanguageModel
+from pelnas.app.user import user
 from pelnas.directives import GRAMMAR
 from pelnas.errors import InputError
 from pelnas.report.directives import directive_rows
 from pelnas.store import RunStore
 
 if TYPE_CHECKING:
-    from pelnas.graph.talk import Talk
+    from pelnas.graph.chat.console import Talk
 
-TALK = "pelnas.graph.talk"
+TALK = "pelnas.graph.chat.console"
 KEPT = 32  # conversations: one for each page that is open, until it is loaded again
 LONGEST = 4_000  # characters of a line
 NAMES = 64  # characters of a conversation's name
@@ -72,7 +72,7 @@ class Talks:
             return told | {"time": time.time()}
 
     def _talk(self, folder: Path, name: str) -> "tuple[Talk, Lock]":
-        from pelnas.graph.talk import Talk
+        from pelnas.graph.chat.console import Talk
 
         with self._lock:
             if (folder, name) not in self._kept:

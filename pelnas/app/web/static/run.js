@@ -1,6 +1,6 @@
 // One run: its head, and a tab for each way to look at it.
 
-import { FrontTab } from "./front.js";
+import { FrontTab } from "./front_view.js";
 import { RunData } from "./data.js";
 import { fill, h } from "./dom.js";
 import { count, device, duration, plural, whole } from "./words.js";

@@ -1,0 +1,37 @@
+"""Orders that were given in a conversation, until they have taken effect and that was told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from typing_extensions import (
+    TypedDict,  # LangGraph's server makes no schemas of typing's below 3.12
+)
+
+from pelnas.errors import InputError
+from pelnas.store import RunStore
+from pelnas.tools.directive_outcomes import news
+from pelnas.tools.runs import run_below
+
+
+class Given(TypedDict):
+    """A directive that was given in a conversation and of which nothing was told since."""
+
+    run: str
+    id: str
+
+
+def news_of(output: Path, awaited: Sequence[Given]) -> tuple[list[str], list[Given]]:
+    """What became of orders, a sentence for each that is decided on; and those that still wait."""
+    told: list[str] = []
+    waiting: list[Given] = []
+    for given in awaited:
+        try:
+            with RunStore.read(run_below(output, given["run"])) as store:
+                line = news(store, given["id"])
+        except InputError:
+            continue  # the run is gone, and its orders with it
+        if line:
+            told.append(line)
+        else:
+            waiting.append(given)
+    return told, waiting

@@ -1,0 +1,180 @@
+"""What agents will be asked and are likely to answer, before there is a run: for estimates.
+
+The prompts are the real ones, filled with drawn networks and invented figures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from pydantic import BaseModel
+
+from pelnas.agents import answer_schema
+from pelnas.agents import designer as designing
+from pelnas.agents import planner as planning
+from pelnas.agents import reflection as reflecting
+from pelnas.architecture import Candidate, Cost, Design, Evaluation, Prediction, candidate_id
+from pelnas.calls import tokens
+from pelnas.calls.call import Message
+from pelnas.config import SearchConfig
+from pelnas.evolution import Task
+from pelnas.partition import Partition
+from pelnas.predicate import Condition, Predicate
+from pelnas.prompts import load_prompt
+from pelnas.rules.rule import Rule, Scope, propose
+
+SENTENCE = "Swaps pooling for a wider convolution on the longest path, which may gain accuracy."
+SCORE, LATENCY_MS = 71.35, 4.217  # as long as figures are
+FRONT = 12  # points of all niches together, or at most of one
+NEW_RULES = 2  # that a niche gets in a round: others say again what is known
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call."""
+
+    tokens_in: float
+    tokens_out: float
+
+
+class Rehearsal:
+    """The calls of a search by configuration and partition, as they are in the middle of it."""
+
+    def __init__(self, config: SearchConfig, partition: Partition) -> None:
+        self._config = config
+        self._partition = partition
+        self._cells = self._drawn()
+
+    def planner(self, round_: int) -> Usage:
+        """The planner's call of a round, counted from 0."""
+        brief = self.plan_brief(self._front if round_ else ())
+        wanted = self._config.per_niche
+        plans = [
+            planning.NichePlan(niche=status.index, designs=wanted, focus=SENTENCE)
+            for status in brief.niches
+        ]
+        return self._usage("planner", planning.variables(brief), planning.PlanAnswer(niches=plans))
+
+    def designer(self, round_: int, niche: int, designs: int, before: int) -> Usage:
+        """A designer's call for so many designs, where the niche has so many from ``before``."""
+        found = self._evaluated(niche, min(before, self._config.parents))
+        parents = tuple(
+            designing.Parent(e.id, e.candidate.architecture, SCORE, LATENCY_MS) for e in found
+        )
+        brief = designing.DesignBrief(
+            partition=self._partition,
+            niche=self._partition.niches[niche],
+            round=1,
+            device=self._config.device,
+            dataset=self._config.dataset,
+            focus=SENTENCE,
+            tasks=(Task("crossover", (0, 1)) if len(parents) > 1 else Task("sample"),) * designs,
+            parents=parents,
+            rules=self._rules(min(NEW_RULES * round_, self._config.rules)),
+            seed=(0,),
+        )
+        space, cell = self._partition.space, self._cells[niche]
+        choices = space.choices_of(space.parse(cell)) if space.is_by_choices else cell
+        answers = [
+            answer_schema.ProposedDesign(
+                architecture=choices,
+                operation="crossover",
+                parents=[parent.id for parent in parents[:2]],
+                rationale=SENTENCE,
+            )
+        ] * designs
+        return self._usage(
+            "designer", designing.variables(brief), answer_schema.Designs(designs=answers)
+        )
+
+    def reflection(self, round_: int, niche: int, designs: int, before: int) -> Usage:
+        """A reflection agent's call about so many designs of this round."""
+        brief = reflecting.ReflectBrief(
+            partition=self._partition,
+            niche=self._partition.niches[niche],
+            round=1,
+            scope=self._scope,
+            fresh=self._evaluated(niche, designs),
+            best=self._evaluated(niche, min((before + designs) // 2, FRONT)),
+            rules=self._rules(NEW_RULES * round_),
+            observations=(),
+        )
+        rule = reflecting.ProposedRule(
+            text=SENTENCE,
+            predicate=str(self._rules(1)[0].predicate) if self._rules(1) else "",
+            metric="accuracy",
+            polarity="helps",
+            effect=0.5,
+        )
+        answer = reflecting.ReflectAnswer(rules=[rule] * reflecting.RULES_ASKED)
+        return self._usage("reflection", reflecting.variables(brief), answer)
+
+    def plan_brief(self, front: Sequence[tuple[float, float, int]] = ()) -> planning.PlanBrief:
+        """What the planner is told of a search that has not designed anything."""
+        niches = self._partition.niches
+        return planning.PlanBrief(
+            round=0,
+            rounds=self._config.rounds,
+            total=self._config.per_niche * len(niches),
+            device=self._config.device,
+            unit="predicted score",
+            niches=tuple(
+                planning.NicheStatus(
+                    index=niche.index,
+                    label=niche.label,
+                    designed=0,
+                    left=self._partition.left(niche.index, 0),
+                    on_front=0,
+                    gained=0,
+                    best_score=SCORE if front else None,
+                    fastest_ms=LATENCY_MS if front else None,
+                    gap=None,
+                )
+                for niche in niches
+            ),
+            front=tuple(front),
+        )
+
+    # -- what they speak of ---------------------------------------------------------
+
+    @cached_property
+    def _front(self) -> list[tuple[float, float, int]]:
+        return [(LATENCY_MS, SCORE, k % len(self._partition.niches)) for k in range(FRONT)]
+
+    @property
+    def _scope(self) -> Scope:
+        return Scope(self._config.space, self._config.device, self._config.dataset, None)
+
+    def _drawn(self) -> list[str]:
+        """One network of each niche; of another one where it has none."""
+        rng = np.random.default_rng(0)
+        space = self._partition.space
+        found = [next(self._partition.sample(n.index, rng), None) for n in self._partition.niches]
+        return [space.format(one or space.sample(rng)) for one in found]
+
+    def _evaluated(self, niche: int, count: int) -> tuple[Evaluation, ...]:
+        design = Design(self._cells[niche], "", "crossover", rationale=SENTENCE)
+        return tuple(
+            Evaluation(
+                Candidate(candidate_id(1, niche, slot), 1, niche, slot, design),
+                Prediction(SCORE),
+                Cost(LATENCY_MS),
+                parameters=0,
+                flops=0.0,
+            )
+            for slot in range(count)
+        )
+
+    def _rules(self, count: int) -> tuple[Rule, ...]:
+        features = sorted(self._partition.feature_names)
+        predicate = Predicate(tuple(Condition(name, ">=", 1) for name in features[:2]))
+        rule = propose(SENTENCE, "helps", "accuracy", predicate, self._scope)
+        return (rule,) * count
+
+    def _usage(self, role: str, values: dict[str, str], answer: BaseModel) -> Usage:
+        model = self._config.model_of(role)
+        system, user = load_prompt(role, self._config.prompts).render(values)
+        asked = [Message("system", system), Message("user", user)]
+        said = answer.model_dump_json()
+        return Usage(tokens.estimate(asked, model), tokens.count(said, model))

@@ -1,0 +1,1 @@
+"""Searches from beginning to end: started, resumed, forked, replayed."""

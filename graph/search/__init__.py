@@ -1,0 +1,1 @@
+"""The search: its graph, its nodes, and what each agent is told."""

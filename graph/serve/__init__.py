@@ -1,0 +1,1 @@
+"""The graphs behind a LangGraph server."""

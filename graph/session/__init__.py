@@ -1,0 +1,1 @@
+"""One open run: what its nodes work with."""

@@ -1,0 +1,58 @@
+"""What a run is given before its first round: niches, sources, labels, rules of earlier runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pelnas.config import SearchConfig
+from pelnas.graph.session.problem import Bench, sources_of
+from pelnas.graph.session.tracer import rule_changes
+from pelnas.graph.session.trained_accuracies import keep_labels
+from pelnas.recording import Recording
+from pelnas.rules.rule import Rule, Scope, carry
+from pelnas.store import RunStore, find_run
+from pelnas.traces.spans import RUN
+
+CARRIED = -1  # the round under which rules of earlier runs are filed
+
+
+def furnish(store: RunStore, bench: Bench, carried: Sequence[Rule]) -> None:
+    """What a run knows before its first round; all or nothing, should it be killed here."""
+    keep_labels(store.folder, bench.labels)
+    with store.together():
+        describe(store, bench)
+        store.replace_rules(CARRIED, carried)
+        for kind, data in rule_changes((), carried):
+            store.event(kind, span=RUN, **data)
+
+
+def describe(store: RunStore, bench: Bench) -> None:
+    """What the niches of a run are called, and where its numbers come from."""
+    store.set_niches([niche.label for niche in bench.partition.niches])
+    store.set_sources(sources_of(bench))
+    if bench.images is not None:  # training will want the same ones
+        store.pin_images(bench.images.name, bench.images.digest)
+
+
+def began_with(recording: Recording) -> list[Rule]:
+    """The rules that a recorded run began with."""
+    return recording.store.rules(through_round=CARRIED)
+
+
+def carried_rules(config: SearchConfig, bench: Bench) -> list[Rule]:
+    """The rules of earlier runs that a configuration names, each once."""
+    scope = Scope(config.space, config.device, bench.dataset, None)
+    labels = [niche.label for niche in bench.partition.niches]
+    earlier = [find_run(config.output, str(path)) for path in config.rules_from]
+    found = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
+    return list(found.values())
+
+
+def _carried(folder: Path, scope: Scope, niches: list[str]) -> list[Rule]:
+    """The rules in force of an earlier run; where it cut the space otherwise, for every niche."""
+    with RunStore.read(folder) as earlier:
+        same = earlier.niches() == niches
+        return [
+            carry(rule, scope, same_niches=same)
+            for rule in earlier.rules()
+            if rule.status == "in-force" and rule.scope.space == scope.space
+        ]

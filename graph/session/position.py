@@ -1,0 +1,83 @@
+"""Where a run is: derived from its own records alone, so that nothing else can contradict them.
+
+A step is done when the event of its end is stored; it is stored last. What comes later in a
+round shows that what comes before it is done, also in runs of an older pelnas.
+"""
+
+from dataclasses import dataclass
+
+from pelnas.store import PlanEntry, RunStore
+from pelnas.traces.spans import INHERIT
+
+ALL_ROUNDS = "all rounds done"  # reasons why a search ends; budgets and people have their own
+NOTHING_LEFT = "nothing is left to design"
+
+STEPS = ("plan", "design", "evaluate", "reflect", "learn")  # of a round, in their order
+
+
+@dataclass(frozen=True)
+class Position:
+    """The step that comes next, in a round counted from 0.
+
+    ``waiting``: the entries of the plan that ``design`` or ``reflect`` has not done yet.
+    """
+
+    round: int
+    step: str
+    waiting: tuple[PlanEntry, ...] = ()
+
+    def is_due(self, step: str, round_: int | None, niche: int | None) -> bool:
+        """Whether this very piece of work comes next; ``None``: no niche of its own."""
+        if step != self.step:
+            return False
+        if niche is None:
+            return True
+        return round_ == self.round and niche in (entry.niche for entry in self.waiting)
+
+
+def position(store: RunStore) -> Position:
+    """The next step of a run. Costs what one round holds, however long the run is."""
+    first = store.first_round()
+    done = store.last_round_done()
+    if done >= first and _under_way(store, done, "learn"):
+        return Position(done, "learn")
+    return _within(store, max(done + 1, first))
+
+
+def is_behind(store: RunStore, at: Position) -> bool:
+    """Whether rounds before this one lack evaluations, or a fork has not made them its own yet."""
+    fork = store.origin() is not None
+    untouched = (
+        at.step == "plan" and at.round == store.first_round() and not store.ended_here(INHERIT)
+    )
+    return (fork and untouched) or store.lacks_evaluations(before=at.round)
+
+
+def _within(store: RunStore, round_: int) -> Position:
+    plan = tuple(entry for _, entry in store.plans(round_))
+    begun, ended = store.steps(round_)
+    names = {step for step, _ in begun}
+
+    def left(step: str) -> tuple[PlanEntry, ...]:
+        return tuple(entry for entry in plan if (step, entry.niche) not in ended)
+
+    if not plan:
+        return Position(round_, "plan")
+    if "learn" in names or ("reflect" in names and not left("reflect")):
+        return Position(round_, "learn")
+    if "reflect" in names:
+        return Position(round_, "reflect", left("reflect"))
+    candidates = len(store.candidates(round_))
+    missing = len(store.without_prediction(round_)), len(store.without_cost(round_))
+    if "evaluate" in names or min(missing) < candidates:
+        whole = ("evaluate", None) in ended and not any(missing)
+        return Position(round_, "reflect", plan) if whole else Position(round_, "evaluate")
+    if "design" in names:
+        waiting = left("design")
+        return Position(round_, "design", waiting) if waiting else Position(round_, "evaluate")
+    return Position(round_, "design", plan) if ("plan", None) in ended else Position(round_, "plan")
+
+
+def _under_way(store: RunStore, round_: int, step: str) -> bool:
+    begun, ended = store.steps(round_)
+    return (step, None) in begun and (step, None) not in ended

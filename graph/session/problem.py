@@ -1,0 +1,184 @@
+"""What a configuration names, found and checked: space, partition, device, predictor, data set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from pelnas.architecture import Architecture, Cost
+from pelnas.cache import default_cache
+from pelnas.config import AUTO, SearchConfig
+from pelnas.devices import DEVICES, Device, get_device
+from pelnas.directives import Ground
+from pelnas.errors import InputError
+from pelnas.graph.session.trained_accuracies import labels_of
+from pelnas.images import ImageSet, load_images
+from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
+from pelnas.predictors import best_predictor, get_predictor
+from pelnas.predictors.labels import Label
+from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
+from pelnas.spaces import SearchSpace, get_space
+from pelnas.store import Sources
+from pelnas.tools.evaluation import Evaluator
+
+PROBES = 20  # architectures whose costs show whether a device tells energy
+
+LONGEST_NUMBER = 5  # digits of a number of classes
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a configuration names, found and checked before a run's folder is made."""
+
+    space: SearchSpace
+    partition: Partition
+    evaluator: Evaluator
+    dataset: str
+    class_images: Mapping[str, int]  # by name; none where nothing looks at images
+    held_out: int  # images that their source keeps for tests
+    images: ImageSet | None = None  # None where nothing looks at them
+    labels: tuple[Label, ...] = ()  # trained accuracies that the predictor learns from
+
+    @classmethod
+    def build(cls, config: SearchConfig) -> Self:
+        """InputError: a name or a file of the configuration cannot be used."""
+        config = resolved(config)
+        space = get_space(config.space)
+        images = _images(config)
+        classes = images.classes if images else classes_of(config.dataset)
+        resolution = config.scoring.resolution
+        cache = default_cache()
+        device = get_device(config, space, classes, cache)
+        labels = labels_of(config, space, images)
+        predictor = get_predictor(config, space, images, cache, labels)
+        partition = _partition(config, space, classes)
+        evaluator = Evaluator(space, device, predictor, classes, resolution)
+        dataset = config.dataset or (images.name if images else "")
+        shown = (images.class_images, images.held_out) if images else ({}, 0)
+        return cls(space, partition, evaluator, dataset, *shown, images, labels)
+
+    @classmethod
+    def recorded(cls, config: SearchConfig, recording: Recording) -> Self:
+        """The same, with every score and cost taken from a recording: nothing is computed or measured."""
+        space, sources = get_space(config.space), recording.store.sources()
+        evaluator = Evaluator(
+            space,
+            _device_again(config, recording, space),
+            RecordedPredictor(recording, space),
+            sources.classes,
+            config.scoring.resolution,
+        )
+        partition = _partition(config, space, sources.classes)
+        shown = sources.class_images, sources.held_out
+        return cls(space, partition, evaluator, sources.dataset, *shown)
+
+
+def resolved(config: SearchConfig) -> SearchConfig:
+    """The configuration with what ``auto`` means in it; a run stores that, so that it never drifts.
+
+    SpaceError: no such space.
+    """
+    space, changed = get_space(config.space), {}
+    if config.accuracy == AUTO:
+        changed["accuracy"] = best_predictor(config, space)
+    if config.partition == AUTO:
+        changed["partition"] = "operations" if space.complexity_niches else "flops"
+    return config.model_copy(update=changed)
+
+
+def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace) -> Device:
+    """A table is looked up again where it is still there; what was measured comes from the recording."""
+    if config.device not in DEVICES:
+        try:
+            return get_device(config, space, recording.store.sources().classes, default_cache())
+        except InputError:
+            pass  # the table is gone: the recording holds every cost that the search recorded
+    return RecordedDevice(recording, space)
+
+
+def ground_of(config: SearchConfig) -> Ground:
+    """What directives of a run are checked against, without what scores or calls models.
+
+    InputError: something that the configuration names is gone.
+    """
+    partition, device, _ = _without_scores(config)
+    return ground(partition, device)
+
+
+def outlook(config: SearchConfig) -> tuple[Partition, ImageSet | None]:
+    """What a search would cut, and look at, if it began now; nothing is scored or measured.
+
+    InputError: something that the configuration names cannot be used.
+    """
+    partition, _, images = _without_scores(config)
+    return partition, images
+
+
+def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet | None]:
+    config = resolved(config)
+    space, images = get_space(config.space), _images(config)
+    classes = images.classes if images else classes_of(config.dataset)
+    device = get_device(config, space, classes, default_cache())
+    return _partition(config, space, classes), device, images
+
+
+def ground(partition: Partition, device: Device) -> Ground:
+    """A partition and what a device tells at once."""
+
+    def cost(architecture: Architecture) -> Cost:
+        return next(iter(device.costs([architecture])))
+
+    def tells_energy() -> bool:
+        size = partition.space.size
+        probes = sorted({size * k // PROBES for k in range(PROBES)})
+        return any(cost(partition.space.at(i)).energy_mj is not None for i in probes)
+
+    if device.measures:
+        return Ground(partition, None, lambda: False)
+    return Ground(partition, cost, tells_energy)
+
+
+def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partition:
+    config, resolution = resolved(config), config.scoring.resolution
+    if config.partition == "operations":
+        return partition_by_operations(space, classes, resolution)
+    rng = np.random.default_rng(config.seed)
+    return partition_by_flops(space, config.niches, rng, classes, resolution)
+
+
+def niches_of(config: SearchConfig, space: SearchSpace, classes: int) -> tuple[Niche, ...]:
+    """The niches that a configuration cuts a space into, for networks with so many outputs."""
+    return _partition(config, space, classes).niches
+
+
+def sources_of(bench: Bench) -> Sources:
+    """Where the numbers of a run on this bench come from."""
+    predictor, device = bench.evaluator.predictor, bench.evaluator.device
+    return Sources(
+        bench.dataset,
+        predictor.unit,
+        predictor.source,
+        device.source,
+        bench.evaluator.classes,
+        bench.class_images,
+        bench.held_out,
+    )
+
+
+def _images(config: SearchConfig) -> ImageSet | None:
+    """Images are loaded only where something looks at them."""
+    if config.accuracy == "table" and config.images is None:
+        return None
+    return load_images(config.images, config.scoring.resolution)
+
+
+def classes_of(dataset: str) -> int:
+    """Classes of a benchmark's data set by the number its name ends with; 10 without one.
+
+    NAS-Bench-201 names them so (cifar10, cifar100, ImageNet16-120); only the
+    size of the classifier depends on it.
+    """
+    digits = dataset[len(dataset.rstrip("0123456789")) :]
+    number = int(digits) if 0 < len(digits) <= LONGEST_NUMBER else 0
+    return number if number > 1 else 10

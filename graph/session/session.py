@@ -1,0 +1,305 @@
+"""Everything a search works with, built from its configuration: the context of the nodes."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from pelnas.agents.models.base import LanguageModel
+from pelnas.agents.team import Cast, assemble, check_turns, connect_all
+from pelnas.architecture import Architecture, Cost
+from pelnas.archive import Archive
+from pelnas.calls.call import CallRecord
+from pelnas.config import ROLES, Budget, SearchConfig
+from pelnas.consent import Consent, named, reached
+from pelnas.devices import DEVICES
+from pelnas.directives import Boundary, Directives
+from pelnas.directives.gate import Gate
+from pelnas.errors import BudgetExhausted, PelnasError
+from pelnas.graph.session.directive_queue import Steering
+from pelnas.graph.session.excluded import Aside
+from pelnas.graph.session.extend import Extension
+from pelnas.graph.session.initialise import began_with, carried_rules, furnish
+from pelnas.graph.session.position import Position, position
+from pelnas.graph.session.prices import at_kept_prices
+from pelnas.graph.session.problem import Bench, ground, resolved
+from pelnas.graph.session.replay_meter import meter_of
+from pelnas.graph.session.tracer import SearchStopped, Teller
+from pelnas.graph.session.trained_accuracies import with_kept_labels
+from pelnas.recording import CUT, Recording
+from pelnas.rules.knowledge_base import KnowledgeBase
+from pelnas.rules.rule import Observation, Scope
+from pelnas.store import RunStore
+from pelnas.traces.spans import RUN
+
+MEASURED_A_DESIGN = 8  # architectures that may be measured for one design under a limit of cost
+
+
+class Session:
+    """One open run: its store, knowledge, budget and agents. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        bench: Bench,
+        models: dict[str, LanguageModel],
+        recording: Recording | None = None,
+        consent: Consent | None = None,
+    ) -> None:
+        """``consent``: to what models reach that are connected later on."""
+        self.store = store
+        self.consent = consent or Consent()
+        self.config = store.config
+        self.bench = bench
+        self.teller = Teller(store)
+        self.meter = meter_of(store, recording)
+        self._recording = recording
+        self._models = at_kept_prices(store, self.config, models)
+        self.cast: Cast = assemble(self.config, self._models, self, self.meter)
+        self.ending = ""  # why the search is about to end: the report follows
+        self._stop = threading.Event()
+        self._measuring = threading.Lock()
+        self._aside = Aside(store, bench.space)
+        self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
+        self._ground = ground(bench.partition, bench.evaluator.device)
+        self.steering = Steering(store, self._ground, self, self._stop)
+        self.steering.restore()
+        # At the end: where something above is refused, nobody would close it.
+        self.knowledge = KnowledgeBase.anew(store.folder / "knowledge")
+        self.knowledge.restore(store.rules())
+
+    @classmethod
+    def create(
+        cls,
+        config: SearchConfig,
+        models: Mapping[str, LanguageModel] | None = None,
+        recording: Recording | None = None,
+    ) -> Self:
+        """A new run. InputError: something the configuration names cannot be used; no run is made.
+
+        ``recording``: of an earlier run, which then stands for devices, predictors
+        and the rules it began with.
+        """
+        config = resolved(config)
+        check_turns(config)
+        consent = Consent() if recording is not None else Consent(named(config))
+        bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
+        connected = connect_all(config, models, consent)
+        carried = carried_rules(config, bench) if recording is None else began_with(recording)
+        store = RunStore.create(config)
+        try:
+            furnish(store, bench, carried)
+            return cls(store, bench, connected, recording, consent)
+        except PelnasError:
+            store.close()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        models: Mapping[str, LanguageModel] | None = None,
+        *,
+        rounds: int | None = None,
+        budget: Budget | None = None,
+        accept_address: bool = False,
+    ) -> Self:
+        """An existing run, to go on with; ``rounds`` and what ``budget`` limits hold from now on.
+
+        RunError: in use, no run, or finished and these limits leave nothing to do.
+        AddressError: it names a place that nobody named on this machine, without ``accept_address``.
+        """
+        consent = Consent(accept=accept_address)
+        store = RunStore.open(folder)
+        try:
+            extension = Extension.of(store, rounds, budget or Budget())
+            for config in (store.config, extension.config):  # before anything is reached
+                consent.check(reached(config, _models(config, models or {})))
+            bench = Bench.build(with_kept_labels(store.config, folder))
+            if not store.niches():  # killed while it was made
+                furnish(store, bench, carried_rules(store.config, bench))
+            connected = connect_all(store.config, models, consent)
+            session = cls(store, bench, connected, consent=consent)
+            session._extend(extension)
+            return session
+        except PelnasError:
+            store.close()
+            raise
+
+    def _extend(self, extension: Extension) -> None:
+        """Keep larger limits with the run. ModelError: one cannot be kept, and nothing is changed."""
+        try:
+            limits = {"budget": extension.config.budget}
+            connect_all(self.config.model_copy(update=limits), self._models)
+        except PelnasError:
+            self.close()
+            raise
+        extension.give(self.store)
+
+    # -- what nodes ask -------------------------------------------------------
+
+    def position(self) -> Position:
+        """The step that comes next, by the run's own records."""
+        return position(self.store)
+
+    def archive(self) -> Archive:
+        """All evaluations so far; those that break a directive in force stand aside."""
+        evaluations = self.store.evaluations()
+        niches = len(self.bench.partition.niches)
+        return Archive(evaluations, niches, self._aside.of(self.directives, evaluations))
+
+    def scope(self, niche: int | None) -> Scope:
+        """Where a rule of this niche holds."""
+        return Scope(self.config.space, self.config.device, self.bench.dataset, niche)
+
+    def observations(self) -> list[Observation]:
+        """Every feasible evaluation as rules see it."""
+        partition = self.bench.partition
+        return [
+            Observation(
+                id=e.id,
+                niche=e.candidate.niche,
+                features=partition.features(partition.space.parse(e.candidate.architecture)),
+                score=e.score,
+                latency_ms=e.latency_ms,
+            )
+            for e in self.store.evaluations()
+            if e.cost.feasible
+        ]
+
+    # -- ledger of the dialogues ----------------------------------------------
+
+    def recall(self, call_id: str, request: str) -> CallRecord | None:
+        """The recorded answer of an interrupted execution of the same step."""
+        return self.store.recall(call_id, request)
+
+    def begin_call(self, call: CallRecord) -> None:
+        """Tell who watches that a request is under way."""
+        self.teller.call_begins(call)
+
+    def record_call(self, call: CallRecord) -> None:
+        """Keep a call and tell who watches, both or neither."""
+        with self.store.together():
+            self.store.record_call(call)
+            self.teller.call_ends(call)
+
+    def event(self, kind: str, **data: Any) -> None:
+        """Append to the run's event stream, at the place where this thread works."""
+        self.teller.event(kind, **data)
+
+    # -- directives -----------------------------------------------------------
+
+    @property
+    def directives(self) -> Directives:
+        """Those in force for the piece of work under way."""
+        return self.steering.in_force
+
+    def obey(self, directives: Directives) -> None:
+        """Take over rounds, budgets and models. ModelError: one cannot be used; nothing changed."""
+        config = directives.applied(self.store.config)
+        changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
+        if changed or config.budget.dollars != self.config.budget.dollars:
+            self._models = at_kept_prices(self.store, config, self._connected(config))
+            self.cast = assemble(config, self._models, self, self.meter)
+        if config.rounds != self.config.rounds:
+            self.store.event("rounds-changed", span=RUN, rounds=config.rounds)
+        if config.budget != self.config.budget:
+            self.store.event("budget-changed", span=RUN, **config.budget.model_dump())
+        self.config = config
+        self.meter.change(config.budget)
+
+    def _connected(self, config: SearchConfig) -> dict[str, LanguageModel]:
+        return connect_all(config, self._models, self.consent)
+
+    def gate(self, niche: int, designs: int) -> Gate:
+        """What the directives in force let into a niche for a step of so many designs."""
+        # By its name: a replay, which looks every cost up, makes do with as many as its original.
+        measured = self.config.device in DEVICES
+        allowance = MEASURED_A_DESIGN * designs if measured else None
+        return Gate(self.directives, self.bench.partition, niche, self._cost, allowance)
+
+    def allowed(self, niche: int) -> frozenset[str]:
+        """The members of a niche that directives let in by operations, parameters and FLOPs.
+
+        For spaces that can be listed. Costs do not count here, so that nothing is measured
+        that nobody wants to design.
+        """
+        directives, known = self._allowed
+        if directives is not self.directives:
+            directives, known = self._allowed = (self.directives, {})
+        if niche not in known:
+            gate, space = self.gate(niche, 0), self.bench.space
+            members = self.bench.partition.members[niche]
+            known[niche] = frozenset(space.format(m) for m in members if gate.by_formula(m) is None)
+        return known[niche]
+
+    def costs(self, texts: Sequence[str]) -> Iterator[Cost]:
+        """The cost of each in order; what was measured for a directive is not measured again.
+
+        BudgetExhausted: in a replay, where time was up in the run that it repeats.
+        """
+        known = {text: self.store.measured(text) for text in texts}
+        fresh = self.bench.evaluator.costs([text for text in texts if known[text] is None])
+        for text in texts:
+            if self._recording is not None and self._recording.cut_before(text):
+                raise BudgetExhausted(CUT)
+            yield known[text] or next(fresh)
+
+    def _cost(self, architecture: Architecture) -> Cost:
+        """Found out once and kept; one at a time, so that nothing disturbs a measurement."""
+        text = self.bench.space.format(architecture)
+        with self._measuring:
+            known = self.store.measured(text)
+            if known is None:
+                known = next(self.bench.evaluator.costs([text]))
+                self.store.record_measured(text, known)
+            return known
+
+    # -- time -----------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask for a clean stop: the next step that looks raises SearchStopped."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """Stop without waiting for what is being scored or asked; it is done again later."""
+        self.stop()
+        self.cast.stop()
+        self.bench.evaluator.close()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody has asked for a stop."""
+        return self._stop.is_set()
+
+    def step(self, round_: int, node: str) -> None:
+        """Called by nodes between pieces of work: books the time spent, honours ``stop``.
+
+        Directives that have arrived take effect here; while paused, it waits here.
+        """
+        self.meter.tick()
+        self._go_on()
+        self.steering.step(Boundary(round_, node))
+        self._aside.tell(self.directives, evaluated=node == "learn")
+        self._go_on()
+
+    def forget_time(self) -> None:
+        """The time since the last step was spent paused."""
+        self.meter.forget()
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise SearchStopped("the search was asked to stop: go on with 'pelnas resume'")
+
+    def close(self) -> None:
+        """Release everything; a second call does nothing."""
+        self.bench.evaluator.close()
+        self.cast.close()
+        self.knowledge.close()
+        self.teller.close()
+        self.store.close()
+
+
+def _models(config: SearchConfig, given: Mapping[str, LanguageModel]) -> list[str]:
+    """The models of all roles that nobody has connected yet."""
+    return [name for role in ROLES for name in config.chain_of(role) if name not in given]

@@ -1,0 +1,121 @@
+"""``pelnas bench``: every published figure by a command."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.commands import bench_conversation, bench_predictors, proxies
+from pelnas.inputs import bounds
+
+if TYPE_CHECKING:
+    from pelnas.bench.search import Quality
+
+bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
+bench.command("proxies")(proxies.speed)
+bench.command("predictors")(bench_predictors.bench_predictors)
+bench.command("conversation")(bench_conversation.bench_conversation)
+bench.command("responses")(bench_conversation.bench_responses)
+MODELS = ("builtin:evolver", "builtin:random")
+
+
+@bench.command("search")
+def bench_search(
+    data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
+    device: Annotated[
+        list[str] | None, typer.Option("--device", help="Repeatable. Default: all of the folder.")
+    ] = None,
+    dataset: options.Dataset = None,
+    space: options.Space = None,
+    accuracy: Annotated[str, typer.Option("--accuracy", help="What guides the search.")] = "table",
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help=f"Repeatable. Default: {' and '.join(MODELS)}."),
+    ] = None,
+    seeds: Annotated[
+        int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")
+    ] = 5,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
+    images: options.Images = None,
+    output: options.Output = None,
+    config: options.Config = None,
+    as_json: options.Json = False,
+) -> None:
+    """Whole searches, each front judged by test accuracy against the true front."""
+    given = dict(locals())
+    from pelnas import load_config, tables
+    from pelnas.app.display.output import print_json
+    from pelnas.bench.search import bench_search as run_all
+
+    apart = ("device", "model", "seeds", "config", "as_json")
+    named = {name: given[name] for name in given if name not in apart} | {"name": "bench"}
+    settings = options.settings(named)
+    devices = device or list(tables.devices(data))
+    runs = run_all(load_config(config, settings), devices, range(seeds), model or list(MODELS))
+    found = list(_told(runs))
+    if as_json:
+        print_json({"runs": [asdict(one) for one in found], "means": _means(found)})
+    else:
+        _print_means(_means(found))
+
+
+def _told(runs: "Iterator[Quality]") -> "Iterator[Quality]":
+    """Each judged run as it ends, with a line about it."""
+    from pelnas.app.display.output import duration, say
+
+    for one in runs:
+        say(
+            f"{one.device} {one.model} seed {one.seed}: hypervolume ratio {one.ratio:.4f},"
+            f" IGD {one.igd:.4f}, {one.evaluations} evaluations, {duration(one.seconds)}",
+            errors=True,
+        )
+        yield one
+
+
+def _means(found: "list[Quality]") -> list[dict[str, Any]]:
+    """Means over seeds for each device and model, and over everything for each model."""
+    groups: dict[tuple[str, str], list[Quality]] = defaultdict(list)
+    for one in found:
+        groups[one.device, one.model].append(one)
+        groups["all", one.model].append(one)
+    return [
+        {
+            "device": device,
+            "model": model,
+            "runs": len(group),
+            "ratio": sum(one.ratio for one in group) / len(group),
+            "lowest_ratio": min(one.ratio for one in group),
+            "igd": sum(one.igd for one in group) / len(group),
+            "most_evaluations": max(one.evaluations for one in group),
+            "seconds": sum(one.seconds for one in group) / len(group),
+        }
+        for (device, model), group in sorted(groups.items(), key=lambda item: item[0][0] == "all")
+    ]
+
+
+def _print_means(means: list[dict[str, Any]]) -> None:
+    from pelnas.app.display.output import print_table
+
+    print_table(
+        "means over seeds; hypervolume ratio: 1 is the true front; IGD: lower is better",
+        ("device", "model", "runs", "ratio", "lowest", "IGD", "evaluations", "seconds"),
+        (
+            (
+                row["device"],
+                row["model"],
+                str(row["runs"]),
+                f"{row['ratio']:.4f}",
+                f"{row['lowest_ratio']:.4f}",
+                f"{row['igd']:.4f}",
+                str(row["most_evaluations"]),
+                f"{row['seconds']:.1f}",
+            )
+            for row in means
+        ),
+        right=("runs", "ratio", "lowest", "IGD", "evaluations", "seconds"),
+    )

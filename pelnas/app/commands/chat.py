@@ -1,0 +1,155 @@
+"""``pelnas chat``: talk to a run in the terminal, also while its search runs in another process."""
+
+import io
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.consent_prompt import AcceptAddress, with_consent
+
+if TYPE_CHECKING:
+    from pelnas.agents.models.base import LanguageModel
+    from pelnas.config import Budget
+    from pelnas.graph.chat.console import Talk
+
+ENDS = ("/quit", "/exit")
+PROMPT, DECIDE = "> ", "yes or no> "
+
+
+def chat(
+    run: options.Run = "last",
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who talks. Default: this system's user.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Who reads free words: provider:model, or run for the run's own. Default: commands only.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
+    ] = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    accept_address: AcceptAddress = False,
+    output: options.Output = None,
+) -> None:
+    """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
+    limits = _limits(max_tokens, max_dollars)
+    from pelnas.app.user import user
+    from pelnas.graph.chat.chat_models import OF_RUN
+    from pelnas.store import find_run
+
+    folder = find_run(options.runs_folder(output), run).resolve()
+    if model == OF_RUN:
+        given = base_url
+        model, base_url = with_consent(accept_address, lambda accept: _own(folder, given, accept))
+    converse(folder, author or user(), model, base_url, limits)
+
+
+def converse(
+    folder: Path, author: str, model: str | None, base_url: str | None, limits: "Budget"
+) -> None:
+    """Lines in, lines out, until there are none. KeyboardInterrupt: Ctrl-C."""
+    from pelnas.agents.team import refuse_unpriced
+    from pelnas.app.display.output import say
+    from pelnas.graph.chat.console import Talk
+
+    with ExitStack() as held:
+        reader = reader_of(model, base_url)
+        if reader is not None:
+            held.callback(reader.close)
+            if limits.dollars is not None:
+                refuse_unpriced([reader])
+        talk = Talk(folder.parent, folder.name, author, reader, limits)
+        held.callback(talk.close)
+        held.callback(_tell_cost, talk)
+        _begin(folder)
+        next_line = _edited(talk, folder.parent) if _is_terminal() else _plain
+        while (line := next_line(talk.waiting)) is not None and line.strip() not in ENDS:
+            for answer in talk.say(line) if line.strip() or talk.waiting else ():
+                say(answer)
+            sys.stdout.flush()
+        if talk.waiting:
+            say("Nothing was changed.")
+
+
+def _tell_cost(talk: "Talk") -> None:
+    from pelnas.app.display.output import say
+
+    if talk.cost:
+        say(talk.cost, errors=True)
+
+
+def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
+    """Who reads free words; ``None`` for commands only. ModelError: it cannot be reached."""
+    from pelnas.agents.models.connect import connect
+    from pelnas.config import BUILTIN
+    from pelnas.graph.chat.chat_models import PATIENCE, steady
+
+    if name is None or name.startswith(BUILTIN):
+        return None
+    return connect(name, base_url=base_url, temperature=steady(name), patience=PATIENCE)
+
+
+def _limits(tokens: int | None, dollars: float | None) -> "Budget":
+    """What models may cost in the conversation. ConfigError: a limit that is none."""
+    from pelnas.config import load_config
+
+    given = {"max_tokens": tokens, "max_dollars": dollars}
+    return load_config(None, options.settings(given)).budget
+
+
+def _own(folder: Path, base_url: str | None, accept: bool) -> tuple[str, str | None]:
+    """The model of a run, and its address, unless another one is given.
+
+    AddressError: nobody named what it reaches on this machine, and ``accept`` is not given.
+    """
+    from pelnas.config import SearchConfig
+    from pelnas.consent import Consent, named, reached
+    from pelnas.store import RunStore
+
+    with RunStore.read(folder) as store:
+        config = store.config
+    update = {"base_url": base_url or config.base_url, "prompts": None}  # which are for searches
+    config = config.model_copy(update=update)
+    given = SearchConfig(base_url=base_url)
+    Consent(named(given), accept=accept).check(reached(config, [config.model]))
+    return config.model, config.base_url
+
+
+def _begin(folder: Path) -> None:
+    from pelnas.app.display.output import say
+
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # what is not text is not understood, no more
+    if sys.stdin.isatty():
+        say(f"About {folder.name}. /help lists all commands, /quit ends.", errors=True)
+
+
+def _is_terminal() -> bool:
+    """Whether a person types, and sees what is told."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _edited(talk: "Talk", output: Path) -> Callable[[bool], str | None]:
+    """Asks for lines in a terminal, and tells there what happens meanwhile."""
+    from pelnas.app.terminal import Terminal
+
+    terminal = Terminal(talk, output)
+    return lambda waiting: terminal.line(DECIDE if waiting else PROMPT)
+
+
+def _plain(waiting: bool) -> str | None:
+    """The next line, ``None`` at the end of the input; a prompt only where a person types."""
+    if sys.stdin.isatty():
+        sys.stderr.write(DECIDE if waiting else PROMPT)
+        sys.stderr.flush()
+    return sys.stdin.readline() or None

@@ -1,0 +1,219 @@
+"""``pelnas search`` and ``pelnas resume``: the main job."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pelnas.app import options
+from pelnas.app.commands.follow import follow
+from pelnas.app.consent_prompt import AcceptAddress, with_consent
+from pelnas.app.options import setting
+
+if TYPE_CHECKING:
+    from pelnas import Search, SearchConfig
+    from pelnas.config import Budget
+
+Chat = Annotated[
+    bool, typer.Option("--chat", help="Talk to the search meanwhile; its model reads free words.")
+]
+
+
+def search(
+    space: options.Space = None,
+    device: options.Device = None,
+    dataset: options.Dataset = None,
+    images: options.Images = None,
+    data: options.Data = None,
+    accuracy: options.Accuracy = None,
+    labels: options.Labels = None,
+    prior: options.Prior = None,
+    model: Annotated[
+        str | None, setting("model", "provider:model that plans, designs and reflects.")
+    ] = None,
+    planner_model: Annotated[
+        str | None, setting("planner_model", "Another model for the planner.")
+    ] = None,
+    designer_model: Annotated[
+        str | None, setting("designer_model", "Another model for the designers.")
+    ] = None,
+    reflection_model: Annotated[
+        str | None, setting("reflection_model", "Another model for reflection.")
+    ] = None,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand",
+            help=f"Like --designer-model {options.BY_HAND}: a person designs, by files.",
+        ),
+    ] = False,
+    fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--fallback", help="Model to ask where a role's own one fails; repeatable."),
+    ] = None,
+    planner_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--planner-fallback", help="The planner's own, in place of --fallback."),
+    ] = None,
+    designer_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--designer-fallback", help="The designers' own, in place of --fallback."),
+    ] = None,
+    reflection_fallbacks: Annotated[
+        list[str] | None,
+        typer.Option("--reflection-fallback", help="Reflection's own, in place of --fallback."),
+    ] = None,
+    concurrency: Annotated[
+        list[str] | None,
+        setting("concurrency", "Calls to a provider at a time: PROVIDER=N, or N for all others."),
+    ] = None,
+    base_url: options.BaseUrl = None,
+    temperature: Annotated[
+        float | None, setting("temperature", "0 to 2; not sent at all unless given.")
+    ] = None,
+    partition: Annotated[
+        str | None, setting("partition", "Cut the space by operations or by flops.")
+    ] = None,
+    rounds: options.Rounds = None,
+    per_niche: options.PerNiche = None,
+    seed: options.Seed = None,
+    output: options.Output = None,
+    name: Annotated[str | None, setting("name", "Name of the run, behind its time stamp.")] = None,
+    config: options.Config = None,
+    rules_from: Annotated[
+        list[str] | None,
+        typer.Option("--rules-from", help="Earlier run whose rules are tried; repeatable."),
+    ] = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
+    reference: options.Reference = None,
+    batch: options.Batch = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say what it is likely to use; make no run.")
+    ] = False,
+    chat: Chat = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find the best networks for a device at every latency, without training any."""
+    given = dict(locals())
+    _one_reader(chat, as_json)
+    path, *_ = (given.pop(name) for name in ("config", "as_json", "estimate", "by_hand", "chat"))
+    from pelnas import Search, load_config
+
+    if by_hand:
+        given["designer_model"] = _person(designer_model)
+
+    settings = load_config(path, options.settings(given))
+    if estimate:
+        _estimate(settings, as_json)
+        return
+    found = Search(settings)
+    _foretell(found)
+    follow(found, as_json, chat)
+
+
+def resume(
+    run: options.Run = "last",
+    rounds: Annotated[int | None, typer.Option("--rounds", help="Rounds in all.")] = None,
+    max_calls: options.MaxCalls = None,
+    max_tokens: options.MaxTokens = None,
+    max_dollars: options.MaxDollars = None,
+    max_minutes: options.MaxMinutes = None,
+    max_evaluations: options.MaxEvaluations = None,
+    accept_address: AcceptAddress = False,
+    output: options.Output = None,
+    chat: Chat = False,
+    as_json: options.Json = False,
+) -> None:
+    """Go on with a run that was stopped, killed, or ended by its limits; nothing is scored twice."""
+    given = dict(locals())
+    _one_reader(chat, as_json)
+    from pelnas import load_config
+    from pelnas.store import find_run
+
+    limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
+    budget = load_config(None, options.settings(limits)).budget
+    folder = find_run(options.runs_folder(output), run)
+    search = with_consent(
+        accept_address, lambda accept: _resumed(folder, rounds, budget, chat, accept)
+    )
+    follow(search, as_json, chat)
+
+
+def _resumed(
+    folder: Path, rounds: int | None, budget: "Budget", chat: bool, accept: bool
+) -> "Search":
+    """The search that goes on, once its user agrees to what its models and its reader reach."""
+    from pelnas import Search
+    from pelnas.consent import reached
+    from pelnas.errors import AddressError
+
+    search = Search.resume(folder, rounds=rounds, budget=budget, accept_address=accept)
+    if chat:
+        try:
+            search.session.consent.check(
+                reached(search.session.config, [search.session.config.model])
+            )
+        except AddressError:
+            search.session.close()
+            raise
+    return search
+
+
+def _one_reader(chat: bool, as_json: bool) -> None:
+    """ConfigError: standard output is asked to be a conversation and a document at once."""
+    from pelnas.errors import ConfigError
+
+    if chat and as_json:
+        raise ConfigError(
+            "expected a conversation or a document, found --chat and --json: leave one"
+        )
+
+
+def _person(designer_model: str | None) -> str:
+    """The model of ``--by-hand``."""
+    from pelnas.errors import ConfigError
+
+    if designer_model is not None:
+        raise ConfigError(
+            f"expected one designer, found --by-hand and --designer-model {designer_model}: leave one"
+        )
+    return options.BY_HAND
+
+
+def _estimate(config: "SearchConfig", as_json: bool) -> None:
+    """Say what a search is likely to use."""
+    from dataclasses import asdict
+
+    from pelnas.app.display.estimate_text import foretold, scored
+    from pelnas.app.display.output import print_json, say
+    from pelnas.graph.estimate.estimate import estimate
+    from pelnas.graph.session.problem import outlook, resolved
+    from pelnas.store.records import images_in_words
+
+    config = resolved(config)
+    partition, images = outlook(config)
+    found = estimate(config, partition)
+    counts, held_out = (images.class_images, images.held_out) if images else ({}, 0)
+    if as_json:
+        seen = {"class_images": counts, "held_out": held_out}
+        print_json(asdict(found) | {"accuracy": config.accuracy} | seen)
+        return
+    name = config.dataset or (images.name if images else "")
+    say(scored(config.accuracy, name, images_in_words(counts, held_out)))
+    say(foretold(config, found))
+
+
+def _foretell(search: "Search") -> None:
+    """The same for one that is about to begin."""
+    from pelnas.app.display.estimate_text import foretold, scored
+    from pelnas.app.display.output import note
+    from pelnas.graph.estimate.estimate import estimate
+
+    config, sources = search.session.config, search.session.store.sources()
+    found = estimate(config, search.session.bench.partition)
+    note(scored(config.accuracy, sources.dataset, sources.images))
+    note(foretold(config, found))

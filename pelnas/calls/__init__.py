@@ -1,0 +1,1 @@
+"""Calls to language models: their record, tokens and prices."""

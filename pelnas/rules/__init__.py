@@ -1,0 +1,1 @@
+"""Design rules: claims, their evidence, and the knowledge base."""

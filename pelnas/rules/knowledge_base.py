@@ -1,0 +1,247 @@
+"""The knowledge base: a run's rules in embedded Chroma, found again by scope, evidence and words.
+
+Chroma keeps the records with their vectors and filters them by scope. The
+vectors come from a rule's own features and words (``pelnas.rules.retrieval``), so
+that nothing is downloaded. What passes the filter is ranked exactly: Chroma's
+approximate index left out 12 of 300 much-alike rules after many replacements,
+and a run has few enough rules for all of them to be compared. The run's store
+stays the source of truth: ``anew`` begins from it, since a folder may be a stranger's, and
+whatever Chroma finds in one it reads as its own: an index of another program, settings of what
+to embed with.
+"""
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from pelnas.errors import StoreError
+from pelnas.rules.retrieval import query_vector, ranked, vector
+from pelnas.rules.rule import Rule, Scope
+
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
+
+COLLECTION = "pelnas-rules"
+FORMAT = 1  # of vectors and records; another number in a folder means another version
+BATCH = 1000  # records a write
+EVERY_NICHE = -1  # Chroma's metadata has no null
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # Chroma's own are as the umask says
+_CHROMAS = re.compile(r"chroma\.sqlite3.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class KnowledgeBase:
+    """Rules in one folder; safe to use from several threads, gone from memory after ``close``.
+
+    StoreError: a folder that is not a knowledge base, is damaged, or cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._lock = threading.RLock()
+        self._client: Client | None = None
+        with self._told("opened"):
+            self._prepare()
+            with ExitStack() as undo:
+                client = _connect(self.folder)
+                undo.callback(client.close)
+                self._rules = self._collection(client)
+                undo.pop_all()
+            self._client = client
+
+    @classmethod
+    def anew(cls, folder: Path) -> Self:
+        """An empty one in a folder where there may be one, of which nothing is even read."""
+        try:
+            _clear(folder)
+        except OSError as error:
+            raise _broken(folder, "made anew", str(error)) from error
+        return cls(folder)
+
+    def put(self, rules: Iterable[Rule]) -> None:
+        """Store rules; one of a known id takes its place."""
+        latest = list({rule.id: rule for rule in rules}.values())
+        with self._lock, self._told("written"):
+            for start in range(0, len(latest), BATCH):
+                _write(self._open, latest[start : start + BATCH])
+            _close_to_others(self.folder)
+
+    def restore(self, rules: Iterable[Rule]) -> None:
+        """Make the content exactly these rules."""
+        wanted = {rule.id: rule for rule in rules}
+        with self._lock, self._told("written"):
+            stale = sorted(set(self._open.get(include=[])["ids"]) - set(wanted))
+            for start in range(0, len(stale), BATCH):
+                self._open.delete(ids=stale[start : start + BATCH])
+            self.put(wanted.values())
+
+    def all(self) -> list[Rule]:
+        """Every rule, by id."""
+        with self._lock, self._told("read"):
+            found = self._open.get(include=["documents"])
+            return _read(found["documents"])
+
+    def retrieve(self, scope: Scope, query: str, limit: int) -> list[Rule]:
+        """At most ``limit`` rules for whoever designs in a scope, the most useful first.
+
+        Applicable: in force or weakened; of the scope's space and dataset; of its
+        niche or of every niche; a latency rule of its device, while accuracy
+        rules travel between devices. Rules in force come before weakened ones;
+        within each, see ``pelnas.rules.retrieval.ranked``. The answer depends on the
+        content and the query, not on the order in which rules were put.
+        """
+        if limit <= 0:
+            return []
+        with self._lock, self._told("read"):
+            found = self._open.get(where=_applicable(scope), include=["documents"])
+            rules = _read(found["documents"])
+        asked = query_vector(scope, query)
+        force = [rule for rule in rules if rule.status == "in-force"]
+        weak = [rule for rule in rules if rule.status == "weakened"]
+        return (ranked(force, asked, limit) + ranked(weak, asked, limit))[:limit]
+
+    def close(self) -> None:
+        """Release the folder; a second call does nothing."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()
+
+    # -- inside ----------------------------------------------------------------
+
+    @property
+    def _open(self) -> "Collection":
+        if self._client is None:
+            raise StoreError(f"the knowledge base at {self.folder} is closed: open it again")
+        return self._rules
+
+    def _prepare(self) -> None:
+        """Make the folder; refuse one that holds something else."""
+        self.folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        known = (self.folder / "chroma.sqlite3").is_file()
+        others = (each for each in self.folder.iterdir() if not each.name.startswith("."))
+        if not known and any(others):
+            raise self._broken("opened", "it holds other files")
+
+    def _collection(self, client: "Client") -> "Collection":
+        """The rules' collection, made in an empty folder."""
+        names = [str(collection.name) for collection in client.list_collections()]
+        if names and COLLECTION not in names:
+            raise self._broken("opened", f"it holds {', '.join(names)[:60]} of another program")
+        collection = client.get_or_create_collection(
+            COLLECTION,
+            metadata={"format": FORMAT},
+            configuration={"hnsw": {"space": "cosine"}},
+            embedding_function=None,
+        )
+        found = (collection.metadata or {}).get("format")
+        if found != FORMAT:
+            raise self._broken("opened", f"its format is {found} in place of {FORMAT}")
+        return collection
+
+    @contextmanager
+    def _told(self, action: str) -> Iterator[None]:
+        """Turn what Chroma and the file system raise into one sentence."""
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, OSError, ValueError) as error:
+            raise self._broken(
+                action, (str(error).splitlines() or [type(error).__name__])[0][:120]
+            ) from error
+
+    def _broken(self, action: str, found: str) -> StoreError:
+        return _broken(self.folder, action, found)
+
+
+def _broken(folder: Path, action: str, found: str) -> StoreError:
+    return StoreError(
+        f"the knowledge base at {folder} cannot be {action}: {found};"
+        " move that folder away, and the run rebuilds it from its own store"
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what Chroma made, and links in the place of it, not what they lead to."""
+    if folder.is_symlink():
+        folder.unlink()
+    found = folder.iterdir() if folder.is_dir() else ()
+    for each in [each for each in found if _CHROMAS.fullmatch(each.name)]:
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
+
+
+def _close_to_others(folder: Path) -> None:
+    """Chroma's files hold what models said."""
+    for place, folders, files in os.walk(folder):
+        for name in folders:
+            os.chmod(os.path.join(place, name), PRIVATE_FOLDER)
+        for name in files:
+            with suppress(FileNotFoundError):  # a log that SQLite has just put away
+                os.chmod(os.path.join(place, name), PRIVATE_FILE)
+
+
+def _connect(folder: Path) -> "Client":
+    import chromadb
+    from chromadb.api.shared_system_client import SharedSystemClient
+    from chromadb.config import Settings
+    from chromadb.errors import ChromaError
+
+    try:
+        # Chroma would read a file .env where the user works, whoever put it there.
+        own: dict[str, Any] = {"_env_file": None, "anonymized_telemetry": False}
+        settings = Settings(**own)
+        return cast("Client", chromadb.PersistentClient(folder, settings=settings))
+    except ChromaError:
+        # Chroma keeps the half-started system and would hand it out at the next try.
+        SharedSystemClient._identifier_to_system.pop(str(folder), None)
+        raise
+
+
+def _write(collection: "Collection", rules: Sequence[Rule]) -> None:
+    collection.upsert(
+        ids=[rule.id for rule in rules],
+        embeddings=[vector(rule).tolist() for rule in rules],
+        documents=[json.dumps(rule.to_dict(), sort_keys=True) for rule in rules],
+        metadatas=[_metadata(rule) for rule in rules],
+    )
+
+
+def _metadata(rule: Rule) -> dict[str, str | int]:
+    niche = rule.scope.niche
+    return {
+        "space": rule.scope.space,
+        "device": rule.scope.device,
+        "dataset": rule.scope.dataset,
+        "niche": EVERY_NICHE if niche is None else niche,
+        "metric": rule.metric,
+        "status": rule.status,
+    }
+
+
+def _read(documents: Sequence[str] | None) -> list[Rule]:
+    """By id, so that Chroma's own order is never seen."""
+    rules = (Rule.from_dict(json.loads(document)) for document in documents or ())
+    return sorted(rules, key=lambda rule: rule.id)
+
+
+def _applicable(scope: Scope) -> dict[str, Any]:
+    niches = [EVERY_NICHE] if scope.niche is None else [EVERY_NICHE, scope.niche]
+    return {
+        "$and": [
+            {"space": scope.space},
+            {"dataset": scope.dataset},
+            {"niche": {"$in": niches}},
+            {"status": {"$in": ["in-force", "weakened"]}},
+            {"$or": [{"metric": "accuracy"}, {"device": scope.device}]},
+        ]
+    }

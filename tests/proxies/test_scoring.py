@@ -1,0 +1,157 @@
+"""Workers: in order, equal to scoring here, whole after a break, clear when they die."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from pelnas.cache import Cache
+from pelnas.config import Scoring
+from pelnas.errors import ProxyError
+from pelnas.images import ImageSet, load_images
+from pelnas.proxies import engine
+from pelnas.proxies.scoring import FEW, ProxyScores, Scorer, workers_and_threads
+from pelnas.proxies.worker import Job, score_architecture
+from pelnas.spaces import get_space
+
+NAMES = ("params", "nwot", "synflow")
+SPACE = get_space("tiny")
+TEXTS = [SPACE.format(SPACE.at(index)) for index in range(0, 120, 10)]
+
+
+@pytest.fixture(scope="module")
+def images() -> ImageSet:
+    return load_images(None, 8)
+
+
+def scorer(images: ImageSet, workers: int = 2, classes: int = 10) -> Scorer:
+    job = Job("tiny", NAMES, classes, 8, seed=0, threads=1)
+    return Scorer(SPACE, job, *images.batch(8, 0), workers)
+
+
+def scores(images: ImageSet, cache: Cache, names: tuple[str, ...]) -> ProxyScores:
+    settings = Scoring(batch=8, resolution=8, workers=2)
+    return ProxyScores(SPACE, images, names, settings, 0, cache)
+
+
+def test_workers_answer_in_order_survive_a_kill_and_end_when_broken_off(images: ImageSet) -> None:
+    expected = [next(scorer(images).score([text])) for text in TEXTS]
+    pool = scorer(images)
+    try:
+        assert list(pool.score(TEXTS)) == expected
+        processes = [worker._process for worker in pool._workers]
+        assert len(processes) == 2
+        os.kill(processes[0].pid, signal.SIGKILL)
+        assert list(pool.score(TEXTS)) == expected
+        processes = [worker._process for worker in pool._workers]
+        running = pool.score(TEXTS)
+        assert next(running) == expected[0]
+        running.close()
+        assert all(process.poll() is not None for process in processes)
+        assert pool._workers == []
+    finally:
+        pool.close()
+    pool.close()
+
+
+@pytest.mark.parametrize(("has", "uses"), [(1, 1), (2, 2), (3, 2)])
+def test_no_more_threads_than_the_process_has(
+    monkeypatch: pytest.MonkeyPatch, images: ImageSet, has: int, uses: int
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(
+        engine, "score_network", lambda *_: seen.append(torch.get_num_threads()) or {}
+    )
+    job, before = Job("tiny", NAMES, 10, 8, seed=0, threads=2), torch.get_num_threads()
+    torch.set_num_threads(has)
+    try:
+        score_architecture(SPACE, job, TEXTS[0], *images.batch(8, 0))
+        assert (seen, torch.get_num_threads()) == ([uses], has)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.timeout(60)
+def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(images: ImageSet) -> None:
+    """As where a search is stopped between two of its scores: its process must end."""
+    scoring = scorer(images)
+    scored = scoring.score([SPACE.format(SPACE.at(index)) for index in range(40)])
+    next(scored)
+    scoring.close()
+    with pytest.raises(ProxyError, match="ended twice"):
+        list(scored)
+    for thread in threading.enumerate():
+        if thread.name.startswith("pelnas-scoring"):
+            thread.join(20)
+            assert not thread.is_alive(), "it would keep its process from ending"
+
+
+def test_a_few_tasks_start_no_worker(images: ImageSet) -> None:
+    pool = scorer(images)
+    assert len(list(pool.score(TEXTS[:FEW]))) == FEW
+    assert pool._workers == []
+
+
+def test_a_worker_that_cannot_start_is_one_clear_error(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    pool = scorer(images)
+    with pytest.raises(ProxyError, match=r"ended twice \(exit code 1\): use fewer workers"):
+        list(pool.score(TEXTS))
+
+
+def test_what_cannot_be_scored_is_the_same_error_in_a_worker(images: ImageSet) -> None:
+    with pytest.raises(ProxyError, match="labels from 0 to 2") as here:
+        list(scorer(images, classes=3).score(TEXTS[:2]))
+    pool = scorer(images, classes=3)
+    with pytest.raises(ProxyError) as there:
+        list(pool.score(TEXTS))
+    assert str(there.value) == str(here.value)
+    assert pool._workers == []
+
+
+def test_no_task_starts_nothing(images: ImageSet) -> None:
+    pool = scorer(images)
+    assert list(pool.score([])) == []
+    assert pool._workers == []
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 64])
+def test_workers_and_threads_fit_the_cores(workers: int) -> None:
+    count, threads = workers_and_threads(workers)
+    cores = len(os.sched_getaffinity(0))
+    assert count == (workers or cores)
+    assert threads >= 1
+    assert count * threads <= max(cores, count)
+
+
+def test_scores_are_cached_and_shared_between_sets_of_proxies(
+    images: ImageSet, tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path / "cache.sqlite")
+    first = list(scores(images, cache, ("params", "nwot")).of(TEXTS[:6]))
+    both = list(scores(images, cache, ("nwot", "synflow")).of(TEXTS[:6]))
+    third = scores(images, cache, ("params", "nwot", "synflow"))
+    assert list(third.of(TEXTS[:6])) == [a | b for a, b in zip(first, both, strict=True)]
+    assert third._scorer._workers == []  # all of it was known
+
+
+def test_repeated_architectures_are_scored_once_and_stay_in_place(
+    images: ImageSet, tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path / "cache.sqlite")
+    texts = [TEXTS[1], TEXTS[0], TEXTS[1]]
+    found = list(scores(images, cache, NAMES).of(texts))
+    assert found[0] == found[2] != found[1]
+
+
+def test_every_value_is_kept_as_soon_as_it_is_known(images: ImageSet, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.sqlite")
+    running = scores(images, cache, NAMES).of(TEXTS[:6])
+    first = next(running)
+    running.close()
+    assert next(scores(images, cache, NAMES).of(TEXTS[:1])) == first
