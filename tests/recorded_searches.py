@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from pelnas import Search, SearchConfig, fork
-from pelnas.agents.scripted import ScriptedModel
+from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.archive import Archive
 from pelnas.cache import default_cache
-from pelnas.call import Message
+from pelnas.calls.call import Message
 from pelnas.devices import host
 from pelnas.directives import parse
 from pelnas.spaces import SearchSpace, get_space

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recorded_searches import record
 
-from pelnas.graph import nodes
+from pelnas.graph.search import nodes
 from pelnas.report import write_front
 
 FOUND = Path(__file__).parents[1] / "data" / "first_release_searches.zip"
