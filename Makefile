@@ -20,8 +20,10 @@ help: ## say what there is
 search: .venv/.search ## find the best networks for this machine (ARGS="--rounds 10" for more)
 	$(BIN)/pelnas search --rounds 5 $(ARGS)
 
+# Compiled modules are kept, also where the caller's environment says not to: without them each
+# worker rewrites every test's assertions again, and each child process compiles the package.
 test: .venv/.dev ## run the tests (ARGS="tests/test_pareto.py -v" for options)
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
 
 check: .venv/.dev ## format, lint, types and floors
 	$(BIN)/python -m ruff format --check .

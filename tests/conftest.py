@@ -6,8 +6,10 @@ import shutil
 import socket
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,9 @@ FLAGS = (
     "--disable-dev-shm-usage",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BLANK = b64decode(  # one white pixel, as PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 
 # Read as torch is loaded, here and in every child: networks this small only wait for a second
 # thread, and where anything else runs beside the tests they wait for it ten times as long.
@@ -73,6 +78,23 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep measurements of tests, and what they name, out of the user's own files."""
     monkeypatch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("PELNAS_STATE", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pictures() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A search draws none, which would take longer than all else it does; ``with pictures():`` it does."""
+    summary = import_module("pelnas.report.summary")  # the package has a function of that name
+    render = summary.render
+
+    @contextmanager
+    def drawn() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(summary, "render", render)
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(summary, "render", lambda *_: BLANK)
+        yield drawn
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -245,7 +245,11 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def hostile(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Told:
+def hostile(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_tables: Path,
+    pictures: Callable[[], AbstractContextManager[None]],
+) -> Told:
     """A finished run whose models and whose people said all of it, under a ban and a limit."""
     model = ScriptedModel(Hostile(), name="scripted:hostile")
     output = tmp_path_factory.mktemp("hostile") / "runs"
@@ -262,5 +266,5 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Told
             with suppress(DirectiveError):  # a text that is not one visible line is no rule
                 order = parse(f"/rule add {text} skip_connect >= 1 helps accuracy")
                 helm.give(order, f"by {attempt[:80]}", attempt)
-    with _watching(output):
+    with _watching(output), pictures():
         return Told(search.run().folder, model)

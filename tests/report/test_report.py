@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
@@ -51,6 +52,12 @@ def fill(store: RunStore, points: Sequence[Point], author: str = EVOLVER) -> Non
         for id_, (latency, score) in zip(ids, own, strict=True):
             store.record_prediction(id_, Prediction(score, 0.5), 1000, 2e6)
             store.record_cost(id_, Cost(latency, 0.1))
+
+
+@pytest.fixture(autouse=True)
+def _drawn(pictures: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with pictures():
+        yield
 
 
 @pytest.fixture

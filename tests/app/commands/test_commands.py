@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ Pelnas = Callable[..., Any]
 
 
 def test_a_search_prints_its_front_and_where_the_picture_is(
-    pelnas: Pelnas, table_options: list[str], tmp_path: Path
+    pelnas: Pelnas,
+    table_options: list[str],
+    tmp_path: Path,
+    pictures: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    outcome = pelnas("search", *table_options, "--output", tmp_path / "runs", "--name", "mine")
+    with pictures():
+        outcome = pelnas("search", *table_options, "--output", tmp_path / "runs", "--name", "mine")
     folder = find_run(tmp_path / "runs", "mine")
     points = json.loads((folder / "front.json").read_text())
     assert outcome.code == 0

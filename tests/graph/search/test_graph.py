@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,14 @@ def config(toy: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def whole(toy: Settings, tmp_path_factory: pytest.TempPathFactory) -> Result:
+def whole(
+    toy: Settings,
+    pictures: Callable[[], AbstractContextManager[None]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Result:
     """A search that nothing cut short; to read only."""
-    return Search(toy(tmp_path_factory.mktemp("whole"), rounds=3, per_niche=4)).run()
+    with pictures():
+        return Search(toy(tmp_path_factory.mktemp("whole"), rounds=3, per_niche=4)).run()
 
 
 @pytest.fixture(scope="module")
