@@ -36,7 +36,7 @@ class RunMeter(Meter, Protocol):
 
 
 @dataclass(frozen=True)
-class Cast:
+class Team:
     """The agents of a search and the models behind them.
 
     Each role is a chain: where one agent fails, the next is asked; the last is built in.
@@ -107,10 +107,10 @@ def refuse_unpriced(models: Iterable[LanguageModel]) -> None:
 
 def assemble(
     config: SearchConfig, models: dict[str, LanguageModel], ledger: Ledger, meter: RunMeter
-) -> Cast:
+) -> Team:
     """The agents of a search. PromptError: a prompt of the run's own cannot be used."""
     for model in models.values():
-        model.heed(meter.minutes_left)
+        model.set_deadline(meter.minutes_left)
     limited = _limited(models, config)
 
     def chain(role: str) -> list[tuple[str, Prompt, OpenDialogue]]:
@@ -124,7 +124,7 @@ def assemble(
         ]
 
     last = DESIGNERS[config.chain_of("designer")[-1]]
-    return Cast(
+    return Team(
         planners=(*(ModelPlanner(*parts) for parts in chain("planner")), BuiltinPlanner()),
         designers=(*(ModelDesigner(*parts) for parts in chain("designer")), last()),
         reflectors=(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from pelnas.architecture import Evaluation
-from pelnas.pareto import hypervolume, layers, non_dominated, spread
+from pelnas.pareto import evenly_spaced, hypervolume, non_dominated, non_dominated_sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class Archive:
     """
 
     def __init__(
-        self, evaluations: Sequence[Evaluation], niches: int, aside: Collection[str] = ()
+        self, evaluations: Sequence[Evaluation], niches: int, excluded: Collection[str] = ()
     ) -> None:
         self.evaluations = tuple(evaluations)
         self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
-        self.aside = aside
-        self._standing = tuple(e for e in self.evaluations if e.id not in aside)
+        self.excluded = excluded
+        self._standing = tuple(e for e in self.evaluations if e.id not in excluded)
         self._standing_in: list[list[Evaluation]] = [[] for _ in range(niches)]
         for evaluation in self.evaluations:
             self._by_niche[evaluation.candidate.niche].append(evaluation)
@@ -42,8 +42,8 @@ class Archive:
     def without(self, ids: Collection[str]) -> "Archive":
         """The same with more standing aside."""
         standing = {evaluation.id for evaluation in self._standing}.difference(ids)
-        aside = [e.id for e in self.evaluations if e.id not in standing]
-        return Archive(self.evaluations, len(self._by_niche), aside)
+        excluded = [e.id for e in self.evaluations if e.id not in standing]
+        return Archive(self.evaluations, len(self._by_niche), excluded)
 
     def niche(self, index: int) -> tuple[Evaluation, ...]:
         """All evaluations of a niche, oldest first."""
@@ -64,11 +64,11 @@ class Archive:
         """
         members = self._standing_in[index]
         latency = [e.latency_ms for e in members]
-        first = layers(latency, [e.score for e in members], enough=1)
+        first = non_dominated_sort(latency, [e.score for e in members], enough=1)
         if len(first) > limit:
-            chosen = [first[i] for i in spread([latency[i] for i in first], limit)]
+            chosen = [first[i] for i in evenly_spaced([latency[i] for i in first], limit)]
         else:
-            chosen = layers(latency, [e.score for e in members], enough=limit)[:limit]
+            chosen = non_dominated_sort(latency, [e.score for e in members], enough=limit)[:limit]
         return tuple(members[i] for i in chosen)
 
     def hypervolume(self) -> float:

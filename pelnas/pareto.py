@@ -30,7 +30,7 @@ def non_dominated(latency: ArrayLike, score: ArrayLike) -> NDArray[np.bool_]:
     return mask
 
 
-def layers(latency: ArrayLike, score: ArrayLike, enough: int) -> list[int]:
+def non_dominated_sort(latency: ArrayLike, score: ArrayLike, enough: int) -> list[int]:
     """Indices of the first front, then of the front without it, ..., until ``enough`` or all."""
     latency, score = np.asarray(latency, float), np.asarray(score, float)
     left = np.arange(len(latency))
@@ -44,7 +44,7 @@ def layers(latency: ArrayLike, score: ArrayLike, enough: int) -> list[int]:
     return chosen
 
 
-def spread(latency: Sequence[float], limit: int) -> list[int]:
+def evenly_spaced(latency: Sequence[float], limit: int) -> list[int]:
     """At most ``limit`` indices, evenly spaced in the order of latency, both ends included."""
     order = sorted(range(len(latency)), key=lambda i: (latency[i], i))
     if len(order) <= limit:

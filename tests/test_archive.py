@@ -54,7 +54,7 @@ def test_widest_gap() -> None:
 def test_what_stands_aside_is_kept_and_neither_on_the_front_nor_a_parent() -> None:
     points = [evaluation(i, t, t) for i, t in enumerate((1.0, 2.0, 5.0, 6.0))]
     whole = Archive(points, 1)
-    archive = Archive(points, 1, aside={points[2].id})
+    archive = Archive(points, 1, excluded={points[2].id})
     assert archive.niche(0) == tuple(points)
     kept = (points[0], points[1], points[3])
     assert archive.union() == archive.front(0) == kept

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelnas.pareto import hypervolume, igd, layers, non_dominated, spread
+from pelnas.pareto import evenly_spaced, hypervolume, igd, non_dominated, non_dominated_sort
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
 
@@ -30,14 +30,14 @@ def test_infeasible_and_undefined_points_are_never_on_the_front() -> None:
 
 def test_layers_peel_front_after_front() -> None:
     latency, score = [1, 2, 2, 3], [1, 2, 1, 1]
-    assert layers(latency, score, enough=1) == [0, 1]
-    assert layers(latency, score, enough=3) == [0, 1, 2]
-    assert layers(latency, score, enough=9) == [0, 1, 2, 3]
+    assert non_dominated_sort(latency, score, enough=1) == [0, 1]
+    assert non_dominated_sort(latency, score, enough=3) == [0, 1, 2]
+    assert non_dominated_sort(latency, score, enough=9) == [0, 1, 2, 3]
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=20), st.integers(1, 8))
 def test_spread_keeps_both_ends_and_the_limit(latency: list[float], limit: int) -> None:
-    chosen = spread(latency, limit)
+    chosen = evenly_spaced(latency, limit)
     assert len(chosen) == len(set(chosen)) <= limit
     assert [latency[i] for i in chosen] == sorted(latency[i] for i in chosen)
     if limit > 1:

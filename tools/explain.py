@@ -47,7 +47,7 @@ def explain(store: RunStore, named: str) -> Answer:
 
 def _standing(findings: Findings, subject: Subject) -> Answer:
     own = subject.evaluation
-    standing = [e for e in findings.evaluations if e.id not in findings.aside]
+    standing = [e for e in findings.evaluations if e.id not in findings.excluded]
     above = [e for e in standing if own and own.cost.feasible and dominates(e, own)]
     above.sort(key=lambda e: (-e.score, e.latency_ms))
     refusals = [
@@ -90,8 +90,8 @@ def _why(
         return f"{own.id} is on the front: of {count} evaluations none is as fast and as good"
     if not own.cost.feasible:
         return f"{own.id} is not on the front: the device cannot run it"
-    if own.id in findings.aside:
-        directive, asks = findings.aside[own.id]
+    if own.id in findings.excluded:
+        directive, asks = findings.excluded[own.id]
         return f"{own.id} is not on the front: {directive} asks to {asks}"
     if not above:
         equal = next(

@@ -35,9 +35,9 @@ class Findings:
         self.space = get_space(store.config.space)
         self.candidates = {candidate.id: candidate for candidate in store.candidates()}
         self.evaluations = tuple(store.evaluations())
-        self.aside = aside_of(store, self.evaluations)  # by id: (its directive, what that asks)
+        self.excluded = aside_of(store, self.evaluations)  # by id: (its directive, what that asks)
         niches = max((e.candidate.niche + 1 for e in self.evaluations), default=0)
-        self.front = Archive(self.evaluations, niches, self.aside).union()
+        self.front = Archive(self.evaluations, niches, self.excluded).union()
         self.by_id = {evaluation.id: evaluation for evaluation in self.evaluations}
         self.on_front = frozenset(evaluation.id for evaluation in self.front)
 

@@ -31,7 +31,7 @@ def beliefs(model: LanguageModel, words: str, offered: Mapping[str, Intent]) -> 
     ModelCallError: the model gave no answer.
     """
     orders = (dict(offered), dict(reversed(list(offered.items()))))
-    if not model.weighs:
+    if not model.tells_logprobs:
         chosen = [_choice(model, words, order) for order in orders]
         return {name: chosen.count(name) / len(orders) for name in offered}
     logs = [_calibrated(model, words, order) for order in orders]
@@ -47,7 +47,7 @@ def _calibrated(
     said = zip_longest(*([(one, labels[n]) for one in i.says] for n, i in offered.items()))
     examples = "".join(f"{_line(*pair)}\n\n" for pair in chain(*said) if pair)
     ends = [_line(one, "") for one in (words, *NEUTRAL)]
-    log, *before = model.weigh(examples, ends, list(labels.values())).logs
+    log, *before = model.option_logprobs(examples, ends, list(labels.values())).logs
     prior = {label: math.log(mean(math.exp(one[label]) for one in before)) for label in log}
     return {name: log[label] - prior[label] for name, label in labels.items()}
 

@@ -75,7 +75,7 @@ class IntentReader:
         """
         offered = {name: INTENTS[name] for name in fullest(possible_for(words, parts))}
         mentioned = any(intent.is_mentioned(words) for intent in offered.values())
-        if mentioned or not offered or not self._model.weighs:
+        if mentioned or not offered or not self._model.tells_logprobs:
             return ""
         belief = beliefs(self._model, words, offered | {"": NOTHING})
         return next((name for name in offered if belief[name] >= SURE), "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from pelnas.agents.models.base import LanguageModel, Move, Reply, Weighed
+from pelnas.agents.models.base import LanguageModel, ModelStep, OptionLogprobs, Reply
 from pelnas.agents.models.provider_errors import without_keys
 from pelnas.agents.models.reply_checks import received
 from pelnas.agents.models.wrappers import Wrapped
@@ -112,18 +112,20 @@ class Accounted(Wrapped):
             answered(reply, reply.text)
         return reply
 
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
         asked = [_message(each) for each in messages]
         with self._call(asked) as answered:
-            move = super().move(messages, tools)
-            move = replace(move, reply=received(move.reply, asked))
-            answered(move.reply, _with_calls(move.reply.text, move.message))
-        return move
+            step = super().step(messages, tools)
+            step = replace(step, reply=received(step.reply, asked))
+            answered(step.reply, _with_calls(step.reply.text, step.message))
+        return step
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
         asked = [Message("user", text), *(Message("user", end) for end in ends)]
         with self._call(asked) as answered:
-            weighed = super().weigh(text, ends, options)
+            weighed = super().option_logprobs(text, ends, options)
             weighed = replace(weighed, reply=received(weighed.reply, asked))
             answered(weighed.reply, weighed.reply.text)
         return weighed

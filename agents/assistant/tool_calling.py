@@ -127,19 +127,19 @@ class ToolCaller:
         messages = _opening(words, before, space, run)
         calls, spent, end = 0, 0, time.monotonic() + SECONDS
         while True:
-            move = self._model.move(messages, list(self._tools.values()))
-            spent += move.reply.tokens
-            asked = _asked(move.message)
+            step = self._model.step(messages, list(self._tools.values()))
+            spent += step.reply.tokens
+            asked = _asked(step.message)
             if not asked:
-                return self._done(move.reply.text)
+                return self._done(step.reply.text)
             if calls > CALLS:
                 raise AnswerError(f"{self._model.name} called tools without end (over {CALLS})")
-            messages.append(_as_understood(move.message, asked))
+            messages.append(_as_understood(step.message, asked))
             for call in asked:
                 calls += 1
                 messages.append(self._result(call, calls))
             if self._orders:
-                return self._done(move.reply.text)
+                return self._done(step.reply.text)
             if spent > TOKENS or time.monotonic() > end:
                 raise AnswerError(
                     f"{self._model.name} gave no answer within {TOKENS:,} tokens and {SECONDS:g} s"

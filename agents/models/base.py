@@ -43,7 +43,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ModelStep:
     """What a model does next where it has tools: it calls some, or it says something.
 
     ``message``: as it is sent back with the tools' answers. ``reply``: what it says, without
@@ -55,7 +55,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class OptionLogprobs:
     """How likely each option follows a text.
 
     ``logs``: for each end of the text the natural logarithm of each option's probability.
@@ -67,7 +67,7 @@ class Weighed:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a failing provider is asked again.
 
     ``timeout``: seconds that one request may stay silent; ``attempts``: requests for
@@ -94,8 +94,8 @@ class LanguageModel(ABC):
     name: str  # ``provider:model``, as asked for
     priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
     rates: Rates | None = None  # of today's catalogue; ``None``: nobody sends a bill by tokens
-    calls_tools: bool = False  # whether ``move`` may be tried
-    weighs: bool = False  # whether ``weigh`` may be called
+    calls_tools: bool = False  # whether ``step`` may be tried
+    tells_logprobs: bool = False  # whether ``option_logprobs`` may be called
 
     @abstractmethod
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
@@ -106,7 +106,7 @@ class LanguageModel(ABC):
         waits no longer.
         """
 
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
         """What the model does next in a conversation with tools, which it does not run itself.
 
         ToolsRefusedError: the model or its server takes no tools. ModelCallError: as in ``ask``.
@@ -117,7 +117,9 @@ class LanguageModel(ABC):
         """A text without the keys that this model is reached by."""
         return text
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
         """How likely the text, with each of its ends, goes on with each of the options.
 
         Plain text, in no chat form. An option counts by its first token: options should
@@ -125,7 +127,7 @@ class LanguageModel(ABC):
         """
         raise ModelCallError(f"{self.name} tells no probabilities")
 
-    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+    def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
         """A search begins to use the model, and may still take so long; ``None``: without a limit.
 
         Only a model that waits for a person or a server needs to know: other calls end by

@@ -10,7 +10,7 @@ from typing import Any
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 
-from pelnas.agents.models.base import Patience
+from pelnas.agents.models.base import RetryPolicy
 from pelnas.agents.models.provider_errors import NO_KEY, clean
 from pelnas.errors import ModelError
 from pelnas.inputs import address
@@ -32,7 +32,7 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
 
 
 def construct(
-    name: str, server: str | None, temperature: float | None, patience: Patience
+    name: str, server: str | None, temperature: float | None, retry: RetryPolicy
 ) -> BaseChatModel:
     """The client of a ``provider:model``, which has not asked anything yet.
 
@@ -45,7 +45,7 @@ def construct(
     if not key and not keyless:
         raise ModelError(f"{name} needs a key: set the variable {KEYS[provider][0]}")
     _check_key(variable, key)
-    settings = _settings(provider, server, temperature, patience)
+    settings = _settings(provider, server, temperature, retry)
     if key and (provider in KEYS or key != os.environ[variable]):
         settings["api_key"] = key
     try:
@@ -83,16 +83,16 @@ def _check_key(variable: str, key: str) -> None:
 
 
 def _settings(
-    provider: str, server: str | None, temperature: float | None, patience: Patience
+    provider: str, server: str | None, temperature: float | None, retry: RetryPolicy
 ) -> dict[str, Any]:
     """What the provider's client is made with. Retries are counted here, not in the client."""
     settings: dict[str, Any] = {"disable_streaming": True}
     if provider == "ollama":
-        settings["client_kwargs"] = {"timeout": patience.timeout}
+        settings["client_kwargs"] = {"timeout": retry.timeout}
     else:
         # Google's client counts attempts, and takes 0 for its own default of five.
         retries = 1 if provider == "google_genai" else 0
-        settings |= {"timeout": patience.timeout, "max_retries": retries}
+        settings |= {"timeout": retry.timeout, "max_retries": retries}
     if temperature is not None or provider == "google_genai":  # which else sends one of its own
         settings["temperature"] = temperature
     if provider == "openai":

@@ -1,6 +1,6 @@
 """From a name to a language model; LangChain and llama.cpp are loaded when they are needed."""
 
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.errors import ModelError
 
 
@@ -9,7 +9,7 @@ def connect(
     *,
     base_url: str | None = None,
     temperature: float | None = None,
-    patience: Patience | None = None,
+    retry: RetryPolicy | None = None,
 ) -> LanguageModel:
     """The language model of a ``provider:model`` name, ready to be asked.
 
@@ -40,4 +40,4 @@ def connect(
         return HandModel(model)
     from pelnas.agents.models.langchain import connect_provider
 
-    return connect_provider(name, base_url, temperature, patience or Patience())
+    return connect_provider(name, base_url, temperature, retry or RetryPolicy())

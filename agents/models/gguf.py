@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
-from pelnas.agents.models.base import Patience, Reply, Weighed
+from pelnas.agents.models.base import OptionLogprobs, Reply, RetryPolicy
 from pelnas.agents.models.langchain import ProviderModel
 from pelnas.calls.prices import Tariff
 from pelnas.errors import ModelCallError, ModelError, UnreadableError
@@ -139,21 +139,23 @@ class LocalModel(ProviderModel):
 
     first_rung = "constrained decoding"
     calls_tools = False  # small ones choose better than they call
-    weighs = True
+    tells_logprobs = True
 
     def __init__(self, path: str | Path, *, temperature: float | None = None) -> None:
         file = expanded(Path(path))
         self._engine = _engine(file)
         self._file = file.name
         chat = LocalChat(engine=self._engine, model=file.name, temperature=temperature)
-        super().__init__(f"local:{path}", chat, Patience(attempts=1), Tariff())
+        super().__init__(f"local:{path}", chat, RetryPolicy(attempts=1), Tariff())
 
     def _once(self, request: Callable[[], AIMessage], until: float) -> AIMessage:
         """It computes here, and takes as long as it takes."""
         self._waiting.check()
         return request()
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
         began = time.perf_counter()
         request: dict[str, Any] = {"max_tokens": 1, "temperature": 0.0, "logprobs": LIKELY}
         # An option is drawn, and the listed probabilities are those without this bias: where the
@@ -168,7 +170,9 @@ class LocalModel(ProviderModel):
         likeliest = json.dumps([max(log, key=log.__getitem__) for log in logs])
         read, written = (sum(a["usage"][side] for a in answers) for side in SIDES)
         seconds = time.perf_counter() - began
-        return Weighed(logs, Reply(likeliest, read, written, seconds, self._file, dollars=0.0))
+        return OptionLogprobs(
+            logs, Reply(likeliest, read, written, seconds, self._file, dollars=0.0)
+        )
 
     def close(self) -> None:
         for held in ("_ladder", "_engine"):

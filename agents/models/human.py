@@ -69,7 +69,7 @@ class HandModel(LanguageModel):
             rung="by hand",
         )
 
-    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+    def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
         self._minutes_left = minutes_left
 
     def stop(self) -> None:

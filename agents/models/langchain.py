@@ -14,7 +14,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from pelnas.agents.models import reply_checks
-from pelnas.agents.models.base import LanguageModel, Move, Patience, Reply
+from pelnas.agents.models.base import LanguageModel, ModelStep, Reply, RetryPolicy
 from pelnas.agents.models.clients import construct
 from pelnas.agents.models.provider_errors import (
     asked_wait,
@@ -39,12 +39,12 @@ _VERSION = re.compile(r"/v\d")  # in the path of a server that speaks OpenAI's p
 
 
 def connect_provider(
-    name: str, base_url: str | None, temperature: float | None, patience: Patience
+    name: str, base_url: str | None, temperature: float | None, retry: RetryPolicy
 ) -> LanguageModel:
     """The model of one of LangChain's providers; see ``pelnas.agents.models.connect.connect``."""
     server = own_server(name, base_url)
-    chat = construct(name, server, temperature, patience)
-    return ProviderModel(name, chat, patience, tariff(name, server), server)
+    chat = construct(name, server, temperature, retry)
+    return ProviderModel(name, chat, retry, tariff(name, server), server)
 
 
 class ProviderModel(LanguageModel):
@@ -57,7 +57,7 @@ class ProviderModel(LanguageModel):
         self,
         name: str,
         chat: BaseChatModel,
-        patience: Patience,
+        retry: RetryPolicy,
         bill: Tariff | None = None,
         server: str | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class ProviderModel(LanguageModel):
         self.rates = rates(name, bill)
         self._bill = bill
         self._ladder = Ladder(chat, self.first_rung)
-        self._patience = patience
+        self._patience = retry
         self._secrets = secrets_of(chat, server)
         self._pathless = server is not None and not _VERSION.search(server)
         self._waiting = Waiting(name, self.redact)
@@ -89,10 +89,10 @@ class ProviderModel(LanguageModel):
             spent = spent.plus(_Tokens.of(empty, prompt, 0))
         return self._reply(held.message, text, spent, started, held.rung)
 
-    def move(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> Move:
+    def step(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> ModelStep:
         started = time.monotonic()
         try:
-            message = self._ladder.move(messages, tools, self._persisting(started))
+            message = self._ladder.step(messages, tools, self._persisting(started))
         except FormRefusedError as refusal:
             kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
             why = clean(str(refusal), self._secrets)
@@ -101,13 +101,13 @@ class ProviderModel(LanguageModel):
         text = self._said(str(message.text))
         prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
         spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
-        return Move(message, self._reply(message, text, spent, started))
+        return ModelStep(message, self._reply(message, text, spent, started))
 
     def redact(self, text: str) -> str:
         return reply_checks.hide(text, self._secrets)
 
-    def heed(self, minutes_left: Callable[[], float | None]) -> None:
-        self._waiting.heed(minutes_left)
+    def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
+        self._waiting.set_deadline(minutes_left)
 
     def stop(self) -> None:
         self._waiting.stop()
@@ -136,21 +136,21 @@ class ProviderModel(LanguageModel):
 
     def _persisting(self, started: float) -> Persist:
         """Ask until there is an answer or the patience ends, which is one for all rungs."""
-        patience = self._patience
-        backoff = tenacity.wait_random_exponential(patience.first_wait, _LONGEST_WAIT)
+        retry = self._patience
+        backoff = tenacity.wait_random_exponential(retry.first_wait, _LONGEST_WAIT)
 
         def persist(request: Callable[[], AIMessage]) -> AIMessage:
             gone = time.monotonic() - started
             retrying = tenacity.Retrying(
                 retry=tenacity.retry_if_exception(is_passing),
                 wait=lambda state: asked_wait(state.outcome) or backoff(state),
-                stop=tenacity.stop_after_attempt(patience.attempts)
-                | tenacity.stop_before_delay(patience.total - gone),
+                stop=tenacity.stop_after_attempt(retry.attempts)
+                | tenacity.stop_before_delay(retry.total - gone),
                 sleep=self._waiting.sleep,
                 reraise=True,
             )
             try:
-                return retrying(lambda: self._once(request, started + patience.deadline))
+                return retrying(lambda: self._once(request, started + retry.deadline))
             except (FormRefusedError, Stopped, BudgetExhausted):
                 raise
             except Exception as error:  # noqa: BLE001 - providers raise whatever they like

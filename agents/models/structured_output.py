@@ -56,7 +56,7 @@ class SystemRefusedError(FormRefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Constrained:
     """An answer, the rung that served, and messages without an answer that were paid for before."""
 
     message: AIMessage
@@ -82,14 +82,16 @@ class Ladder:
         self._proven = False  # whether the rung to start from has answered
         self._merges = False  # whether the server is known to take no system message
 
-    def climb(self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist) -> Held:
+    def climb(
+        self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist
+    ) -> Constrained:
         """The answer of the first rung that serves. Whatever ``persist`` raises but refusals.
 
         FormRefusedError: the server takes the messages in no way.
         """
         return self._placing(messages, merged, lambda asked: self._down(asked, schema, persist))
 
-    def move(
+    def step(
         self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool], persist: Persist
     ) -> AIMessage:
         """What the model does next where it may call tools. FormRefusedError: it takes none."""
@@ -114,7 +116,9 @@ class Ladder:
         self._merges = True
         return answer
 
-    def _down(self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist) -> Held:
+    def _down(
+        self, messages: Sequence[Message], schema: type[BaseModel], persist: Persist
+    ) -> Constrained:
         lasting, spent = True, []
         for place in range(self._start, len(_RUNGS)):  # the last one refuses no form
             try:
@@ -128,7 +132,7 @@ class Ladder:
         called = calls_tool(message)
         if called or message.text:
             self._remember(place, lasting)
-        return Held(message, TOOL_CALL if called else self._names[place], tuple(spent))
+        return Constrained(message, TOOL_CALL if called else self._names[place], tuple(spent))
 
     def _remember(self, place: int, lasting: bool) -> None:
         if place == self._start:
@@ -179,14 +183,14 @@ def with_tools(
 def _native(chat: BaseChatModel, messages: Sequence[Message], schema: type[BaseModel]) -> AIMessage:
     # A form that is no class keeps the client of OpenAI from validating too.
     strict = {"strict": True} if chat._llm_type == "openai-chat" else {}
-    held = _held(chat, strict_schema(schema), "json_schema", **strict)
+    held = _constrained(chat, strict_schema(schema), "json_schema", **strict)
     return _invoke(held, _as_langchain(messages))
 
 
 def _by_tool(
     chat: BaseChatModel, messages: Sequence[Message], schema: type[BaseModel]
 ) -> AIMessage:
-    held = _held(chat, strict_schema(schema), "function_calling")
+    held = _constrained(chat, strict_schema(schema), "function_calling")
     answer = _invoke(held, _as_langchain(messages), _BROKEN)
     if not calls_tool(answer):  # some servers take tools and then know nothing of them
         raise FormRefusedError("it called no tool", answer=answer)
@@ -209,7 +213,7 @@ def _in_text(
 _RUNGS = (_native, _by_tool, _in_text)
 
 
-def _held(
+def _constrained(
     chat: BaseChatModel,
     form: dict[str, Any],
     method: Literal["json_schema", "function_calling"],

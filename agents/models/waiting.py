@@ -23,7 +23,7 @@ class Waiting:
         self._stop = threading.Event()
         self._minutes_left: Callable[[], float | None] = lambda: None
 
-    def heed(self, minutes_left: Callable[[], float | None]) -> None:
+    def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
         """Another search begins to use the model, and has so many minutes left."""
         if minutes_left != self._minutes_left:
             self._minutes_left = minutes_left

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from pelnas.agents.models.base import LanguageModel, Move, Reply, Weighed
+from pelnas.agents.models.base import LanguageModel, ModelStep, OptionLogprobs, Reply
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates
 
@@ -24,23 +24,25 @@ class Wrapped(LanguageModel):
         self.priced = model.priced
         self.rates = model.rates
         self.calls_tools = model.calls_tools
-        self.weighs = model.weighs
+        self.tells_logprobs = model.tells_logprobs
         self._model = model
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         return self._model.ask(messages, schema)
 
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
-        return self._model.move(messages, tools)
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
+        return self._model.step(messages, tools)
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
-        return self._model.weigh(text, ends, options)
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
+        return self._model.option_logprobs(text, ends, options)
 
     def redact(self, text: str) -> str:
         return self._model.redact(text)
 
-    def heed(self, minutes_left: Callable[[], float | None]) -> None:
-        self._model.heed(minutes_left)
+    def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
+        self._model.set_deadline(minutes_left)
 
     def stop(self) -> None:
         self._model.stop()
@@ -61,13 +63,15 @@ class Limited(Wrapped):
         with self._turns:
             return super().ask(messages, schema)
 
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
         with self._turns:
-            return super().move(messages, tools)
+            return super().step(messages, tools)
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
         with self._turns:
-            return super().weigh(text, ends, options)
+            return super().option_logprobs(text, ends, options)
 
 
 class Priced(Wrapped):
@@ -81,12 +85,14 @@ class Priced(Wrapped):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         return self._priced(super().ask(messages, schema))
 
-    def move(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> Move:
-        move = super().move(messages, tools)
-        return replace(move, reply=self._priced(move.reply))
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
+        step = super().step(messages, tools)
+        return replace(step, reply=self._priced(step.reply))
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
-        weighed = super().weigh(text, ends, options)
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
+        weighed = super().option_logprobs(text, ends, options)
         return replace(weighed, reply=self._priced(weighed.reply))
 
     def _priced(self, reply: Reply) -> Reply:

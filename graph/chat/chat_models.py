@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 from weakref import finalize
 
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.models.wrappers import Wrapped
 from pelnas.config import BUILTIN, SearchConfig
@@ -23,10 +23,10 @@ from pelnas.graph.chat.allowlist import ModelOffer
 VARIABLE = "PELNAS_CHAT_MODELS"
 OF_RUN = "run"
 OPEN = 8  # models that stay connected at the same time
-PATIENCE = Patience(timeout=60.0, attempts=2, total=60.0)  # a person waits
+PATIENCE = RetryPolicy(timeout=60.0, attempts=2, total=60.0)  # a person waits
 
 
-class Voices(Protocol):
+class ModelSelector(Protocol):
     """Chooses the model that reads free words."""
 
     def of(self, name: str, config: Callable[[], SearchConfig]) -> LanguageModel | None:
@@ -37,7 +37,7 @@ class Voices(Protocol):
         """
 
 
-class OneVoice:
+class OneModel:
     """One model, or none, whatever somebody names."""
 
     def __init__(self, model: LanguageModel | None) -> None:
@@ -47,7 +47,7 @@ class OneVoice:
         return self._model
 
 
-class OfferedVoices:
+class OfferedModels:
     """The models that a server's owner allows, each connected at its first use."""
 
     def __init__(self, offered: Sequence[str]) -> None:
@@ -80,7 +80,7 @@ class OfferedVoices:
     def _connect(self, name: str) -> LanguageModel:
         with self._lock:
             if name not in self._connected:
-                model = connect(name, temperature=steady(name), patience=PATIENCE)
+                model = connect(name, temperature=steady(name), retry=PATIENCE)
                 self._connected[name] = lent = Wrapped(model)
                 finalize(lent, model.close)  # dropped here, it may still be answering somebody
                 if len(self._connected) > OPEN:

@@ -16,7 +16,7 @@ from pelnas.budget import Spent
 from pelnas.config import Budget
 from pelnas.errors import InputError
 from pelnas.graph.chat.boundary import in_words, keep, surviving
-from pelnas.graph.chat.chat_models import OneVoice
+from pelnas.graph.chat.chat_models import OneModel
 from pelnas.graph.chat.graph import ChatInput, build_chat
 from pelnas.graph.chat.notifications import Watch
 from pelnas.graph.chat.pending_orders import Given, news_of
@@ -39,7 +39,7 @@ class Talk:
 
         ``limits``: what it may cost in this conversation.
         """
-        self._graph = build_chat(output, InMemorySaver(), OneVoice(model), account=self._open)
+        self._graph = build_chat(output, InMemorySaver(), OneModel(model), account=self._open)
         self._output = output
         name = secrets.token_hex(8)  # no other conversation's, in whatever process
         self._name, self._author = name, author

@@ -39,9 +39,9 @@ from pelnas.config import SearchConfig
 from pelnas.directives import Directive, Order, command
 from pelnas.errors import BudgetExhausted, InputError, RunError
 from pelnas.graph.chat.boundary import in_words, keep, surviving
-from pelnas.graph.chat.chat_models import OneVoice, Voices
+from pelnas.graph.chat.chat_models import ModelSelector, OneModel
 from pelnas.graph.chat.pending_orders import Given, news_of
-from pelnas.graph.session.steering_client import Helm, Permit
+from pelnas.graph.session.steering_client import Permit, SteeringClient
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
 from pelnas.store.conversations import TalkLog
@@ -75,7 +75,7 @@ class ChatInput(MessagesState, total=False):
 class Pending(TypedDict, total=False):
     """An order that waits for a yes: for which run, as a command, said back, as it was typed.
 
-    ``waiting``: its id, where a program has asked for it before (``Helm.ask``).
+    ``waiting``: its id, where a program has asked for it before (``SteeringClient.ask``).
     """
 
     run: str
@@ -101,10 +101,10 @@ class Chat:
     """The nodes, over the runs below one folder. Every node takes the state and returns changes."""
 
     def __init__(
-        self, output: Path, voices: Voices, permit: Permit | None, account: Accounts
+        self, output: Path, models: ModelSelector, permit: Permit | None, account: Accounts
     ) -> None:
         self._output = output
-        self._voices = voices
+        self._models = models
         self._permit = permit
         self._account = account
         self._interpreter = Interpreter()
@@ -150,9 +150,9 @@ class Chat:
         if pending is None or state.get("decision") != "yes":
             self._decline(pending, config)
             return _said("Nothing was changed.")
-        with self._helm(run_below(self._output, pending["run"])) as helm:
-            given = _given(helm, pending, _author(config))
-            asks, running = helm.say(given.order), in_use(helm.store.folder)
+        with self._client(run_below(self._output, pending["run"])) as steering:
+            given = _given(steering, pending, _author(config))
+            asks, running = steering.say(given.order), in_use(steering.store.folder)
         when = "from the next piece of work on" if running else "when the run goes on"
         awaited = [*(state.get("awaited") or []), Given(run=pending["run"], id=given.id)]
         return {"awaited": awaited} | _said(f"{given.id}: {asks} ({when})")
@@ -160,8 +160,8 @@ class Chat:
     def _decline(self, pending: Pending | None, config: RunnableConfig) -> None:
         """After a no: what a program asked for waits no longer."""
         if pending is not None and pending.get("waiting"):
-            with self._helm(run_below(self._output, pending["run"])) as helm:
-                helm.decline(pending["waiting"], _author(config))
+            with self._client(run_below(self._output, pending["run"])) as steering:
+                steering.decline(pending["waiting"], _author(config))
 
     def _failed(self, error: Exception, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """What the person is told of a failure; one that is nobody's request is written down."""
@@ -186,7 +186,7 @@ class Chat:
             return {"run": folder.name} | _said(f"This is about {folder.name} now.")
         run = _named("run", state, config)
         if text.strip() and not text.lstrip().startswith("/"):
-            model = self._voices.of(_named("model", state, config), lambda: self._config(run))
+            model = self._models.of(_named("model", state, config), lambda: self._config(run))
             if model is not None:
                 folder, scene = self._folder(run), Scene(_talk(config), _author(config), text)
                 heard = Accounted(model, account, scene, TalkLog(folder).append)
@@ -223,32 +223,32 @@ class Chat:
 
     def _awaiting(self, folder: Path, verb: str, id_: str) -> dict[str, Any]:
         """The orders of programs that wait, or one of them said back."""
-        with self._helm(folder) as helm:
+        with self._client(folder) as steering:
             if verb == "/waiting":
                 lines = [
-                    f"{o.id}: {helm.say(o.order)} (asked for by {o.author})"
-                    for o in helm.store.waiting()
+                    f"{o.id}: {steering.say(o.order)} (asked for by {o.author})"
+                    for o in steering.store.waiting()
                 ]
                 return {"run": folder.name} | _said("\n".join(lines) or "Nothing waits for a yes.")
-            order = helm.waits(id_)
+            order = steering.waits(id_)
         proposed = self._proposed(folder, order.order, order.words)
         proposed["pending"]["waiting"] = order.id
         return {"run": folder.name} | proposed
 
     def _checked(self, folder: Path, order: Order) -> Order:
-        with self._helm(folder) as helm:
-            return helm.check(order)
+        with self._client(folder) as steering:
+            return steering.check(order)
 
     def _proposed(self, folder: Path, order: Order, words: str, before: str = "") -> dict[str, Any]:
         """An order in its official form and in plain words, waiting for a yes."""
-        with self._helm(folder) as helm:
-            checked = helm.check(order)
-            told = f"I understand: {helm.say(checked)}. {ASK}"
+        with self._client(folder) as steering:
+            checked = steering.check(order)
+            told = f"I understand: {steering.say(checked)}. {ASK}"
         pending = Pending(run=folder.name, command=command(checked), question=told, words=words)
         return {"pending": pending} | _said("\n".join(filter(None, (before, told))))
 
-    def _helm(self, folder: Path) -> Helm:
-        return Helm.open(folder, self._permit)
+    def _client(self, folder: Path) -> SteeringClient:
+        return SteeringClient.open(folder, self._permit)
 
     def _config(self, run: str) -> SearchConfig:
         with RunStore.read(self._folder(run)) as store:
@@ -265,7 +265,7 @@ class Chat:
 def build_chat(
     output: Path,
     checkpointer: BaseCheckpointSaver[str] | None = None,
-    voices: Voices | None = None,
+    models: ModelSelector | None = None,
     permit: Permit | None = None,
     account: Accounts = partial(Account, NO_LIMITS),  # noqa: B008 - it holds nothing
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
@@ -275,7 +275,7 @@ def build_chat(
     which orders may be given here; without it, all. ``account``: opens the account of a
     conversation whose models have cost so much.
     """
-    nodes = Chat(output, voices or OneVoice(None), permit, account)
+    nodes = Chat(output, models or OneModel(None), permit, account)
     builder = StateGraph(ChatState, input_schema=ChatInput)
     builder.add_node("listen", nodes.listen)
     builder.add_node("confirm", nodes.confirm)
@@ -287,11 +287,11 @@ def build_chat(
     return builder.compile(checkpointer=checkpointer, name="chat")
 
 
-def _given(helm: Helm, pending: Pending, author: str) -> Directive:
+def _given(steering: SteeringClient, pending: Pending, author: str) -> Directive:
     """The order of a conversation, or the one of a program that it confirms."""
     if pending.get("waiting"):
-        return helm.confirm(pending["waiting"], author)
-    return helm.give(pending["command"], author, pending["words"])
+        return steering.confirm(pending["waiting"], author)
+    return steering.give(pending["command"], author, pending["words"])
 
 
 def _answered(folder: Path, question: Question) -> str:

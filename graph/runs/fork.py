@@ -20,7 +20,7 @@ from pelnas.errors import ConfigError, PelnasError, RunError
 from pelnas.graph.runs.search import Search
 from pelnas.graph.search.inherit import take_back
 from pelnas.graph.session.initialise import CARRIED, carried_rules, describe
-from pelnas.graph.session.problem import Bench, ground, niches_of, resolved
+from pelnas.graph.session.problem import SearchProblem, ground, niches_of, resolved
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.trained_accuracies import carry_trainings, keep_labels, with_kept_labels
 from pelnas.recording import Recording
@@ -57,18 +57,18 @@ def fork(
         config = _config(source, at, settings or {})
         if config.concurrency != source.config.concurrency:
             check_turns(config)
-        bench = Bench.build(_labelled(source, config))
-        _check_niches(source, bench)
-        shared = Shared.of(source, config, bench)
+        problem = SearchProblem.build(_labelled(source, config))
+        _check_niches(source, problem)
+        shared = Shared.of(source, config, problem)
         _check_left(source, config, at, shared)
         changed = differences(source.config, config)
         origin = Origin(source.name, at, changed, shared.scores, shared.costs)
         consent = Consent(_given(settings or {}), accept=accept_address)
         connected = connect_all(config, models, consent)
-        rules = carried_rules(config, bench) if "rules_from" in changed else []
+        rules = carried_rules(config, problem) if "rules_from" in changed else []
 
         def begin(store: RunStore) -> None:
-            _take_over(store, source, origin, bench)
+            _take_over(store, source, origin, problem)
             carry_trainings(store, source)
             with store.together():
                 known = {rule.id for rule in store.rules()}
@@ -76,13 +76,13 @@ def fork(
                 store.replace_rules(CARRIED, [*store.rules(through_round=CARRIED), *new])
                 take_back(
                     store,
-                    ground(bench.partition, bench.evaluator.device),
+                    ground(problem.partition, problem.evaluator.device),
                     at,
                     same_unit=source.sources().unit == store.sources().unit,
                 )
 
         store = RunStore.create(config, begin=begin)
-        return Search.of(_opened(store, bench, connected, consent=consent))
+        return Search.of(_opened(store, problem, connected, consent=consent))
 
 
 def repeat(
@@ -92,11 +92,11 @@ def repeat(
     source = recording.store
     origin = source.origin()
     assert origin is not None  # noqa: S101 - asked by whoever calls
-    bench = Bench.recorded(config, recording)
+    problem = SearchProblem.recorded(config, recording)
     whole = Origin(origin.run, origin.round, origin.settings, scores=True, costs=True)
     connected = connect_all(config, models)
-    store = RunStore.create(config, begin=lambda store: _take_over(store, source, whole, bench))
-    return Search.of(_opened(store, bench, connected, recording))
+    store = RunStore.create(config, begin=lambda store: _take_over(store, source, whole, problem))
+    return Search.of(_opened(store, problem, connected, recording))
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,14 @@ class Shared:
     costs: bool
 
     @classmethod
-    def of(cls, source: RunStore, config: SearchConfig, bench: Bench) -> "Shared":
+    def of(cls, source: RunStore, config: SearchConfig, problem: SearchProblem) -> "Shared":
         """A half is shared where nothing that it depends on differs, nor where it comes from."""
         changed = set(differences(source.config, config))
-        there, evaluator = source.sources(), bench.evaluator
+        there, evaluator = source.sources(), problem.evaluator
         same_classes = there.classes == evaluator.classes
         pinned = source.pinned_images()
-        same_images = bench.images is None or (
-            pinned is not None and pinned[1] == bench.images.digest
+        same_images = problem.images is None or (
+            pinned is not None and pinned[1] == problem.images.digest
         )
         predictor = evaluator.predictor
         return cls(
@@ -192,12 +192,12 @@ def _labelled(source: RunStore, config: SearchConfig) -> SearchConfig:
     return with_kept_labels(config, source.folder) if same else config
 
 
-def _check_niches(source: RunStore, bench: Bench) -> None:
+def _check_niches(source: RunStore, problem: SearchProblem) -> None:
     """By the predicates: equal labels may stand for other cuts."""
-    there = niches_of(source.config, bench.space, source.sources().classes)
-    if there != bench.partition.niches:
+    there = niches_of(source.config, problem.space, source.sources().classes)
+    if there != problem.partition.niches:
         raise ConfigError(
-            f"a fork keeps the niches of its run, found {len(bench.partition.niches)} other ones under"
+            f"a fork keeps the niches of its run, found {len(problem.partition.niches)} other ones under"
             " these settings (niches, seed and the classes of the images cut by FLOPs): leave these"
             f" settings as they are, or start a new search with --rules-from {source.name}"
         )
@@ -215,13 +215,13 @@ def _check_left(source: RunStore, config: SearchConfig, at: int, shared: Shared)
 # -- the new run --------------------------------------------------------------------
 
 
-def _take_over(store: RunStore, source: RunStore, origin: Origin, bench: Bench) -> None:
+def _take_over(store: RunStore, source: RunStore, origin: Origin, problem: SearchProblem) -> None:
     """The rounds themselves, what the niches and sources are here, and where all of it comes from."""
     database = source.folder / DATABASE
     store.take_over(database, origin.round, scores=origin.scores, costs=origin.costs)
-    keep_labels(store.folder, bench.labels)
+    keep_labels(store.folder, problem.labels)
     with store.together():
-        describe(store, bench)
+        describe(store, problem)
         store.set_origin(origin)
         store.event(
             "run-forked",
@@ -235,13 +235,13 @@ def _take_over(store: RunStore, source: RunStore, origin: Origin, bench: Bench) 
 
 def _opened(
     store: RunStore,
-    bench: Bench,
+    problem: SearchProblem,
     models: dict[str, LanguageModel],
     recording: Recording | None = None,
     consent: Consent | None = None,
 ) -> Session:
     try:
-        return Session(store, bench, models, recording, consent)
+        return Session(store, problem, models, recording, consent)
     except PelnasError:
         store.close()
         raise

@@ -113,7 +113,7 @@ class Search:
     def stop(self) -> None:
         """Ask for a clean stop; ``run`` then returns with ``stopped``."""
         self.session.stop()
-        self.session.cast.stop()
+        self.session.team.stop()
 
     def run(self, on_event: Callable[[Event], None] | None = None) -> Result:
         """Search until rounds or budget end, or until stopped; can be called once.
@@ -140,7 +140,7 @@ class Search:
             "max_concurrency": AT_ONCE,  # else as few as there are processors, which all only wait
             "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
         }
-        self.session.teller.run_begins()
+        self.session.tracer.run_begins()
         build_graph(sessions).invoke({"run": self.folder.name}, config)
 
     def _result(self, *, stopped: bool) -> Result:

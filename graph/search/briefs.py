@@ -30,7 +30,7 @@ def _rng(*seed: int) -> np.random.Generator:
 def plan_brief(session: Session, round_: int) -> PlanBrief:
     """Fronts, gaps and spend of every niche before a round."""
     archive, config = session.archive(), session.config
-    niches = session.bench.partition.niches
+    niches = session.problem.partition.niches
     union = archive.union()
     wanted = config.per_niche * len(niches)
     return PlanBrief(
@@ -38,7 +38,7 @@ def plan_brief(session: Session, round_: int) -> PlanBrief:
         rounds=config.rounds,
         total=session.meter.allow_evaluations(wanted),
         device=config.device,
-        unit=session.bench.evaluator.predictor.unit,
+        unit=session.problem.evaluator.predictor.unit,
         niches=tuple(_status(session, archive, niche.index, round_) for niche in niches),
         front=tuple((e.latency_ms, e.score, e.candidate.niche) for e in union),
         directives=session.directives.wishes(),
@@ -48,7 +48,7 @@ def plan_brief(session: Session, round_: int) -> PlanBrief:
 
 
 def _status(session: Session, archive: Archive, niche: int, round_: int) -> NicheStatus:
-    partition = session.bench.partition
+    partition = session.problem.partition
     members = archive.niche(niche)
     on_front = [e for e in archive.union() if e.candidate.niche == niche]
     feasible = [e for e in members if e.cost.feasible]
@@ -67,14 +67,14 @@ def _status(session: Session, archive: Archive, niche: int, round_: int) -> Nich
 
 def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake]:
     """Parents, rules, tasks and the novelty check of one designer."""
-    config, niche = session.config, session.bench.partition.niches[task["niche"]]
+    config, niche = session.config, session.problem.partition.niches[task["niche"]]
     chosen = parents_of(session, niche.index, config.parents)
     parents = tuple(Parent(e.id, e.candidate.architecture, e.score, e.latency_ms) for e in chosen)
     place = (config.seed, task["round"], niche.index)
     earlier = session.store.candidates(niche=niche.index)
     seen = [c.architecture for c in earlier if c.round < task["round"]]
     gate = session.gate(niche.index, task["designs"])
-    intake = Intake(session.bench.partition, niche, seen, task["designs"], gate)
+    intake = Intake(session.problem.partition, niche, seen, task["designs"], gate)
     submit_seeds(session, intake, niche.index, task["round"])
     query = f"{niche.label}. {task['focus']}"
     rules = session.knowledge.retrieve(
@@ -82,11 +82,11 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
     )
     rules = [rule for rule in rules if rule.id not in session.directives.retired_rules]
     brief = DesignBrief(
-        partition=session.bench.partition,
+        partition=session.problem.partition,
         niche=niche,
         round=task["round"],
         device=config.device,
-        dataset=session.bench.dataset,
+        dataset=session.problem.dataset,
         focus=task["focus"],
         tasks=draw_tasks(len(parents), intake.missing, _rng(*place, STREAMS["tasks"])),
         parents=parents,
@@ -100,11 +100,11 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
 
 def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
     """What the round brought in one niche, and all evaluations so far."""
-    archive, niche = session.archive(), session.bench.partition.niches[task["niche"]]
+    archive, niche = session.archive(), session.problem.partition.niches[task["niche"]]
     members = archive.niche(niche.index)
     known = session.store.rules(through_round=task["round"] - 1)
     return ReflectBrief(
-        partition=session.bench.partition,
+        partition=session.problem.partition,
         niche=niche,
         round=task["round"],
         scope=session.scope(niche.index),

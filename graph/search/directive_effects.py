@@ -52,8 +52,8 @@ def parents_of(session: Session, niche: int, limit: int) -> list[Evaluation]:
     ]
     focus = directives.focus
     if focus is not None and focus.bounds:
-        aside = [e.id for e in archive.niche(niche) if distance(e.latency_ms, focus.bounds) > 0]
-        chosen += archive.without(aside).parents(niche, limit)
+        excluded = [e.id for e in archive.niche(niche) if distance(e.latency_ms, focus.bounds) > 0]
+        chosen += archive.without(excluded).parents(niche, limit)
     chosen += archive.parents(niche, limit)
     distinct = list({evaluation.id: evaluation for evaluation in chosen}.values())
     return distinct[: max(limit, len(pinned & {e.candidate.architecture for e in distinct}))]
@@ -61,7 +61,7 @@ def parents_of(session: Session, niche: int, limit: int) -> list[Evaluation]:
 
 def left(session: Session, niche: int) -> int | None:
     """How many members of a niche may still be designed; ``None`` where they cannot be counted."""
-    partition = session.bench.partition
+    partition = session.problem.partition
     designed = {c.architecture for c in session.store.candidates(niche=niche)}
     directives = session.directives
     if not directives.constrain or partition.space.size > ENUMERABLE:
@@ -73,7 +73,7 @@ def left(session: Session, niche: int) -> int | None:
 
 def note_exhaustion(session: Session, intake: Intake, niche: int) -> None:
     """Remember that nothing more of a niche is let in, where a designer's step has shown it."""
-    listed = session.bench.partition.space.size <= ENUMERABLE
+    listed = session.problem.partition.space.size <= ENUMERABLE
     if intake.missing and listed and session.directives.constrain and not intake.short:
         session.store.record_exhausted(niche, session.directives.constraints)
 
@@ -83,7 +83,7 @@ def waiting_seeds(session: Session, before: int | None = None) -> Iterator[tuple
 
     ``before``: designs of this round and later ones do not count, as for a step that runs again.
     """
-    partition = session.bench.partition
+    partition = session.problem.partition
     designed = {
         candidate.architecture
         for candidate in session.store.candidates()
@@ -135,7 +135,7 @@ def claims(session: Session) -> Claims:
     """Rules that people added, took away, or took back, as of now."""
     added: dict[str, Rule] = {}
     taken_back: dict[str, str] = {}
-    for directive in session.steering.known:
+    for directive in session.queue.known:
         order = directive.order
         if not isinstance(order, AddRule | EditRule) or directive.effect is None:
             continue

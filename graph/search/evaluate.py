@@ -25,8 +25,8 @@ def evaluate(
 
 
 def _predict(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bool:
-    evaluator = session.bench.evaluator
-    with session.teller.tool("score", "score_architecture", len(waiting)):
+    evaluator = session.problem.evaluator
+    with session.tracer.tool("score", "score_architecture", len(waiting)):
         texts = [candidate.architecture for candidate in waiting]
         predictions = evaluator.predict(texts) if texts else ()  # none: a kill came at the end
         for candidate, prediction in zip(waiting, predictions, strict=True):
@@ -47,7 +47,7 @@ def _predict(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bo
 
 
 def _cost(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bool:
-    with session.teller.tool("latency", "lookup_latency", len(waiting)):
+    with session.tracer.tool("latency", "lookup_latency", len(waiting)):
         costs = session.costs([candidate.architecture for candidate in waiting])
         for candidate, cost in zip(waiting, costs, strict=True):
             with session.store.together():

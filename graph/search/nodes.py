@@ -50,7 +50,7 @@ def _step(name: str, agent: str = "") -> Callable[[Node], Node]:
             at = session.position()
             if session.ending or not at.is_due(name, state.get("round"), niche):
                 return {}
-            with session.teller.step(name, at.round, agent, niche):
+            with session.tracer.step(name, at.round, agent, niche):
                 return _ends(session, node(self, state | {"round": at.round}))
 
         return cast(Node, work)
@@ -90,7 +90,7 @@ class Nodes:
         if session.ending or not is_behind(session.store, at):
             return {}
         session.step(at.round, "plan")
-        with session.teller.inheriting():
+        with session.tracer.inheriting():
             try:
                 done = evaluate_inherited(session, at.round)
             except BudgetExhausted as spent:
@@ -108,7 +108,7 @@ class Nodes:
         session.step(state["round"], "plan")
         brief = plan_brief(session, state["round"])
         try:
-            planner, answer = _first(session, session.cast.planners, lambda p: p.plan(brief))
+            planner, answer = _first(session, session.team.planners, lambda p: p.plan(brief))
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
             return {"plan": [], "stop": str(spent)}
@@ -129,11 +129,11 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "design")
         brief, intake = design_brief(session, state)
-        *_, designer = session.cast.designers
+        *_, designer = session.team.designers
         try:
             designer, _ = _first(
                 session,
-                session.cast.designers,
+                session.team.designers,
                 lambda d: d.design(brief, intake) if intake.missing else None,
             )
         except BudgetExhausted as spent:
@@ -169,7 +169,7 @@ class Nodes:
         session = self._sessions.get(state["run"])
         session.step(state["round"], "reflect")
         brief = reflect_brief(session, state)
-        reflectors = session.cast.reflectors
+        reflectors = session.team.reflectors
         try:
             reflector, found = _first(session, reflectors, lambda r: r.reflect(brief))
         except BudgetExhausted as spent:
@@ -217,10 +217,10 @@ class Nodes:
         reason = session.ending = session.ending or _already_over(session, at)
         if not reason:  # asked for by a state that is not this run's: there is work left
             return {}
-        if session.teller.is_open(at.round):
-            session.teller.round_ends("round-cut", at.round, reason=reason)
+        if session.tracer.is_open(at.round):
+            session.tracer.round_ends("round-cut", at.round, reason=reason)
         with session.store.together():
-            with session.teller.reporting():
+            with session.tracer.reporting():
                 session.store.finish(reason)
                 write_all(session.store)
                 front = [point.to_dict() for point in front_points(session.store)]
@@ -231,7 +231,7 @@ class Nodes:
     @staticmethod
     def _next_round(session: Session, round_: int) -> Change:
         archive = session.archive()
-        session.teller.round_ends(
+        session.tracer.round_ends(
             "round-done", round_, front=len(archive.union()), hypervolume=archive.hypervolume()
         )
         for warning in session.meter.warnings():
@@ -270,7 +270,7 @@ def _already_over(session: Session, at: Position) -> str:
 
 def _why_over(session: Session, round_: int) -> str:
     """Why the search ends after a round; '' where it goes on."""
-    if session.steering.scheduled:  # the run that this one repeats was let go on from here
+    if session.queue.scheduled:  # the run that this one repeats was let go on from here
         return ""
     asked = session.directives.stop
     if asked is not None:

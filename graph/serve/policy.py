@@ -30,7 +30,7 @@ OPEN = (
 )  # to clients; a setting that is added is closed until it is named here
 
 
-class Terms:
+class Policy:
     """What the owner of a server grants, and what they set themselves."""
 
     def __init__(self, offer: ModelOffer, file: Path | None = None) -> None:

@@ -12,7 +12,7 @@ from langgraph.config import get_config
 
 from pelnas.errors import InputError
 from pelnas.graph.serve.leases import Leases
-from pelnas.graph.serve.policy import Terms
+from pelnas.graph.serve.policy import Policy
 from pelnas.graph.session.open_runs import Change, Node, Sessions
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.tracer import SearchStopped
@@ -31,15 +31,15 @@ class ServedSessions(Sessions):
     is open while a node works on it, and let go when its search is cancelled or fails.
     """
 
-    def __init__(self, root: Path, terms: Terms, idle: float = IDLE) -> None:
+    def __init__(self, root: Path, policy: Policy, idle: float = IDLE) -> None:
         super().__init__(root)
-        self._terms = terms
+        self._policy = policy
         self._leases = Leases(self._let_go, idle)
         self._made_for: dict[str, str] = {}
 
     def create(self, settings: Mapping[str, Any]) -> Session:
         """A new run. InputError: what a client may not choose, or what no search takes."""
-        session = self._begun(self._terms.settings(settings, self._root))
+        session = self._begun(self._policy.settings(settings, self._root))
         session.store.event(SERVED, span=RUN, thread=_thread())
         return session
 
@@ -139,12 +139,12 @@ class ServedSessions(Sessions):
         with self._lock:
             session = self._open.get(run)
         if session is not None and session.stopping:
-            session.teller.event("run-stopped")
+            session.tracer.event("run-stopped")
         self.close(run)
 
     def _reopened(self, folder: Path) -> Session:
         with RunStore.read(folder) as store:
-            self._terms.admit(store.config)
+            self._policy.admit(store.config)
         return super()._reopened(folder)
 
 

@@ -46,7 +46,7 @@ class Host(Protocol):
         """Time since the last tick was spent paused."""
 
 
-class Steering:
+class DirectiveQueue:
     """The directives of one open run; may be asked from several threads."""
 
     def __init__(
@@ -161,7 +161,7 @@ class Steering:
             self._mark(change, change.status, boundary, change.reason)
 
     def _check(self, directive: Directive, earlier: list[Directive]) -> None:
-        """Once more: what was asked without a helm was not checked at all."""
+        """Once more: what was asked without a client was not checked at all."""
         check(
             directive.order,
             earlier,

@@ -11,7 +11,7 @@ from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
 
 
-class Aside:
+class Excluded:
     """Judges each candidate once while the directives stay the same; safe to use from several threads."""
 
     def __init__(self, store: RunStore, space: SearchSpace) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pelnas.config import SearchConfig
-from pelnas.graph.session.problem import Bench, sources_of
+from pelnas.graph.session.problem import SearchProblem, sources_of
 from pelnas.graph.session.tracer import rule_changes
 from pelnas.graph.session.trained_accuracies import keep_labels
 from pelnas.recording import Recording
@@ -15,22 +15,22 @@ from pelnas.traces.spans import RUN
 CARRIED = -1  # the round under which rules of earlier runs are filed
 
 
-def furnish(store: RunStore, bench: Bench, carried: Sequence[Rule]) -> None:
+def furnish(store: RunStore, problem: SearchProblem, carried: Sequence[Rule]) -> None:
     """What a run knows before its first round; all or nothing, should it be killed here."""
-    keep_labels(store.folder, bench.labels)
+    keep_labels(store.folder, problem.labels)
     with store.together():
-        describe(store, bench)
+        describe(store, problem)
         store.replace_rules(CARRIED, carried)
         for kind, data in rule_changes((), carried):
             store.event(kind, span=RUN, **data)
 
 
-def describe(store: RunStore, bench: Bench) -> None:
+def describe(store: RunStore, problem: SearchProblem) -> None:
     """What the niches of a run are called, and where its numbers come from."""
-    store.set_niches([niche.label for niche in bench.partition.niches])
-    store.set_sources(sources_of(bench))
-    if bench.images is not None:  # training will want the same ones
-        store.pin_images(bench.images.name, bench.images.digest)
+    store.set_niches([niche.label for niche in problem.partition.niches])
+    store.set_sources(sources_of(problem))
+    if problem.images is not None:  # training will want the same ones
+        store.pin_images(problem.images.name, problem.images.digest)
 
 
 def began_with(recording: Recording) -> list[Rule]:
@@ -38,10 +38,10 @@ def began_with(recording: Recording) -> list[Rule]:
     return recording.store.rules(through_round=CARRIED)
 
 
-def carried_rules(config: SearchConfig, bench: Bench) -> list[Rule]:
+def carried_rules(config: SearchConfig, problem: SearchProblem) -> list[Rule]:
     """The rules of earlier runs that a configuration names, each once."""
-    scope = Scope(config.space, config.device, bench.dataset, None)
-    labels = [niche.label for niche in bench.partition.niches]
+    scope = Scope(config.space, config.device, problem.dataset, None)
+    labels = [niche.label for niche in problem.partition.niches]
     earlier = [find_run(config.output, str(path)) for path in config.rules_from]
     found = {rule.id: rule for path in earlier for rule in _carried(path, scope, labels)}
     return list(found.values())

@@ -56,10 +56,10 @@ class Sessions:
 
     def _begun(self, config: SearchConfig) -> Session:
         session = Session.create(config.model_copy(update={"output": self._root}))
-        session.teller.run_begins()
+        session.tracer.run_begins()
         return self.adopt(session)
 
     def _reopened(self, folder: Path) -> Session:
         session = Session.open(folder)
-        session.teller.run_begins()
+        session.tracer.run_begins()
         return session

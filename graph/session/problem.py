@@ -28,7 +28,7 @@ LONGEST_NUMBER = 5  # digits of a number of classes
 
 
 @dataclass(frozen=True)
-class Bench:
+class SearchProblem:
     """What a configuration names, found and checked before a run's folder is made."""
 
     space: SearchSpace
@@ -152,17 +152,17 @@ def niches_of(config: SearchConfig, space: SearchSpace, classes: int) -> tuple[N
     return _partition(config, space, classes).niches
 
 
-def sources_of(bench: Bench) -> Sources:
+def sources_of(problem: SearchProblem) -> Sources:
     """Where the numbers of a run on this bench come from."""
-    predictor, device = bench.evaluator.predictor, bench.evaluator.device
+    predictor, device = problem.evaluator.predictor, problem.evaluator.device
     return Sources(
-        bench.dataset,
+        problem.dataset,
         predictor.unit,
         predictor.source,
         device.source,
-        bench.evaluator.classes,
-        bench.class_images,
-        bench.held_out,
+        problem.evaluator.classes,
+        problem.class_images,
+        problem.held_out,
     )
 
 

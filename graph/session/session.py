@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pelnas.agents.models.base import LanguageModel
-from pelnas.agents.team import Cast, assemble, check_turns, connect_all
+from pelnas.agents.team import Team, assemble, check_turns, connect_all
 from pelnas.architecture import Architecture, Cost
 from pelnas.archive import Archive
 from pelnas.calls.call import CallRecord
@@ -16,15 +16,15 @@ from pelnas.devices import DEVICES
 from pelnas.directives import Boundary, Directives
 from pelnas.directives.gate import Gate
 from pelnas.errors import BudgetExhausted, PelnasError
-from pelnas.graph.session.directive_queue import Steering
-from pelnas.graph.session.excluded import Aside
+from pelnas.graph.session.directive_queue import DirectiveQueue
+from pelnas.graph.session.excluded import Excluded
 from pelnas.graph.session.extend import Extension
 from pelnas.graph.session.initialise import began_with, carried_rules, furnish
 from pelnas.graph.session.position import Position, position
 from pelnas.graph.session.prices import at_kept_prices
-from pelnas.graph.session.problem import Bench, ground, resolved
+from pelnas.graph.session.problem import SearchProblem, ground, resolved
 from pelnas.graph.session.replay_meter import meter_of
-from pelnas.graph.session.tracer import SearchStopped, Teller
+from pelnas.graph.session.tracer import SearchStopped, Tracer
 from pelnas.graph.session.trained_accuracies import with_kept_labels
 from pelnas.recording import CUT, Recording
 from pelnas.rules.knowledge_base import KnowledgeBase
@@ -41,7 +41,7 @@ class Session:
     def __init__(
         self,
         store: RunStore,
-        bench: Bench,
+        problem: SearchProblem,
         models: dict[str, LanguageModel],
         recording: Recording | None = None,
         consent: Consent | None = None,
@@ -50,20 +50,20 @@ class Session:
         self.store = store
         self.consent = consent or Consent()
         self.config = store.config
-        self.bench = bench
-        self.teller = Teller(store)
+        self.problem = problem
+        self.tracer = Tracer(store)
         self.meter = meter_of(store, recording)
         self._recording = recording
         self._models = at_kept_prices(store, self.config, models)
-        self.cast: Cast = assemble(self.config, self._models, self, self.meter)
+        self.team: Team = assemble(self.config, self._models, self, self.meter)
         self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
         self._measuring = threading.Lock()
-        self._aside = Aside(store, bench.space)
+        self._excluded = Excluded(store, problem.space)
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
-        self._ground = ground(bench.partition, bench.evaluator.device)
-        self.steering = Steering(store, self._ground, self, self._stop)
-        self.steering.restore()
+        self._ground = ground(problem.partition, problem.evaluator.device)
+        self.queue = DirectiveQueue(store, self._ground, self, self._stop)
+        self.queue.restore()
         # At the end: where something above is refused, nobody would close it.
         self.knowledge = KnowledgeBase.anew(store.folder / "knowledge")
         self.knowledge.restore(store.rules())
@@ -83,13 +83,17 @@ class Session:
         config = resolved(config)
         check_turns(config)
         consent = Consent() if recording is not None else Consent(named(config))
-        bench = Bench.build(config) if recording is None else Bench.recorded(config, recording)
+        problem = (
+            SearchProblem.build(config)
+            if recording is None
+            else SearchProblem.recorded(config, recording)
+        )
         connected = connect_all(config, models, consent)
-        carried = carried_rules(config, bench) if recording is None else began_with(recording)
+        carried = carried_rules(config, problem) if recording is None else began_with(recording)
         store = RunStore.create(config)
         try:
-            furnish(store, bench, carried)
-            return cls(store, bench, connected, recording, consent)
+            furnish(store, problem, carried)
+            return cls(store, problem, connected, recording, consent)
         except PelnasError:
             store.close()
             raise
@@ -115,11 +119,11 @@ class Session:
             extension = Extension.of(store, rounds, budget or Budget())
             for config in (store.config, extension.config):  # before anything is reached
                 consent.check(reached(config, _models(config, models or {})))
-            bench = Bench.build(with_kept_labels(store.config, folder))
+            problem = SearchProblem.build(with_kept_labels(store.config, folder))
             if not store.niches():  # killed while it was made
-                furnish(store, bench, carried_rules(store.config, bench))
+                furnish(store, problem, carried_rules(store.config, problem))
             connected = connect_all(store.config, models, consent)
-            session = cls(store, bench, connected, consent=consent)
+            session = cls(store, problem, connected, consent=consent)
             session._extend(extension)
             return session
         except PelnasError:
@@ -145,16 +149,16 @@ class Session:
     def archive(self) -> Archive:
         """All evaluations so far; those that break a directive in force stand aside."""
         evaluations = self.store.evaluations()
-        niches = len(self.bench.partition.niches)
-        return Archive(evaluations, niches, self._aside.of(self.directives, evaluations))
+        niches = len(self.problem.partition.niches)
+        return Archive(evaluations, niches, self._excluded.of(self.directives, evaluations))
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""
-        return Scope(self.config.space, self.config.device, self.bench.dataset, niche)
+        return Scope(self.config.space, self.config.device, self.problem.dataset, niche)
 
     def observations(self) -> list[Observation]:
         """Every feasible evaluation as rules see it."""
-        partition = self.bench.partition
+        partition = self.problem.partition
         return [
             Observation(
                 id=e.id,
@@ -175,24 +179,24 @@ class Session:
 
     def begin_call(self, call: CallRecord) -> None:
         """Tell who watches that a request is under way."""
-        self.teller.call_begins(call)
+        self.tracer.call_begins(call)
 
     def record_call(self, call: CallRecord) -> None:
         """Keep a call and tell who watches, both or neither."""
         with self.store.together():
             self.store.record_call(call)
-            self.teller.call_ends(call)
+            self.tracer.call_ends(call)
 
     def event(self, kind: str, **data: Any) -> None:
         """Append to the run's event stream, at the place where this thread works."""
-        self.teller.event(kind, **data)
+        self.tracer.event(kind, **data)
 
     # -- directives -----------------------------------------------------------
 
     @property
     def directives(self) -> Directives:
         """Those in force for the piece of work under way."""
-        return self.steering.in_force
+        return self.queue.in_force
 
     def obey(self, directives: Directives) -> None:
         """Take over rounds, budgets and models. ModelError: one cannot be used; nothing changed."""
@@ -200,7 +204,7 @@ class Session:
         changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
         if changed or config.budget.dollars != self.config.budget.dollars:
             self._models = at_kept_prices(self.store, config, self._connected(config))
-            self.cast = assemble(config, self._models, self, self.meter)
+            self.team = assemble(config, self._models, self, self.meter)
         if config.rounds != self.config.rounds:
             self.store.event("rounds-changed", span=RUN, rounds=config.rounds)
         if config.budget != self.config.budget:
@@ -216,7 +220,7 @@ class Session:
         # By its name: a replay, which looks every cost up, makes do with as many as its original.
         measured = self.config.device in DEVICES
         allowance = MEASURED_A_DESIGN * designs if measured else None
-        return Gate(self.directives, self.bench.partition, niche, self._cost, allowance)
+        return Gate(self.directives, self.problem.partition, niche, self._cost, allowance)
 
     def allowed(self, niche: int) -> frozenset[str]:
         """The members of a niche that directives let in by operations, parameters and FLOPs.
@@ -228,8 +232,8 @@ class Session:
         if directives is not self.directives:
             directives, known = self._allowed = (self.directives, {})
         if niche not in known:
-            gate, space = self.gate(niche, 0), self.bench.space
-            members = self.bench.partition.members[niche]
+            gate, space = self.gate(niche, 0), self.problem.space
+            members = self.problem.partition.members[niche]
             known[niche] = frozenset(space.format(m) for m in members if gate.by_formula(m) is None)
         return known[niche]
 
@@ -239,7 +243,7 @@ class Session:
         BudgetExhausted: in a replay, where time was up in the run that it repeats.
         """
         known = {text: self.store.measured(text) for text in texts}
-        fresh = self.bench.evaluator.costs([text for text in texts if known[text] is None])
+        fresh = self.problem.evaluator.costs([text for text in texts if known[text] is None])
         for text in texts:
             if self._recording is not None and self._recording.cut_before(text):
                 raise BudgetExhausted(CUT)
@@ -247,11 +251,11 @@ class Session:
 
     def _cost(self, architecture: Architecture) -> Cost:
         """Found out once and kept; one at a time, so that nothing disturbs a measurement."""
-        text = self.bench.space.format(architecture)
+        text = self.problem.space.format(architecture)
         with self._measuring:
             known = self.store.measured(text)
             if known is None:
-                known = next(self.bench.evaluator.costs([text]))
+                known = next(self.problem.evaluator.costs([text]))
                 self.store.record_measured(text, known)
             return known
 
@@ -264,8 +268,8 @@ class Session:
     def abandon(self) -> None:
         """Stop without waiting for what is being scored or asked; it is done again later."""
         self.stop()
-        self.cast.stop()
-        self.bench.evaluator.close()
+        self.team.stop()
+        self.problem.evaluator.close()
 
     @property
     def stopping(self) -> bool:
@@ -279,8 +283,8 @@ class Session:
         """
         self.meter.tick()
         self._go_on()
-        self.steering.step(Boundary(round_, node))
-        self._aside.tell(self.directives, evaluated=node == "learn")
+        self.queue.step(Boundary(round_, node))
+        self._excluded.tell(self.directives, evaluated=node == "learn")
         self._go_on()
 
     def forget_time(self) -> None:
@@ -293,10 +297,10 @@ class Session:
 
     def close(self) -> None:
         """Release everything; a second call does nothing."""
-        self.bench.evaluator.close()
-        self.cast.close()
+        self.problem.evaluator.close()
+        self.team.close()
         self.knowledge.close()
-        self.teller.close()
+        self.tracer.close()
         self.store.close()
 
 

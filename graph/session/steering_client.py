@@ -1,4 +1,4 @@
-"""The helm: give directives to a run from outside its search, in this process or in another."""
+"""Give directives to a run from outside its search, in this process or in another."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +20,7 @@ WAITING_LIMIT = 20  # orders of programs that wait for a person
 Permit = Callable[[Order], None]
 
 
-class Helm:
+class SteeringClient:
     """Checks and gives directives to one run; several may steer at once. A context manager.
 
     It writes to the run's store beside the search, which reads what has arrived
@@ -33,7 +33,7 @@ class Helm:
 
     @classmethod
     def open(cls, folder: Path, permit: Permit | None = None) -> Self:
-        """The helm of a run. RunError: no run there, finished, or held on another computer.
+        """A client of a run. RunError: no run there, finished, or held on another computer.
 
         ``permit``: raises DirectiveError where an order is not for whoever gives it here.
         """

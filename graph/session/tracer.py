@@ -54,7 +54,7 @@ def span_here() -> str:
     return _HERE.get().span
 
 
-class Teller:
+class Tracer:
     """Writes the events of one process's work on a run; may be used from several threads.
 
     Spans that an earlier process had begun and that are worked on again after

@@ -20,7 +20,7 @@ from pelnas.consent import Consent, named
 from pelnas.errors import ConfigError
 from pelnas.graph.runs.search import Result, Search
 from pelnas.pareto import hypervolume
-from pelnas.report.agent_stats import AgentRate, agent_rates
+from pelnas.report.agent_stats import AgentStats, agent_stats
 from pelnas.report.front import front_points
 from pelnas.store import RunStore
 
@@ -100,7 +100,7 @@ def compare(
 def _trial(config: SearchConfig, run: Callable[[Search], Result]) -> Trial:
     result = run(Search(config))
     with RunStore.read(result.folder) as store:
-        spent, rates = store.spent(), agent_rates(store)
+        spent, rates = store.spent(), agent_stats(store)
         return Trial(
             model=config.model,
             seed=config.seed,
@@ -118,7 +118,7 @@ def _trial(config: SearchConfig, run: Callable[[Search], Result]) -> Trial:
         )
 
 
-def _shares(rates: Sequence[AgentRate]) -> dict[str, float | None]:
+def _shares(rates: Sequence[AgentStats]) -> dict[str, float | None]:
     """Refused designs over all that the model proposed."""
     proposed = sum(rate.proposals for rate in rates)
     refused = {

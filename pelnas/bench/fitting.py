@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingRegressor
 
 from pelnas.architecture import Architecture
-from pelnas.bench.validation import draw
+from pelnas.bench.validation import sample_texts
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.images import ImageSet
@@ -117,7 +117,7 @@ def load_sample(
     """
     space = get_space(SPACE)
     accuracies = {dataset: true_accuracy(folder, dataset) for dataset in DATASETS}
-    texts = draw(list(accuracies[DATASETS[0]]), cells, CELLS_SEED)
+    texts = sample_texts(list(accuracies[DATASETS[0]]), cells, CELLS_SEED)
     scores = ProxyScores(space, images, PROXIES, scoring, SCORING_SEED, cache)
     found: list[Mapping[str, float]] = []
     try:

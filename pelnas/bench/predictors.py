@@ -176,7 +176,7 @@ class Evidence:
 def search_with(config: SearchConfig, predictor: AccuracyPredictor) -> Path:
     """The run's folder of a whole search guided by a predictor that no configuration names."""
     search = Search(config)
-    bench = search.session.bench
+    bench = search.session.problem
     bench.evaluator.predictor.close()
     bench.evaluator.predictor = predictor
     search.session.store.set_sources(sources_of(bench))

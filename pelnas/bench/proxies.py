@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pelnas.architecture import Architecture
-from pelnas.bench.validation import Floats, draw, spearman
+from pelnas.bench.validation import Floats, sample_texts, spearman
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import DataError, UnreadableError
@@ -173,7 +173,7 @@ def agreement_with_suite(
     out. ``draws``: of weights and images, from as many seeds. DataError: no such table.
     """
     published = {name: column.read() for name, column in published_columns(folder).items()}
-    texts = draw(list(published[SUITE_ZERO[0]]), sample, seed)
+    texts = sample_texts(list(published[SUITE_ZERO[0]]), sample, seed)
     ours: list[list[Mapping[str, float]]] = []
     for number in range(draws):
         scores = ProxyScores(space, images, proxies, scoring, seed + number, cache)

@@ -25,7 +25,7 @@ TOP = 0.01  # share that counts as the best
 
 
 @dataclass(frozen=True)
-class Figure:
+class Interval:
     """A statistic with the 2.5 % and 97.5 % quantiles of its bootstrap; NaN where it has no meaning."""
 
     value: float
@@ -42,8 +42,8 @@ class Agreement:
 
     group: str
     count: int
-    kendall: Figure
-    spearman: Figure
+    kendall: Interval
+    spearman: Interval
     top_recall: float
 
 
@@ -84,7 +84,7 @@ def validate(
     a smaller sample of the same seed is a part of a larger one. ``progress``
     hears how many are predicted. DataError: a table with fewer than 10 architectures.
     """
-    texts = draw(list(truth), sample, seed)
+    texts = sample_texts(list(truth), sample, seed)
     space = partition.space
     architectures = [space.parse(text) for text in texts]
     points = []
@@ -103,7 +103,7 @@ def validate(
     return Validation(predictor.name, predictor.source, seed, overall, niches, tuple(points))
 
 
-def draw(texts: Sequence[str], sample: int, seed: int) -> list[str]:
+def sample_texts(texts: Sequence[str], sample: int, seed: int) -> list[str]:
     """The first ``sample`` of the texts in the seed's random order. DataError: fewer than 10."""
     if min(len(texts), sample) < 10:
         raise DataError(
@@ -130,14 +130,14 @@ def _figure(
     scores: Floats,
     truth: Floats,
     rng: np.random.Generator,
-) -> Figure:
+) -> Interval:
     value = statistic(scores, truth)
     if not np.isfinite(value):
-        return Figure(float("nan"), float("nan"), float("nan"))
+        return Interval(float("nan"), float("nan"), float("nan"))
     drawn = (rng.integers(len(scores), size=len(scores)) for _ in range(RESAMPLES))
     found = np.array([statistic(scores[each], truth[each]) for each in drawn])
     low, high = np.nanquantile(found, [0.025, 0.975])
-    return Figure(value, float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def kendall(scores: Floats, truth: Floats) -> float:

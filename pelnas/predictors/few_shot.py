@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture, Prediction
-from pelnas.pareto import layers
+from pelnas.pareto import non_dominated_sort
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label, check_labels
 from pelnas.spaces import SearchSpace
@@ -24,7 +24,7 @@ BASE_SPREAD = 0.29  # deviation of ranks between 0 and 1, the unit of the bases
 BASE_WEIGHT = 2.0  # how much more the base tells than all of the structure, before labels speak
 SPREAD_SAMPLE = 256  # architectures that the spread of structural features is taken from
 FOLDS = 5
-DEPTH = 3  # near the front: the layers that hold so many times the wanted labels
+DEPTH = 3  # near the front: the fronts that hold so many times the wanted labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Known:
 def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) -> list[str]:
     """The ``count`` architectures whose training would tell most about the front, by latency.
 
-    Near the predicted front (its first layers), spread over latency (as many
+    Near the predicted front (its first fronts), spread over latency (as many
     parts of equal size), and in each part the one of which the predictor is
     least sure. Those in ``labelled`` and those that the device cannot run are left out;
     fewer are returned where there are no more. Deterministic.
@@ -173,7 +173,7 @@ def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) 
         each for each in known if each.architecture not in done and np.isfinite(each.latency_ms)
     ]
     latency, score = [each.latency_ms for each in fresh], [each.score for each in fresh]
-    near = [fresh[i] for i in layers(latency, score, DEPTH * count)]
+    near = [fresh[i] for i in non_dominated_sort(latency, score, DEPTH * count)]
     near.sort(key=lambda each: (each.latency_ms, each.architecture))
     parts = np.array_split(np.arange(len(near)), min(count, len(near)) or 1)
     chosen = (max(part, key=lambda i: near[i].uncertainty) for part in parts if len(part))

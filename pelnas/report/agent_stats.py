@@ -11,7 +11,7 @@ from pelnas.store import RunStore
 
 
 @dataclass(frozen=True, slots=True)
-class AgentRate:
+class AgentStats:
     """Counts of one agent as played by one author (``provider:model``).
 
     ``proposals``: designs (designer), niche plans (planner) or rules (reflection).
@@ -46,7 +46,7 @@ class AgentRate:
         return asdict(self)
 
 
-def agent_rates(store: RunStore) -> list[AgentRate]:
+def agent_stats(store: RunStore) -> list[AgentStats]:
     """One row for each agent and author that did something, planner, designer, reflection in turn."""
     calls = store.calls()
     rows = []
@@ -58,7 +58,7 @@ def agent_rates(store: RunStore) -> list[AgentRate]:
         own = [call for call in calls if call.agent == agent]
         authors = sorted(counts.keys() | {call.model for call in own})
         rows += [
-            AgentRate(agent, author, **counts.get(author, {}), **_calls(own, author))
+            AgentStats(agent, author, **counts.get(author, {}), **_calls(own, author))
             for author in authors
         ]
     return rows

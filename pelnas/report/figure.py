@@ -101,7 +101,7 @@ def _draw(figure: "Figure", store: RunStore, theme: Theme) -> None:
     _candidates(main, feasible, colours, theme)
     _front(main, front, colours, theme)
     _axes(main, store, feasible, front, theme)
-    _growth(side, feasible, archive.aside, theme)
+    _growth(side, feasible, archive.excluded, theme)
     _legend(figure.add_subplot(grid[1, 1]), labels, colours, theme)
     _numbers(main, front, theme)
 
@@ -228,9 +228,9 @@ def _numbers(axes: "Axes", front: Sequence[Evaluation], theme: Theme) -> None:
 
 
 def _growth(
-    axes: "Axes", feasible: Sequence[Evaluation], aside: Container[str], theme: Theme
+    axes: "Axes", feasible: Sequence[Evaluation], excluded: Container[str], theme: Theme
 ) -> None:
-    counts, values = growth(feasible, aside=aside)
+    counts, values = growth(feasible, excluded=excluded)
     axes.plot(counts, values, color=theme.ink, linewidth=1.6)
     axes.fill_between(counts, values, color=theme.ink, alpha=0.08)
     axes.set_title("hypervolume over evaluations", fontsize=9.5, loc="left", color=theme.soft)

@@ -17,7 +17,7 @@ Ranges = tuple[tuple[float, float], tuple[float, float]]  # of latency in ms and
 def growth(
     evaluations: Sequence[Evaluation],
     within: Ranges | None = None,
-    aside: Container[str] = (),
+    excluded: Container[str] = (),
 ) -> tuple[list[int], list[float]]:
     """(evaluations, hypervolume of the front of the first so many), never falling.
 
@@ -33,7 +33,7 @@ def growth(
     if bounds is None or not len(latency):
         return [], []
     steps = np.unique(np.linspace(1, len(latency), min(len(latency), CHECKPOINTS)).astype(int))
-    standing = np.array([e.id not in aside for e in evaluations])[_usable(evaluations)]
+    standing = np.array([e.id not in excluded for e in evaluations])[_usable(evaluations)]
 
     def volume(first: int) -> float:
         kept = standing[:first]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pelnas.calls.prices import in_words
 from pelnas.config import ROLES
-from pelnas.report.agent_stats import agent_rates
+from pelnas.report.agent_stats import agent_stats
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours
@@ -82,7 +82,7 @@ def _content(store: RunStore) -> dict[str, Any]:
         "hypervolume": archive_of(store).hypervolume(),
         "rules": _rules(store.rules(), store.niches()),
         "verdicts": VERDICTS,
-        "rates": agent_rates(store),
+        "rates": agent_stats(store),
         "directives": directive_rows(store),
         "pinned": pinned(store, archive_of(store)),
     }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pelnas.budget import Spent
-from pelnas.report.agent_stats import agent_rates
+from pelnas.report.agent_stats import agent_stats
 from pelnas.store import RunStore
 
 
@@ -45,7 +45,7 @@ def shares(store: RunStore) -> dict[str, float | None]:
 
     ``None`` without any. In a fork also over the rounds that it took over.
     """
-    rates = agent_rates(store)
+    rates = agent_stats(store)
     designers = [rate for rate in rates if rate.agent == "designer"]
     proposed = sum(rate.proposals for rate in designers)
     calls = sum(rate.calls for rate in rates)

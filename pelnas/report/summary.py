@@ -5,7 +5,7 @@ from typing import Any
 
 from pelnas.config import ROLES
 from pelnas.directives import Directives
-from pelnas.report.agent_stats import agent_rates
+from pelnas.report.agent_stats import agent_stats
 from pelnas.report.directives import directive_rows
 from pelnas.report.figure import DARK, LIGHT, render
 from pelnas.report.front import archive_of, front_points, write_front
@@ -46,7 +46,7 @@ def summary(store: RunStore) -> dict[str, Any]:
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],
         "directives": [row.to_dict() for row in directive_rows(store)],
-        "rates": [rate.to_dict() for rate in agent_rates(store)],
+        "rates": [rate.to_dict() for rate in agent_stats(store)],
     }
 
 

@@ -15,7 +15,7 @@ from pelnas.app.main import _Command, app
 from pelnas.cache import default_cache
 from pelnas.config import SearchConfig, load_config, with_settings
 from pelnas.errors import ConfigError, ModelError
-from pelnas.graph.serve.policy import SETTINGS, Terms
+from pelnas.graph.serve.policy import SETTINGS, Policy
 from pelnas.inputs.paths import expanded
 from pelnas.store import RunStore, find_run
 
@@ -78,7 +78,7 @@ def test_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch, pelnas: Pe
     assert _named_folders() == [home / "models"]
     (home / "own.toml").write_text("rounds = 3\n")
     monkeypatch.setenv(SETTINGS, "~/own.toml")
-    assert Terms.from_environment().settings({}, home).rounds == 3
+    assert Policy.from_environment().settings({}, home).rounds == 3
     monkeypatch.setenv("PELNAS_DATA", "~/tables")
     assert str(home / "tables") in pelnas("doctor", "--json")[1]
 

@@ -90,7 +90,7 @@ def test_a_run_that_says_rank_sum_stays_with_it(tmp_path: Path) -> None:
     folder = search.session.store.folder
     search.session.close()
     again = Search.resume(folder)
-    assert again.session.bench.evaluator.predictor.name == "rank-sum"
+    assert again.session.problem.evaluator.predictor.name == "rank-sum"
     again.session.close()
 
 

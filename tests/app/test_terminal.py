@@ -18,7 +18,7 @@ import pytest
 
 from pelnas import Search
 from pelnas.directives import Boundary
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.store import RunStore
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
@@ -154,8 +154,8 @@ def test_news_of_an_order_stand_above_the_prompt_and_are_told_once(begun: Path) 
 
 
 def test_a_search_is_talked_to_where_it_was_started(begun: Path) -> None:
-    with Helm.open(begun) as helm:
-        helm.give("/pause", "ann")  # so that it does not end before anything is typed
+    with SteeringClient.open(begun) as client:
+        client.give("/pause", "ann")  # so that it does not end before anything is typed
     with screen(begun, "resume", "--chat") as shown:
         until_paused(begun)
         give(shown, "/ban avg_pool_3x3", "d2: design nothing with avg_pool_3x3")
@@ -173,20 +173,20 @@ def test_a_search_is_talked_to_where_it_was_started(begun: Path) -> None:
 
 
 def test_leaving_the_conversation_leaves_the_search_in_view(begun: Path) -> None:
-    with Helm.open(begun) as helm:
-        helm.give("/pause", "ann")
+    with SteeringClient.open(begun) as client:
+        client.give("/pause", "ann")
     with screen(begun, "resume", "--chat") as shown:
         until_paused(begun)
         shown.enter("/quit")
         shown.until(lambda lines: any(line.startswith("best so far") for line in lines))
-        with Helm.open(begun) as helm:
-            helm.give("/resume", "bob")
+        with SteeringClient.open(begun) as client:
+            client.give("/resume", "bob")
         assert shown.child.wait(timeout=60) == 0
 
 
 def test_an_interrupt_in_the_conversation_stops_the_search(begun: Path) -> None:
-    with Helm.open(begun) as helm:
-        helm.give("/pause", "ann")
+    with SteeringClient.open(begun) as client:
+        client.give("/pause", "ann")
     with screen(begun, "resume", "--chat") as shown:
         until_paused(begun)
         shown.press(INTERRUPT)

@@ -15,14 +15,14 @@ from genai_prices.types import ModelPrice
 from pydantic import BaseModel, SecretStr
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import LanguageModel, Patience, Reply
+from pelnas.agents.models.base import LanguageModel, Reply, RetryPolicy
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates, context_window, in_words, rates, tariff
 from pelnas.config import Budget
 from pelnas.errors import ModelError
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.report import summary
 from pelnas.store import RunStore
 
@@ -145,8 +145,8 @@ def test_a_limit_of_dollars_that_cannot_be_kept_is_refused_during_a_run(
 ) -> None:
     model = Paid(known=False)
     search = Search(settings(tmp_path, tiny_tables, rounds=1), {model.name: model})
-    with Helm.open(search.folder) as helm:
-        helm.give("/budget dollars 5", "me")
+    with SteeringClient.open(search.folder) as client:
+        client.give("/budget dollars 5", "me")
     result = search.run()
     with RunStore.read(result.folder) as store:
         (directive,) = store.directives()
@@ -218,8 +218,8 @@ def test_another_model_adds_its_price(tmp_path: Path, tiny_tables: Path) -> None
     first, other = Billed(2.0), Billed(5.0, "scripted:other")
     config = settings(tmp_path, tiny_tables, rounds=2)
     search = Search(config, {first.name: first, other.name: other})
-    with Helm.open(search.folder) as helm:
-        helm.give("/model planner scripted:other", "me")
+    with SteeringClient.open(search.folder) as client:
+        client.give("/model planner scripted:other", "me")
     search.run()
     with RunStore.read(search.folder) as store:
         assert list(store.rates()) == ["scripted:answers", "scripted:other"]
@@ -255,7 +255,7 @@ def test_a_newer_catalogue_does_not_change_a_run(tmp_path: Path, tiny_tables: Pa
         chat = openai.ChatOpenAI(
             model="gpt-4o-mini", base_url=server.url, api_key=SecretStr("none")
         )
-        return ProviderModel(name, chat, Patience(attempts=1), tariff(name))
+        return ProviderModel(name, chat, RetryPolicy(attempts=1), tariff(name))
 
     with LoopbackServer(lambda *_: "nothing") as server:
         config = settings(tmp_path, tiny_tables, model=name, rounds=1)

@@ -124,13 +124,13 @@ class Directives(Door):
         with one_sentence():
             order = parse(given)
             assert parse(command(order)) == order
-            self._helm.say(self._helm.check(order))
+            self._client.say(self._client.check(order))
 
     @cached_property
-    def _helm(self) -> Any:
-        from pelnas.graph.session.steering_client import Helm
+    def _client(self) -> Any:
+        from pelnas.graph.session.steering_client import SteeringClient
 
-        return Helm.open(self.ground.open)
+        return SteeringClient.open(self.ground.open)
 
 
 @dataclass

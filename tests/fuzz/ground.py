@@ -13,7 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from pelnas import Search, SearchConfig
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.recording import export
 from pelnas.spaces import get_space
 
@@ -87,9 +87,9 @@ class Ground:
                 search.run()
             else:
                 search.session.close()
-        with Helm.open(ground.open) as helm:
-            helm.give("/ban avg_pool_3x3 in niche 1", "ann")
-            helm.give("/limit latency<=9", "ann")
+        with SteeringClient.open(ground.open) as client:
+            client.give("/ban avg_pool_3x3 in niche 1", "ann")
+            client.give("/limit latency<=9", "ann")
         export(ground.run, ground.recording)
         return ground
 

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import LanguageModel, Patience, Reply
+from pelnas.agents.models.base import LanguageModel, Reply, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.models.reply_checks import MOST_TOKENS
 from pelnas.agents.testing.server import Fault, LoopbackServer
@@ -22,7 +22,7 @@ from pelnas.config import Budget
 from pelnas.errors import ModelCallError
 from pelnas.store import RunStore
 
-QUICK = Patience(timeout=20.0, attempts=2, total=0.3, first_wait=0.001)
+QUICK = RetryPolicy(timeout=20.0, attempts=2, total=0.3, first_wait=0.001)
 ASKED = [Message("system", "be brief"), Message("user", "a word?")]
 
 
@@ -84,7 +84,7 @@ def _check_sentence(told: str) -> None:
 def _all(seed: int, count: int) -> None:
     faults = odd_replies(seed, count)
     with LoopbackServer(answer, faults=faults, tools="free") as server:
-        model = connect("openai:odd", base_url=server.url, patience=QUICK)
+        model = connect("openai:odd", base_url=server.url, retry=QUICK)
         while len(server.requests) < count:
             _ask(model, move=len(server.requests) % 4 == 0)
 
@@ -110,7 +110,7 @@ def _searched(seed: int, folder: Path, toy: Callable[..., SearchConfig]) -> int:
     """A search among malformed replies, resumed; how many it met."""
     tokens, name = 30_000, "openai:odd"
     with LoopbackServer(answer, faults=_some(seed)) as server:
-        model = connect(name, base_url=server.url, patience=QUICK)
+        model = connect(name, base_url=server.url, retry=QUICK)
         budget = Budget(tokens=tokens, calls=400)
         config = toy(folder, rounds=2, per_niche=2, model=name, seed=seed, budget=budget)
         run = Search(config, {name: model}).run()
@@ -156,7 +156,7 @@ def test_a_budget_of_tokens_ends_a_search_whatever_is_told(
 
     name = "openai:odd"
     with LoopbackServer(answer, faults=lie()) as server:
-        model = connect(name, base_url=server.url, patience=QUICK)
+        model = connect(name, base_url=server.url, retry=QUICK)
         config = toy(tmp_path, rounds=30, per_niche=1, model=name, budget=Budget(tokens=2_500))
         run = Search(config, {name: model}).run()
     assert "budget of tokens is spent" in run.reason

@@ -27,7 +27,7 @@ from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import Message
 from pelnas.directives import parse
 from pelnas.errors import DirectiveError
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.spaces import get_space
 
 BUILTIN = 7 * 6131  # what an evaluated template would show
@@ -255,16 +255,16 @@ def hostile(
     output = tmp_path_factory.mktemp("hostile") / "runs"
     config = _settings(output, tiny_tables, model=model.name, rounds=9, per_niche=3)
     search = Search(config, {model.name: model})
-    with Helm.open(search.folder) as helm:
+    with SteeringClient.open(search.folder) as client:
         for line in ("/ban avg_pool_3x3", f"/limit latency<={Told._field_defaults['limit']}"):
-            helm.give(parse(line), "ann", ORDER)
-        helm.give(
+            client.give(parse(line), "ann", ORDER)
+        client.give(
             f"/rule add {json.dumps(ORDER)} avg_pool_3x3 >= 1 helps accuracy", "mallory\x1b[2J"
         )
         for attempt in ATTEMPTS.values():
             text = json.dumps(attempt[:200], ensure_ascii=False)
             with suppress(DirectiveError):  # a text that is not one visible line is no rule
                 order = parse(f"/rule add {text} skip_connect >= 1 helps accuracy")
-                helm.give(order, f"by {attempt[:80]}", attempt)
+                client.give(order, f"by {attempt[:80]}", attempt)
     with _watching(output), pictures():
         return Told(search.run().folder, model)

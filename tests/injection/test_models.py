@@ -8,7 +8,7 @@ import pytest
 
 from pelnas.app.main import run
 from pelnas.graph.chat.console import Talk
-from pelnas.report import agent_rates
+from pelnas.report import agent_stats
 from pelnas.report.directives import directive_rows
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
@@ -27,7 +27,7 @@ def test_nothing_but_networks_within_the_directives_is_designed(
         by_model = [e for e in evaluated if e.candidate.design.author == model.name]
         ban, limit, *_ = directive_rows(store)
         refusals = [refusal for _, _, refusal in store.refusals()]
-        rate = next(r for r in agent_rates(store) if r.author == model.name)
+        rate = next(r for r in agent_stats(store) if r.author == model.name)
     assert len(by_model) > 5
     for each in evaluated:
         assert SPACE.format(SPACE.parse(each.candidate.architecture)) == each.candidate.architecture

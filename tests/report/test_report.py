@@ -25,7 +25,7 @@ from pelnas.calls.call import CallRecord, Message
 from pelnas.config import SearchConfig
 from pelnas.pareto import hypervolume
 from pelnas.predicate import Condition, Predicate
-from pelnas.report import agent_rates, front_points, niche_rows, summary, write_all, write_front
+from pelnas.report import agent_stats, front_points, niche_rows, summary, write_all, write_front
 from pelnas.report.drawing import draw
 from pelnas.report.figure import score_window
 from pelnas.report.growth import growth
@@ -205,7 +205,7 @@ def test_rates_count_what_each_agent_did(begin: Callable[..., RunStore]) -> None
                 outcome,
             )
         )
-    rows = {(rate.agent, rate.author): rate for rate in agent_rates(store)}
+    rows = {(rate.agent, rate.author): rate for rate in agent_stats(store)}
     designer = rows["designer", MODEL]
     assert (designer.proposals, designer.accepted, designer.filled) == (5, 1, 0)
     assert (designer.malformed, designer.out_of_niche, designer.duplicate) == (1, 1, 2)
@@ -223,7 +223,7 @@ def test_evolution_fills_nothing_where_it_was_asked_to_design(
 ) -> None:
     store = begin()
     fill(store, [(1.0, 1.0)])
-    (rate,) = agent_rates(store)
+    (rate,) = agent_stats(store)
     assert (rate.author, rate.accepted, rate.filled) == (EVOLVER, 1, 0)
 
 
@@ -256,14 +256,14 @@ def test_what_stands_aside_is_counted_and_adds_no_volume(begin: Callable[..., Ru
     evaluations = store.evaluations()
     ranges = (1.0, 9.0), (0.5, 9.0)
     best = next(e.id for e in evaluations if e.score == 9.0)
-    counts, values = growth(evaluations, aside={best})
+    counts, values = growth(evaluations, excluded={best})
     assert counts == [1, 2, 3, 4]
     assert all(a <= b for a, b in pairwise(values))
     left = [e for e in evaluations if e.id != best]
     latency, score = [e.latency_ms for e in left], [e.score for e in left]
     assert values[-1] == pytest.approx(hypervolume(latency, score, *ranges))
     assert values[-1] < growth(evaluations)[1][-1] == 1.0
-    assert growth(evaluations, aside={e.id for e in evaluations})[1] == [0, 0, 0, 0]
+    assert growth(evaluations, excluded={e.id for e in evaluations})[1] == [0, 0, 0, 0]
 
 
 def test_a_few_bad_scores_do_not_squeeze_the_picture() -> None:

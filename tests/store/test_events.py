@@ -148,12 +148,12 @@ def test_a_file_that_is_gone_is_written_anew(store: RunStore) -> None:
 def test_a_file_that_could_not_be_written_is_made_good_by_the_next_event(store: RunStore) -> None:
     store.event("one")
     path = store.folder / "events.jsonl"
-    aside = path.rename(store.folder / "aside")
+    excluded = path.rename(store.folder / "aside")
     path.mkdir()  # nobody can write there, not even root
     with pytest.raises(StoreError, match="cannot be written"):
         store.event("two")
     path.rmdir()
-    aside.rename(path)
+    excluded.rename(path)
     with path.open("ab") as file:
         file.write(b'{"half": ')
     store.event("three")

@@ -96,7 +96,7 @@ def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
 
     if name is None or name.startswith(BUILTIN):
         return None
-    return connect(name, base_url=base_url, temperature=steady(name), patience=PATIENCE)
+    return connect(name, base_url=base_url, temperature=steady(name), retry=PATIENCE)
 
 
 def _limits(tokens: int | None, dollars: float | None) -> "Budget":

@@ -97,15 +97,15 @@ def check(
 
 def _checked(name: str, base_url: str | None) -> dict[str, Any]:
     """What came of the call. ModelError: the model cannot be connected to."""
-    from pelnas.agents.models.base import Patience
+    from pelnas.agents.models.base import RetryPolicy
     from pelnas.agents.models.connect import connect
     from pelnas.agents.models.json_answer import read_answer
     from pelnas.agents.models.reply_checks import received
     from pelnas.calls.call import Message
     from pelnas.errors import ModelCallError
 
-    patience = Patience(timeout=PATIENCE, attempts=2, total=PATIENCE)
-    model = connect(name, base_url=base_url, patience=patience)
+    retry = RetryPolicy(timeout=PATIENCE, attempts=2, total=PATIENCE)
+    model = connect(name, base_url=base_url, retry=retry)
     started = time.perf_counter()
     try:
         asked = [Message("system", SYSTEM), Message("user", QUESTION)]

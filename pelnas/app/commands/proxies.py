@@ -15,7 +15,7 @@ from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
     from pelnas.bench.proxies import Reproduction, Speed
-    from pelnas.bench.validation import Agreement, Figure, Validation
+    from pelnas.bench.validation import Agreement, Interval, Validation
 
 proxies = typer.Typer(help="How far the zero-cost proxies can be trusted.", no_args_is_help=True)
 proxies.command("suggest")(suggest)
@@ -126,18 +126,18 @@ def validate(
     from pelnas.app.display.output import print_json
     from pelnas.bench.validation import draw_scatter
     from pelnas.bench.validation import validate as against
-    from pelnas.graph.session.problem import Bench
+    from pelnas.graph.session.problem import SearchProblem
 
     apart = ("sample", "plot", "config", "as_json")
     named = {name: value for name, value in given.items() if name not in apart}
     settings = load_config(config, options.settings(named))
     truth = tables.true_accuracy(data, settings.dataset)
-    bench = Bench.build(settings)
-    with closing(bench.evaluator), _counted("predicted", sample) as progress:
-        predictor = bench.evaluator.predictor
-        found = against(predictor, bench.partition, truth, sample, settings.seed, progress)
+    problem = SearchProblem.build(settings)
+    with closing(problem.evaluator), _counted("predicted", sample) as progress:
+        predictor = problem.evaluator.predictor
+        found = against(predictor, problem.partition, truth, sample, settings.seed, progress)
     if plot is not None:
-        draw_scatter(found, [niche.label for niche in bench.partition.niches], plot)
+        draw_scatter(found, [niche.label for niche in problem.partition.niches], plot)
     if as_json:
         print_json(asdict(found))
     else:
@@ -238,5 +238,5 @@ def _agreement_row(group: "Agreement") -> tuple[str, ...]:
     )
 
 
-def _figure(figure: "Figure") -> tuple[str, str]:
+def _figure(figure: "Interval") -> tuple[str, str]:
     return f"{figure.value:.3f}", f"{figure.low:.3f} to {figure.high:.3f}"

@@ -36,9 +36,9 @@ def score(
     """Predict how good architectures are, untrained: proxies and their score."""
     given = dict(locals())
     from pelnas.app.display.output import millions, print_json, print_table
-    from pelnas.graph.session.problem import Bench
+    from pelnas.graph.session.problem import SearchProblem
 
-    with closing(Bench.build(_config(given)).evaluator) as evaluator:
+    with closing(SearchProblem.build(_config(given)).evaluator) as evaluator:
         records = _scores(evaluator, architectures)
         about = {"space": evaluator.space.name, "unit": evaluator.predictor.unit}
         about["source"] = evaluator.predictor.source

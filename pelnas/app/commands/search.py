@@ -214,6 +214,6 @@ def _foretell(search: "Search") -> None:
     from pelnas.graph.estimate.estimate import estimate
 
     config, sources = search.session.config, search.session.store.sources()
-    found = estimate(config, search.session.bench.partition)
+    found = estimate(config, search.session.problem.partition)
     note(scored(config.accuracy, sources.dataset, sources.images))
     note(foretold(config, found))

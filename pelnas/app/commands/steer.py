@@ -12,7 +12,7 @@ from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
     from pelnas.directives import Directive
-    from pelnas.graph.session.steering_client import Helm
+    from pelnas.graph.session.steering_client import SteeringClient
     from pelnas.store import WaitingOrder
 
 POLL_SECONDS = 0.1
@@ -52,14 +52,16 @@ def steer(
 
         print_table("", ("command", "what it asks"), GRAMMAR)
         return
-    from pelnas.graph.session.steering_client import Helm
+    from pelnas.graph.session.steering_client import SteeringClient
     from pelnas.store import find_run
 
     order = None if command is None else parse(command)
-    with Helm.open(find_run(options.runs_folder(output), run)) as helm:
+    with SteeringClient.open(find_run(options.runs_folder(output), run)) as client:
         who = author or user()
-        given = helm.give(order, who, command or "") if order else helm.confirm(confirm or "", who)
-        _tell(helm, _awaited(helm, given, wait), as_json)
+        given = (
+            client.give(order, who, command or "") if order else client.confirm(confirm or "", who)
+        )
+        _tell(client, _awaited(client, given, wait), as_json)
 
 
 def directives(
@@ -123,17 +125,17 @@ def _waits(order: "WaitingOrder") -> dict[str, str]:
     return told | {"author": order.author, "words": order.words}
 
 
-def _awaited(helm: "Helm", given: "Directive", seconds: float) -> "Directive":
+def _awaited(client: "SteeringClient", given: "Directive", seconds: float) -> "Directive":
     """The directive once the search has decided on it, or as it is when the time is over."""
     end = time.monotonic() + seconds
     while True:
-        (found,) = helm.store.directives(after=given.number - 1)[:1]
+        (found,) = client.store.directives(after=given.number - 1)[:1]
         if found.status != "pending" or time.monotonic() >= end:
             return found
         time.sleep(POLL_SECONDS)
 
 
-def _tell(helm: "Helm", directive: "Directive", as_json: bool) -> None:
+def _tell(client: "SteeringClient", directive: "Directive", as_json: bool) -> None:
     from pelnas.app.display.output import print_json, say
     from pelnas.directives import command
     from pelnas.directives import say as in_words
@@ -142,7 +144,7 @@ def _tell(helm: "Helm", directive: "Directive", as_json: bool) -> None:
 
     if directive.status == "refused":
         raise DirectiveError(f"{directive.id} was refused: {directive.reason}")
-    asks, running = in_words(directive.order), in_use(helm.store.folder)
+    asks, running = in_words(directive.order), in_use(client.store.folder)
     if as_json:
         document = {"id": directive.id, "asks": asks, "command": command(directive.order)}
         place = [directive.effect.round, directive.effect.node] if directive.effect else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pelnas.app.display.output import console, counted, duration, note, stand_in
 from pelnas.app.display.progress import Progress
 from pelnas.calls.prices import in_words
-from pelnas.pareto import spread
+from pelnas.pareto import evenly_spaced
 from pelnas.store import Event
 from pelnas.traces.text import visible
 
@@ -157,7 +157,7 @@ def draw(progress: Progress) -> "Group":
     best = Table(box=None, pad_edge=False)
     best.add_column("latency, ms", justify="right")
     best.add_column("score", justify="right")
-    for index in spread([point[0] for point in front], BEST):
+    for index in evenly_spaced([point[0] for point in front], BEST):
         best.add_row(*(f"{number:.3f}" for number in front[index]))
     title = Text(f"best so far, {len(front)} on the front:")
     return Group(headline, bar, title, best, Text(counts(progress), style="dim"))

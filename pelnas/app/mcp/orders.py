@@ -18,7 +18,7 @@ from pelnas.app.mcp.arguments import NEWEST
 from pelnas.app.mcp.failures import told
 from pelnas.directives import Order, command, parse
 from pelnas.errors import InputError
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.tools.runs import run_below
 
 AUTHOR = "mcp"
@@ -38,9 +38,9 @@ def asking(output: Path) -> Steer:
         """What a person is asked; ``None``: this host cannot ask one."""
         if not _can_ask(context):
             return None
-        with _helm(output, run) as helm:
-            order = helm.check(parse(command))
-            asked = f"The model asks to steer {run}: {helm.say(order)} ({_official(order)})."
+        with _client(output, run) as client:
+            order = client.check(parse(command))
+            asked = f"The model asks to steer {run}: {client.say(order)} ({_official(order)})."
         return Elicit(f"{asked} Give this order?", Answer)
 
     def steer(
@@ -53,12 +53,12 @@ def asking(output: Path) -> Steer:
         The person is asked for a yes. ``given`` is the order's id then; ``waits`` the id under
         which it waits for a person where this host cannot ask one: tell them.
         """
-        with _helm(output, run) as helm:
-            order = helm.check(parse(command))
-            answered = _told(helm, order)
+        with _client(output, run) as client:
+            order = client.check(parse(command))
+            answered = _told(client, order)
             data = answer.data if isinstance(answer, AcceptedElicitation) else Answer(give=False)
             if data is None:  # nobody could be asked
-                waits = helm.ask(order, AUTHOR, command).id
+                waits = client.ask(order, AUTHOR, command).id
                 confirm = (
                     f"/confirm {waits} in a conversation, or pelnas steer {run} --confirm {waits}"
                 )
@@ -69,7 +69,7 @@ def asking(output: Path) -> Steer:
                     "waits": None,
                     "refused": "the person did not say yes",
                 }
-            return answered | {"given": helm.give(order, AUTHOR, command).id, "waits": None}
+            return answered | {"given": client.give(order, AUTHOR, command).id, "waits": None}
 
     return steer
 
@@ -79,21 +79,21 @@ def trusting(output: Path) -> Steer:
 
     def steer(run: str, command: str) -> dict[str, Any]:
         """Steer a run by a command such as '/ban avg_pool_3x3' or '/limit latency<=5'."""
-        with _helm(output, run) as helm:
-            order = helm.check(parse(command))
-            return _told(helm, order) | {"given": helm.give(order, AUTHOR, command).id}
+        with _client(output, run) as client:
+            order = client.check(parse(command))
+            return _told(client, order) | {"given": client.give(order, AUTHOR, command).id}
 
     return steer
 
 
-def _helm(output: Path, run: str) -> Helm:
+def _client(output: Path, run: str) -> SteeringClient:
     if run == NEWEST:
         raise InputError("expected the full name of a run to steer, found 'last': see runs")
-    return Helm.open(run_below(output, run))
+    return SteeringClient.open(run_below(output, run))
 
 
-def _told(helm: Helm, order: Order) -> dict[str, Any]:
-    return {"command": _official(order), "says": helm.say(order)}
+def _told(client: SteeringClient, order: Order) -> dict[str, Any]:
+    return {"command": _official(order), "says": client.say(order)}
 
 
 def _official(order: Order) -> str:

@@ -9,7 +9,7 @@ from pelnas.app.web.live import state
 from pelnas.architecture import Evaluation
 from pelnas.config import ROLES
 from pelnas.directives import Directives
-from pelnas.report import agent_rates, niche_rows
+from pelnas.report import agent_stats, niche_rows
 from pelnas.report.front import archive_of
 from pelnas.report.growth import Ranges, growth
 from pelnas.store import Event, RunStore
@@ -74,7 +74,7 @@ def niches(store: RunStore, events: Iterable[Event]) -> dict[str, Any]:
         {"round": round_, **{field.name: getattr(entry, field.name) for field in fields(entry)}}
         for round_, entry in store.plans()
     ]
-    rates = [rate.to_dict() for rate in agent_rates(store)]
+    rates = [rate.to_dict() for rate in agent_stats(store)]
     return {"niches": rows, "plans": plans, "rates": rates}
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from pelnas.agents.assistant.intent_phrases import INTENTS
 from pelnas.agents.assistant.intent_ranking import NEUTRAL, beliefs
-from pelnas.agents.models.base import LanguageModel, Reply, Weighed
+from pelnas.agents.models.base import LanguageModel, OptionLogprobs, Reply
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import Message
 
@@ -21,7 +21,7 @@ class Weighing(LanguageModel):
     """Tells probabilities by a formula of a sentence, an option, and its place among the options."""
 
     name = "toy:weighing"
-    weighs = True
+    tells_logprobs = True
 
     def __init__(self, formula: Formula) -> None:
         self.asked: list[tuple[str, Sequence[str]]] = []
@@ -30,13 +30,15 @@ class Weighing(LanguageModel):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         raise AssertionError("a model that weighs is not asked")
 
-    def weigh(self, text: str, ends: Sequence[str], options: Sequence[str]) -> Weighed:
+    def option_logprobs(
+        self, text: str, ends: Sequence[str], options: Sequence[str]
+    ) -> OptionLogprobs:
         self.asked.append((text, ends))
         logs = tuple(
             {o: math.log(self._formula(end, o, place)) for place, o in enumerate(options)}
             for end in ends
         )
-        return Weighed(logs, Reply("", 0, 0, 0.0, self.name))
+        return OptionLogprobs(logs, Reply("", 0, 0, 0.0, self.name))
 
 
 def test_a_leaning_of_the_model_is_taken_off() -> None:

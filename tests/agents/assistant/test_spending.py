@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from pelnas.agents.assistant.spending import Account, Accounted, Scene
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.models.wrappers import Priced
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
@@ -24,7 +24,7 @@ from pelnas.store.conversations import TalkCall
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 KEY = "planted-4f1d9c2b7a"
-QUICK = Patience(timeout=20.0, attempts=1, total=20.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=20.0, attempts=1, total=20.0, first_wait=0.01)
 ASKED = [Message("system", "be brief"), Message("user", "a word?")]
 RATES = Rates("openai:toy", 1000.0, 10_000.0, 100.0, "a test", "2026-07-31")
 
@@ -57,15 +57,15 @@ def serving(*answers: str | ToolCalls, **settings: Any) -> LoopbackServer:
 def on_account(
     server: LoopbackServer, account: Account, kept: list[TalkCall], words: str = "well?"
 ) -> Accounted:
-    model: LanguageModel = connect("openai:toy", base_url=server.url, patience=QUICK)
+    model: LanguageModel = connect("openai:toy", base_url=server.url, retry=QUICK)
     return Accounted(Priced(model, RATES), account, Scene("t1", "ann", words), kept.append)
 
 
 def test_a_step_with_tools_costs_what_its_tokens_cost() -> None:
     with serving(ToolCalls([("look", '{"place": "here"}')])) as server:
-        model = Priced(connect("openai:toy", base_url=server.url, patience=QUICK), RATES)
-        move = model.move([HumanMessage("where?")], [look])
-    told = move.reply
+        model = Priced(connect("openai:toy", base_url=server.url, retry=QUICK), RATES)
+        step = model.step([HumanMessage("where?")], [look])
+    told = step.reply
     assert told.tokens_in > 0
     assert told.tokens_out > 0
     assert told.dollars == pytest.approx((1000 * told.tokens_in + 10_000 * told.tokens_out) / 1e6)
@@ -77,7 +77,7 @@ def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None
     account = Account()
     with serving(ToolCalls([("look", '{"place": "here"}')], "Wait."), '{"word": "yes"}') as server:
         model = on_account(server, account, kept)
-        move = model.move([SystemMessage("be brief"), HumanMessage("where?")], [look])
+        step = model.step([SystemMessage("be brief"), HumanMessage("where?")], [look])
         reply = model.ask(ASKED, Answer)
     first, second = kept
     assert [call.id for call in kept] == ["t1.1", "t1.2"]
@@ -86,7 +86,7 @@ def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None
     assert first.answer == 'Wait.\nlook {"place": "here"}'
     assert second.messages == tuple(ASKED)
     assert second.answer == '{"word": "yes"}'
-    costs = [move.reply, reply]
+    costs = [step.reply, reply]
     assert [call.tokens for call in kept] == [cost.tokens for cost in costs]
     assert [call.dollars for call in kept] == [cost.dollars for cost in costs]
     spent = account.spent()
@@ -99,8 +99,10 @@ def test_what_is_weighed_is_one_call_with_all_its_ends(kept: list[TalkCall], smo
     account = Account()
     model = connect(f"local:{smollm2}")
     heard = Accounted(model, account, Scene("t1", "ann", "well?"), kept.append)
-    assert heard.weighs
-    weighed = heard.weigh("Grass is", [" green. The sky is", " blue, no,"], [" blue", " green"])
+    assert heard.tells_logprobs
+    weighed = heard.option_logprobs(
+        "Grass is", [" green. The sky is", " blue, no,"], [" blue", " green"]
+    )
     model.close()
     (call,) = kept
     assert [message.content for message in call.messages] == [
@@ -117,9 +119,9 @@ def test_what_tools_answered_and_were_asked_is_part_of_the_next_request(
 ) -> None:
     with serving(ToolCalls([("look", '{"place": "here"}')]), "Done.") as server:
         model = on_account(server, Account(), kept)
-        asked = model.move([HumanMessage("where?")], [look]).message
+        asked = model.step([HumanMessage("where?")], [look]).message
         found = ToolMessage("there", tool_call_id="call-1", name="look")
-        model.move([HumanMessage("where?"), asked, found], [look])
+        model.step([HumanMessage("where?"), asked, found], [look])
     assert kept[1].messages == (
         Message("user", "where?"),
         Message("assistant", 'look {"place": "here"}'),
@@ -132,7 +134,7 @@ def test_a_failed_call_counts_and_costs_nothing(kept: list[TalkCall]) -> None:
     with serving(faults=[Fault(500)]) as server:
         model = on_account(server, account, kept)
         with pytest.raises(ModelCallError):
-            model.move([HumanMessage("where?")], [look])
+            model.step([HumanMessage("where?")], [look])
     assert account.spent() == Spent(calls=1)
     assert (kept[0].outcome, kept[0].tokens, kept[0].dollars) == ("failed", 0, 0.0)
     assert "HTTP 500" in kept[0].problem
@@ -146,12 +148,12 @@ def test_nothing_is_asked_beyond_a_limit(kept: list[TalkCall], limits: Budget, o
     account = Account(limits)
     with serving("one", "two") as server:
         model = on_account(server, account, kept)
-        model.move([HumanMessage("first?")], [look])
+        model.step([HumanMessage("first?")], [look])
         with pytest.raises(BudgetExhausted) as refused:
-            model.move([HumanMessage("second?")], [look])
+            model.step([HumanMessage("second?")], [look])
         again = on_account(server, Account(limits, account.spent()), kept)
         with pytest.raises(BudgetExhausted):
-            again.move([HumanMessage("third?")], [look])
+            again.step([HumanMessage("third?")], [look])
         assert len(server.requests) == len(kept) == 1
     assert str(refused.value).endswith(f"with a larger {option}")
     assert "commands work as ever" in str(refused.value)
@@ -162,9 +164,9 @@ def test_what_cannot_be_written_down_ends_nothing() -> None:
         raise StoreError("the disk is full")
 
     with serving("one") as server:
-        model = connect("openai:toy", base_url=server.url, patience=QUICK)
+        model = connect("openai:toy", base_url=server.url, retry=QUICK)
         heard = Accounted(model, Account(), Scene("t1", "ann", "well?"), refuse)
-        assert heard.move([HumanMessage("first?")], [look]).reply.text == "one"
+        assert heard.step([HumanMessage("first?")], [look]).reply.text == "one"
     assert heard.unkept == "the disk is full"
 
 
@@ -172,9 +174,9 @@ def test_keys_are_written_down_nowhere(kept: list[TalkCall]) -> None:
     asked = json.dumps({"place": f"{KEY} Bearer abcdef"})
     with serving(ToolCalls([("look", asked)], f"It is {KEY}."), "Done.") as server:
         model = on_account(server, Account(), kept, f"{KEY}, and sk-another-0123456789")
-        move = model.move([HumanMessage(f"is {KEY} safe?")], [look])
+        step = model.step([HumanMessage(f"is {KEY} safe?")], [look])
         found = ToolMessage(f"{KEY} is nowhere", tool_call_id="call-1", name="look")
-        model.move([HumanMessage("and?"), move.message, found], [look])
+        model.step([HumanMessage("and?"), step.message, found], [look])
     assert len(kept) == 2
     told = repr(kept)
     assert "***" in told

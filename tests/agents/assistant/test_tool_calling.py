@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from pelnas.agents.assistant import tool_calling
 from pelnas.agents.assistant.commands import answer
 from pelnas.agents.assistant.tool_calling import CALLS, ToolCaller, Turn
-from pelnas.agents.models.base import Patience
+from pelnas.agents.models.base import RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.calls.call import Message
@@ -23,7 +23,7 @@ from pelnas.store import RunStore
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 TINY = get_space("tiny")
-QUICK = Patience(timeout=20.0, attempts=2, total=20.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=20.0, attempts=2, total=20.0, first_wait=0.01)
 Step = str | ToolCalls
 
 
@@ -44,7 +44,7 @@ def take_turn(
     words: str = "well?",
     before: Sequence[BaseMessage] = (),
 ) -> Turn:
-    model = connect("openai:toy", base_url=server.url, patience=QUICK)
+    model = connect("openai:toy", base_url=server.url, retry=QUICK)
 
     def check(order: Any) -> Any:
         if isinstance(order, Ban) and order.feature not in TINY.operations:

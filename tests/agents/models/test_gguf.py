@@ -44,20 +44,22 @@ def test_options_are_weighed_by_how_likely_they_follow(smollm2: Path) -> None:
     model = connect(f"local:{smollm2}")
     options = [" blue", " green", " Wednesday"]
     ends = ["Grass is green. The sky is", "The sky is blue. Grass is", "After Tuesday comes"]
-    weighed = model.weigh("Milk is white. ", ends, options)
+    weighed = model.option_logprobs("Milk is white. ", ends, options)
     assert json.loads(weighed.reply.text) == options
     for log in weighed.logs:
         assert list(log) == options
         assert sum(math.exp(value) for value in log.values()) < 1
     assert weighed.reply.tokens_out == len(ends)
     assert weighed.reply.tokens_in > 20
-    assert model.weigh("Milk is white. ", ends, options).logs[0][" blue"] == pytest.approx(
-        weighed.logs[0][" blue"], abs=0.05
-    )
+    assert model.option_logprobs("Milk is white. ", ends, options).logs[0][
+        " blue"
+    ] == pytest.approx(weighed.logs[0][" blue"], abs=0.05)
     nothing_to_draw = ["\ud800", "😀" * 9, "Bye.<|im_end|>\n", "¿Qué has "]
-    assert len(model.weigh("\udcff ", nothing_to_draw, options).logs) == len(nothing_to_draw)
+    assert len(model.option_logprobs("\udcff ", nothing_to_draw, options).logs) == len(
+        nothing_to_draw
+    )
     with pytest.raises(ModelCallError, match="longer than its context"):
-        model.weigh("word " * 9000, [""], options)
+        model.option_logprobs("word " * 9000, [""], options)
     model.close()
 
 

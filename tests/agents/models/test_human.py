@@ -132,7 +132,7 @@ def test_a_name_becomes_a_model_and_a_bad_folder_is_told(tmp_path: Path) -> None
 
 def test_a_limit_of_time_ends_the_wait(tmp_path: Path) -> None:
     model, left = hand(tmp_path), [None, 0.2, 0.0]
-    model.heed(lambda: left.pop(0))
+    model.set_deadline(lambda: left.pop(0))
     with pytest.raises(BudgetExhausted, match="minutes was spent while the search waited for"):
         model.ask(ASKED, Word)
     assert left == []

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.errors import ModelCallError, ModelError
 
 KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY")
-QUICK = Patience(timeout=30.0, attempts=3, total=60.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=30.0, attempts=3, total=60.0, first_wait=0.01)
 KEY = "sk-very-secret-0123456789"
 
 
@@ -244,9 +244,9 @@ def test_a_passing_fault_is_asked_again(fault: Fault) -> None:
 
 
 def test_a_request_that_stalls_is_given_up_and_asked_again() -> None:
-    patience = Patience(timeout=3.0, attempts=2, first_wait=0.01)
+    retry = RetryPolicy(timeout=3.0, attempts=2, first_wait=0.01)
     with LoopbackServer(say_yes, faults=[Fault(stall=600.0)]) as server:
-        assert client(server, patience=patience).ask(ASKED, Answer).text == TEXT
+        assert client(server, retry=retry).ask(ASKED, Answer).text == TEXT
     assert len(server.requests) == 2
 
 
@@ -263,7 +263,7 @@ def test_a_request_that_stalls_is_given_up_and_asked_again() -> None:
 )
 def test_a_lasting_fault_ends_after_the_attempts(fault: Fault, said: str) -> None:
     with LoopbackServer(say_yes, faults=itertools.repeat(fault)) as server:
-        model = client(server, patience=Patience(timeout=1.0, attempts=3, first_wait=0.01))
+        model = client(server, retry=RetryPolicy(timeout=1.0, attempts=3, first_wait=0.01))
         with pytest.raises(ModelCallError, match=f"openai:toy gave no answer {said}"):
             model.ask(ASKED, Answer)
     assert len(server.requests) == 3

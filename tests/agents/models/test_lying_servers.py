@@ -14,13 +14,13 @@ import pytest
 from dripping import dripping
 from pydantic import BaseModel
 
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.errors import BudgetExhausted, ModelCallError, ModelError, Stopped
 
-QUICK = Patience(timeout=20.0, attempts=3, total=60.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=20.0, attempts=3, total=60.0, first_wait=0.01)
 KEY = "planted-4f1d9c2b7a"
 TEXT = '{"word": "yes"}'
 ASKED = [Message("system", "be brief"), Message("user", "a word?")]
@@ -45,8 +45,8 @@ def completion(text: str = TEXT, **more: Any) -> dict[str, Any]:
     return {"model": "other", "choices": [choice], **more}
 
 
-def client(url: str, patience: Patience = QUICK) -> LanguageModel:
-    return connect("openai:toy", base_url=url, patience=patience)
+def client(url: str, retry: RetryPolicy = QUICK) -> LanguageModel:
+    return connect("openai:toy", base_url=url, retry=retry)
 
 
 def failed(body: Any, times: int = 9, url: str = "/v1") -> tuple[str, int]:
@@ -184,7 +184,7 @@ def test_a_request_does_not_follow_to_another_server() -> None:
 )
 def test_a_call_has_one_deadline_however_a_server_drips(head: bytes) -> None:
     with dripping(head) as url:
-        model = client(url, Patience(timeout=0.7, attempts=5, total=0.3, first_wait=0.01))
+        model = client(url, RetryPolicy(timeout=0.7, attempts=5, total=0.3, first_wait=0.01))
         began = time.monotonic()
         with pytest.raises(ModelCallError, match="did not answer in time"):
             model.ask(ASKED, Answer)
@@ -197,7 +197,7 @@ def _stop(model: LanguageModel) -> None:
 
 def _time_is_up(model: LanguageModel) -> None:
     end = time.monotonic() + 0.3
-    model.heed(lambda: max(0.0, end - time.monotonic()))
+    model.set_deadline(lambda: max(0.0, end - time.monotonic()))
 
 
 @pytest.mark.parametrize(("end", "error"), [(_stop, Stopped), (_time_is_up, BudgetExhausted)])
@@ -205,7 +205,7 @@ def test_nobody_waits_for_a_dripping_server_when_the_search_ends(
     end: Callable[[LanguageModel], None], error: type[Exception]
 ) -> None:
     with dripping() as url:
-        model = client(url, Patience(timeout=300.0))
+        model = client(url, RetryPolicy(timeout=300.0))
         end(model)
         began = time.monotonic()
         with pytest.raises(error):
@@ -216,7 +216,7 @@ def test_nobody_waits_for_a_dripping_server_when_the_search_ends(
 def test_nobody_waits_for_another_attempt_when_the_search_ends() -> None:
     fault = Fault(429, {"Retry-After": "200"})
     with LoopbackServer(say_yes, faults=[fault]) as server:
-        model = client(server.url, Patience(timeout=300.0))
+        model = client(server.url, RetryPolicy(timeout=300.0))
         _stop(model)
         began = time.monotonic()
         with pytest.raises(Stopped):
@@ -227,9 +227,9 @@ def test_nobody_waits_for_another_attempt_when_the_search_ends() -> None:
 def test_another_search_may_use_a_model_that_was_stopped() -> None:
     with LoopbackServer(say_yes) as server:
         model = client(server.url)
-        model.heed(lambda: None)
+        model.set_deadline(lambda: None)
         model.stop()
-        model.heed(lambda: 5.0)
+        model.set_deadline(lambda: 5.0)
         assert model.ask(ASKED, Answer).text == TEXT
 
 
@@ -296,8 +296,8 @@ def test_tools_go_without_a_system_message_as_well() -> None:
 
     with NoSystem(say_yes, tools="free") as server:
         model = client(server.url)
-        move = model.move([SystemMessage("be brief"), HumanMessage("a word?")], [])
-    assert move.reply.text == TEXT
+        step = model.step([SystemMessage("be brief"), HumanMessage("a word?")], [])
+    assert step.reply.text == TEXT
     assert [m["role"] for m in server.requests[-1]["messages"]] == ["user"]
 
 
@@ -323,5 +323,5 @@ def test_a_proxy_whose_package_is_missing_is_named(monkeypatch: pytest.MonkeyPat
     with pytest.raises(
         ModelError, match=r"proxy that ALL_PROXY names.*pip install socksio"
     ) as said:
-        connect("openai:x", base_url="http://127.0.0.1:1/v1", patience=Patience(timeout=77.0))
+        connect("openai:x", base_url="http://127.0.0.1:1/v1", retry=RetryPolicy(timeout=77.0))
     assert "word" not in str(said.value)

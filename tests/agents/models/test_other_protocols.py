@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from pelnas.agents.models.base import LanguageModel, Patience
+from pelnas.agents.models.base import LanguageModel, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.calls.call import Message
 from pelnas.errors import ModelCallError
@@ -22,7 +22,7 @@ from pelnas.errors import ModelCallError
 KEY = "AIza-very-secret-0123456789abcdef"
 ASKED = [Message("system", "be brief"), Message("user", "a word?")]
 TEXT = '{"word": "yes"}'
-QUICK = Patience(timeout=5.0, attempts=3, total=60.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=5.0, attempts=3, total=60.0, first_wait=0.01)
 Document = dict[str, Any]
 
 
@@ -169,7 +169,7 @@ def spoken(
 
 @pytest.fixture
 def model(spoken: Protocol) -> LanguageModel:
-    return connect(spoken.model, patience=QUICK)
+    return connect(spoken.model, retry=QUICK)
 
 
 def test_an_answer_is_held_to_the_schema_and_counted(

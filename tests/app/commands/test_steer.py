@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.store import RunStore, find_run
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
@@ -86,8 +86,8 @@ def test_bad_directives_end_with_one_sentence(
     assert outcome.out == ""
     assert outcome.err.count("\n") == 1
     assert told in outcome.err
-    with Helm.open(find_run(begun, "begun")) as helm:
-        assert helm.directives() == []
+    with SteeringClient.open(find_run(begun, "begun")) as client:
+        assert client.directives() == []
 
 
 def test_runs_that_cannot_be_steered(pelnas: Pelnas, begun: Path, finished: Path) -> None:

@@ -194,11 +194,11 @@ def test_steering_is_off_or_trusted_where_the_owner_says_so(begun: Path) -> None
 
 def test_what_waits_is_confirmed_or_declined_in_a_conversation(begun: Path) -> None:
     from pelnas.graph.chat.console import Talk as Conversation
-    from pelnas.graph.session.steering_client import Helm
+    from pelnas.graph.session.steering_client import SteeringClient
 
-    with Helm.open(begun) as helm:
+    with SteeringClient.open(begun) as steering:
         for text in ("/ban none", "/pause", "/rounds 9"):
-            helm.ask(parse(text), "mcp", text)
+            steering.ask(parse(text), "mcp", text)
     talk = Conversation(begun.parent, begun.name, "ann")
     assert talk.say("/waiting")[0].splitlines()[0] == (
         "w1: design nothing with none (asked for by mcp)"
@@ -214,13 +214,13 @@ def test_what_waits_is_confirmed_or_declined_in_a_conversation(begun: Path) -> N
 
 def test_a_model_cannot_bury_a_person_in_orders(begun: Path) -> None:
     from pelnas.errors import DirectiveError
-    from pelnas.graph.session.steering_client import WAITING_LIMIT, Helm
+    from pelnas.graph.session.steering_client import WAITING_LIMIT, SteeringClient
 
-    with Helm.open(begun) as helm:
+    with SteeringClient.open(begun) as steering:
         for _ in range(WAITING_LIMIT):
-            helm.ask(parse("/pause"), "mcp", "/pause")
+            steering.ask(parse("/pause"), "mcp", "/pause")
         with pytest.raises(DirectiveError, match="confirm or decline them first"):
-            helm.ask(parse("/pause"), "mcp", "/pause")
+            steering.ask(parse("/pause"), "mcp", "/pause")
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import LanguageModel, Move, Reply
+from pelnas.agents.models.base import LanguageModel, ModelStep, Reply
 from pelnas.app.commands import chat as chat_command
 from pelnas.app.commands.follow import follow
 from pelnas.calls.call import Message
 from pelnas.errors import BudgetExhausted, DirectiveError, StoreError
-from pelnas.graph.chat.chat_models import OneVoice
+from pelnas.graph.chat.chat_models import OneModel
 from pelnas.graph.chat.console import Talk
 from pelnas.graph.chat.graph import build_chat
 from pelnas.store import RunStore
@@ -62,7 +62,7 @@ class Failing(LanguageModel):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         raise self.failure
 
-    def move(self, messages: Any, tools: Any) -> Move:
+    def step(self, messages: Any, tools: Any) -> ModelStep:
         raise self.failure
 
 
@@ -107,7 +107,7 @@ def test_a_failure_of_the_machinery_is_a_sentence_in_every_door(
     with monkeypatch.context() as patched:
         patched.setattr("pelnas.graph.chat.graph.understand", raising(failure))
         assert_one_sentence(talk.say("/status"))
-        served = build_chat(begun.parent, InMemorySaver(), OneVoice(None))
+        served = build_chat(begun.parent, InMemorySaver(), OneModel(None))
         asked: Any = {"messages": [HumanMessage("/status")], "run": begun.name}
         state = served.invoke(asked, {"configurable": {"thread_id": "1"}})
         assert_one_sentence([m.text for m in state["messages"] if isinstance(m, AIMessage)])
@@ -127,7 +127,9 @@ def test_a_failure_while_an_order_is_given_is_a_sentence(
 ) -> None:
     talk = Talk(begun.parent, begun.name, "ann")
     talk.say("/ban avg_pool_3x3")
-    monkeypatch.setattr("pelnas.graph.session.steering_client.Helm.give", raising(failure))
+    monkeypatch.setattr(
+        "pelnas.graph.session.steering_client.SteeringClient.give", raising(failure)
+    )
     assert_one_sentence(talk.say("yes"))
     assert not talk.waiting
     with RunStore.read(begun) as store:

@@ -13,7 +13,7 @@ from pelnas.agents.testing.server import LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.config import Budget
 from pelnas.errors import ModelError, Stopped
-from pelnas.graph.chat.chat_models import OfferedVoices
+from pelnas.graph.chat.chat_models import OfferedModels
 from pelnas.graph.chat.graph import build_chat
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
@@ -50,7 +50,7 @@ def test_the_owner_offers_and_a_client_chooses(
     monkeypatch: pytest.MonkeyPatch, offered: str, name: str, found: str | None
 ) -> None:
     monkeypatch.setenv("PELNAS_CHAT_MODELS", offered)
-    model = OfferedVoices.from_environment().of(name, run_of("openai:of-run"))
+    model = OfferedModels.from_environment().of(name, run_of("openai:of-run"))
     assert (model.name if model else None) == found
 
 
@@ -68,28 +68,28 @@ def test_the_owner_offers_and_a_client_chooses(
     ],
 )
 def test_what_is_not_offered_is_refused_before_anything_is_loaded(name: str) -> None:
-    voices = OfferedVoices(["openai:a", "anthropic:*", "local:models/*"])
+    selector = OfferedModels(["openai:a", "anthropic:*", "local:models/*"])
     with pytest.raises(ModelError, match="is not offered in this conversation: name one of"):
-        voices.of(name, run_of("local:/etc/passwd"))
+        selector.of(name, run_of("local:/etc/passwd"))
 
 
 def test_everything_offered_never_offers_files() -> None:
-    voices = OfferedVoices(["run", "*"])
+    selector = OfferedModels(["run", "*"])
     for name in ("local:/etc/passwd", "hand:/tmp/x"):
         with pytest.raises(ModelError, match="not offered"):
-            voices.of(name, run_of("builtin:evolver"))
+            selector.of(name, run_of("builtin:evolver"))
         with pytest.raises(ModelError, match="not offered"):
-            voices.of("run", run_of(name))
-        assert voices.of("", run_of(name)) is None
+            selector.of("run", run_of(name))
+        assert selector.of("", run_of(name)) is None
 
 
 def test_a_file_is_offered_by_its_full_name_only(tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
-    voices = OfferedVoices([f"local:{file}"])
+    selector = OfferedModels([f"local:{file}"])
     with pytest.raises(ModelError, match=r"GGUF file|xllamacpp"):
-        voices.of(f"local:{file}", run_of("builtin:evolver"))
+        selector.of(f"local:{file}", run_of("builtin:evolver"))
     with pytest.raises(ModelError, match="not offered"):
-        voices.of(f"local:{tmp_path}/x/../m.gguf", run_of("builtin:evolver"))
+        selector.of(f"local:{tmp_path}/x/../m.gguf", run_of("builtin:evolver"))
 
 
 def test_an_address_comes_from_the_owner_and_never_from_a_run(
@@ -100,10 +100,10 @@ def test_an_address_comes_from_the_owner_and_never_from_a_run(
         LoopbackServer(lambda *_: "theirs", tools="free") as theirs,
     ):
         monkeypatch.setenv("OPENAI_BASE_URL", mine.url)
-        voices = OfferedVoices(["run", "openai:a"])
-        chosen = voices.of("", run_of("openai:a", base_url=theirs.url))
+        selector = OfferedModels(["run", "openai:a"])
+        chosen = selector.of("", run_of("openai:a", base_url=theirs.url))
         assert chosen is not None
-        chat = build_chat(talkative_run.parent, voices=voices)
+        chat = build_chat(talkative_run.parent, selector=selector)
         asked: Any = {"messages": [HumanMessage("hello")], "run": talkative_run.name}
         config: Any = {"configurable": {"model": "openai:a", "base_url": theirs.url}}
         state = chat.invoke(asked, config)
@@ -114,22 +114,22 @@ def test_an_address_comes_from_the_owner_and_never_from_a_run(
 
 
 def test_models_are_connected_once_and_no_endless_number_is_held() -> None:
-    voices = OfferedVoices(["openai:*"])
+    selector = OfferedModels(["openai:*"])
     config = run_of("builtin:evolver")
-    assert voices.of("openai:a", config) is voices.of("openai:a", config)
+    assert selector.of("openai:a", config) is selector.of("openai:a", config)
     for number in range(20):
-        voices.of(f"openai:{number}", config)
-    assert len(voices._connected) <= 8
+        selector.of(f"openai:{number}", config)
+    assert len(selector._connected) <= 8
 
 
 def test_a_model_that_is_dropped_is_closed_once_nobody_uses_it(tmp_path: Path) -> None:
     names = [f"hand:{tmp_path}/{number}" for number in range(9)]
-    voices = OfferedVoices(names)
+    selector = OfferedModels(names)
     config = run_of("builtin:evolver")
-    first: Any = voices.of(names[0], config)
+    first: Any = selector.of(names[0], config)
     inside: HandModel = first._model
     for name in names[1:]:
-        voices.of(name, config)
+        selector.of(name, config)
     assert not inside._stop.is_set()
     del first
     gc.collect()

@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from pelnas.agents.models.base import LanguageModel, Move, Patience
+from pelnas.agents.models.base import LanguageModel, ModelStep, RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.models.wrappers import Priced, Wrapped
 from pelnas.agents.testing.scripted import ScriptedModel
@@ -18,7 +18,7 @@ from pelnas.agents.testing.server import LoopbackServer, ToolCalls
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates
 from pelnas.config import Budget
-from pelnas.graph.chat.chat_models import OneVoice
+from pelnas.graph.chat.chat_models import OneModel
 from pelnas.graph.chat.console import Talk
 from pelnas.graph.chat.graph import build_chat
 from pelnas.recording import export
@@ -27,7 +27,7 @@ from pelnas.store.conversations import TALKS, TalkLog
 
 pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
 KEY = "planted-4f1d9c2b7a"
-QUICK = Patience(timeout=20.0, attempts=1, total=20.0, first_wait=0.01)
+QUICK = RetryPolicy(timeout=20.0, attempts=1, total=20.0, first_wait=0.01)
 RATES = Rates("openai:toy", 1000.0, 10_000.0, 100.0, "a test", "2026-07-31")
 Step = str | ToolCalls
 
@@ -44,7 +44,7 @@ def serving(*steps: Step, **settings: Any) -> LoopbackServer:
 
 
 def asking(server: LoopbackServer) -> LanguageModel:
-    return Priced(connect("openai:toy", base_url=server.url, patience=QUICK), RATES)
+    return Priced(connect("openai:toy", base_url=server.url, retry=QUICK), RATES)
 
 
 def look_up(name: str, **given: Any) -> ToolCalls:
@@ -154,7 +154,7 @@ def test_several_conversations_at_once_keep_their_own_accounts(begun: Path) -> N
 
 def test_a_served_conversation_keeps_its_account_in_its_thread(begun: Path) -> None:
     with serving("One.", "Two.", "Three.") as server:
-        chat = build_chat(begun.parent, InMemorySaver(), OneVoice(asking(server)))
+        chat = build_chat(begun.parent, InMemorySaver(), OneModel(asking(server)))
         for thread, words in (("1", "first?"), ("2", "second?"), ("1", "third?")):
             config: Any = {"configurable": {"thread_id": thread, "run": begun.name}}
             forged: Any = {"messages": [HumanMessage(words)], "spent": {"calls": 99}}
@@ -172,11 +172,11 @@ class Cut(Wrapped):
 
     asked = 0
 
-    def move(self, messages: Any, tools: Any) -> Move:
+    def step(self, messages: Any, tools: Any) -> ModelStep:
         self.asked += 1
         if self.asked == 2:
             raise KeyboardInterrupt
-        return super().move(messages, tools)
+        return super().step(messages, tools)
 
 
 def test_what_an_answer_had_cost_that_was_cut_off_is_told(begun: Path) -> None:

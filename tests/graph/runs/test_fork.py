@@ -25,7 +25,7 @@ from pelnas.devices import DEVICES, Device
 from pelnas.errors import ConfigError, InputError, RunError
 from pelnas.graph.runs.fork import fork
 from pelnas.graph.runs.replay import replay
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.predictors import PREDICTORS, AccuracyPredictor
 from pelnas.recording import export, open_recording
 from pelnas.rules.rule import Rule
@@ -252,9 +252,9 @@ def test_settings_that_were_steered_are_settings_of_the_fork(config: Settings) -
 
     def steer(event: Event) -> None:
         if event.kind == "round-planned" and event.round == 0:
-            with Helm.open(search.folder) as helm:
+            with SteeringClient.open(search.folder) as client:
                 for order in asked:
-                    helm.give(order, "ann")
+                    client.give(order, "ann")
 
     folder = search.run(steer).folder
     result = fork(folder, 0, {"rounds": 2}).run()
@@ -274,9 +274,9 @@ def test_directives_that_the_new_device_cannot_keep_are_taken_back(
 
     def steer(event: Event) -> None:
         if event.kind == "round-planned" and event.round == 0:
-            with Helm.open(search.folder) as helm:
-                helm.give("/limit latency<=9", "ann")
-                helm.give("/limit parameters<=1e9", "ann")
+            with SteeringClient.open(search.folder) as client:
+                client.give("/limit latency<=9", "ann")
+                client.give("/limit parameters<=1e9", "ann")
 
     folder = search.run(steer).folder
     result = fork(folder, 1, {"device": "late", "rounds": 3}).run()
@@ -371,8 +371,8 @@ def test_a_run_under_way_is_forked_at_its_complete_rounds(config: Settings, whol
 def test_a_fork_that_was_only_made_is_resumed_and_steered(whole: Path, tmp_path: Path) -> None:
     made = fork(whole, 1, {"output": tmp_path})
     made.session.close()
-    with Helm.open(made.folder) as helm:
-        helm.give("/ban nor_conv_3x3", "ann")
+    with SteeringClient.open(made.folder) as client:
+        client.give("/ban nor_conv_3x3", "ann")
     result = Search.resume(made.folder).run()
     with RunStore.read(result.folder) as store:
         assert store.complete_rounds() == list(range(ROUNDS))

@@ -9,7 +9,7 @@ import pytest
 from dripping import dripping
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import Patience
+from pelnas.agents.models.base import RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.config import Budget
@@ -35,7 +35,7 @@ def test_a_search_that_is_stopped_leaves_the_server_and_can_go_on(
         assert search.run().stopped
     assert time.monotonic() - began < 120  # the deadline of a call comes after seven minutes
     with LoopbackServer(lambda *_: "{}") as server:
-        sound = connect(NAME, base_url=server.url, patience=Patience(attempts=1))
+        sound = connect(NAME, base_url=server.url, retry=RetryPolicy(attempts=1))
         assert Search.resume(search.folder, {NAME: sound}).run().reason == "all rounds done"
     assert server.requests
 

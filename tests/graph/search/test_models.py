@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import Patience
+from pelnas.agents.models.base import RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message
@@ -101,10 +101,10 @@ def faults(seed: int, share: float) -> Iterator[Fault | None]:
 @pytest.mark.slow
 def test_a_provider_that_fails_in_every_way_costs_no_evaluation(settings: Settings) -> None:
     pytest.importorskip("langchain_openai", reason="the extra 'openai' is not installed")
-    patience = Patience(timeout=2, attempts=3, total=8, first_wait=0.1)
+    retry = RetryPolicy(timeout=2, attempts=3, total=8, first_wait=0.1)
     with LoopbackServer(designs, faults=faults(seed=5, share=0.3)) as server:
         name = "openai:faulty"
-        model = connect(name, base_url=server.url, patience=patience)
+        model = connect(name, base_url=server.url, retry=retry)
         budget = Budget(minutes=5)
         config = settings(model=name, rounds=5, per_niche=4, budget=budget)
         result = Search(config, {name: model}).run()

@@ -14,7 +14,7 @@ from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import Message
 from pelnas.directives import VERBS
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.report import summary
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
@@ -72,11 +72,11 @@ def told(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
         rounds.append(rounds[-1] if event.round is None else event.round)
         while waiting and waiting[0][:2] == (rounds[-1], event.kind):
             _, _, command, _ = waiting.pop(0)
-            with Helm.open(search.folder) as helm:
-                rules = sorted(helm.store.rules(), key=lambda rule: rule.born)
+            with SteeringClient.open(search.folder) as client:
+                rules = sorted(client.store.rules(), key=lambda rule: rule.born)
                 mine = [rule.id for rule in rules if rule.author == "person"]
                 known = {"rule": mine[0], "newest": mine[-1]} if mine else {}
-                helm.give(command.format(**known), "ann", f"please {command[1:]}, won't you?")
+                client.give(command.format(**known), "ann", f"please {command[1:]}, won't you?")
 
     search.run(watch)
     assert waiting == []

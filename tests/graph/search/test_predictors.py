@@ -124,7 +124,7 @@ def trained(search: Search, indices: Sequence[int], images: str) -> None:
 
 def test_few_shot_learns_from_what_a_run_has_trained(tmp_path: Path, tiny_tables: Path) -> None:
     first = Search(config(tmp_path, tiny_tables, accuracy="rank-sum", rounds=1))
-    images = first.session.bench.images
+    images = first.session.problem.images
     assert images is not None
     trained(first, range(3, 123, 10), images.digest)
     first.run()

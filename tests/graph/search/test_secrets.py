@@ -8,14 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.base import Patience
+from pelnas.agents.models.base import RetryPolicy
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.app.main import run
 
 KEY = "planted-4f1d9c2b7a"  # unlike any provider's: nothing may go by its looks
 ECHO = f'{{"error": {{"message": "no: Authorization: Bearer {KEY} ({KEY})"}}}}'.encode()
-QUICK = Patience(timeout=5, attempts=2, total=5, first_wait=0.01)
+QUICK = RetryPolicy(timeout=5, attempts=2, total=5, first_wait=0.01)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_key_that_the_provider_sends_back_is_kept_out_of_everything(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with SERVERS[way]() as server:
-        model = connect("openai:loopback", base_url=server.url, patience=QUICK)
+        model = connect("openai:loopback", base_url=server.url, retry=QUICK)
         config = toy(tmp_path, rounds=1, per_niche=1, model=model.name, base_url=server.url)
         folder = Search(config, {model.name: model}).run().folder
     for options in ((), ("--failed",), ("--json",), ("--call", "r0.planner.a0"), ("--follow",)):

@@ -14,7 +14,7 @@ from pelnas.graph.chat.allowlist import ModelOffer
 from pelnas.graph.chat.graph import build_chat
 from pelnas.graph.search.graph import build_graph
 from pelnas.graph.search.state import SearchInput
-from pelnas.graph.serve.policy import OPEN, Terms
+from pelnas.graph.serve.policy import OPEN, Policy
 from pelnas.graph.serve.served_runs import ServedSessions
 from pelnas.graph.session.open_runs import Sessions
 
@@ -30,8 +30,8 @@ def owned(tmp_path: Path, tiny_tables: Path) -> Path:
     return file
 
 
-def post(runs: Path, terms: Terms, settings: Any) -> Any:
-    graph = build_graph(ServedSessions(runs, terms), given=SearchInput)
+def post(runs: Path, policy: Policy, settings: Any) -> Any:
+    graph = build_graph(ServedSessions(runs, policy), given=SearchInput)
     return graph.invoke({"settings": settings}, {"recursion_limit": 100})
 
 
@@ -52,9 +52,9 @@ def post(runs: Path, terms: Terms, settings: Any) -> Any:
 def test_files_addresses_and_the_machine_are_the_owners(
     tmp_path: Path, owned: Path, name: str, value: Any
 ) -> None:
-    terms = Terms(ModelOffer(["*"]), owned)
+    policy = Policy(ModelOffer(["*"]), owned)
     with pytest.raises(ValueError, match=f"^setting '{name}' is for the owner of this server"):
-        post(tmp_path / "runs", terms, TOY | {name: value})
+        post(tmp_path / "runs", policy, TOY | {name: value})
     assert not (tmp_path / "runs").exists()
 
 
@@ -66,7 +66,7 @@ def test_a_setting_that_takes_a_path_is_never_open_by_oversight() -> None:
 @pytest.mark.parametrize("name", ["/etc", "../elsewhere", ".", ".."])
 def test_rules_come_from_served_runs_only(tmp_path: Path, owned: Path, name: str) -> None:
     with pytest.raises(RunError, match=r"^there is no run"):
-        Terms(ModelOffer([]), owned).settings(TOY | {"rules_from": [name]}, tmp_path / "runs")
+        Policy(ModelOffer([]), owned).settings(TOY | {"rules_from": [name]}, tmp_path / "runs")
 
 
 @pytest.mark.parametrize("model", ["local:/etc/passwd", "hand:/tmp/x", "openai:b", "ollama:a"])
@@ -76,10 +76,10 @@ def test_rules_come_from_served_runs_only(tmp_path: Path, owned: Path, name: str
 def test_a_model_that_is_not_offered_is_refused_wherever_it_is_named(
     tmp_path: Path, owned: Path, setting: str, model: str
 ) -> None:
-    terms = Terms(ModelOffer(["openai:a", "anthropic:*", "local:*"]), owned)
+    policy = Policy(ModelOffer(["openai:a", "anthropic:*", "local:*"]), owned)
     value = [model] if setting.endswith("fallbacks") else model
     with pytest.raises(ModelError, match="is not offered to searches on this server: name one of"):
-        terms.settings(TOY | {setting: value}, tmp_path)
+        policy.settings(TOY | {setting: value}, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_a_model_that_is_not_offered_is_refused_wherever_it_is_named(
 def test_what_is_offered_or_the_owners_own_or_built_in_is_taken(
     tmp_path: Path, owned: Path, model: str
 ) -> None:
-    terms = Terms(ModelOffer(["openai:a", "anthropic:*"]), owned)
-    config = terms.settings(TOY | {"model": model}, tmp_path)
+    policy = Policy(ModelOffer(["openai:a", "anthropic:*"]), owned)
+    config = policy.settings(TOY | {"model": model}, tmp_path)
     assert (config.model, config.fallbacks) == (model, ("openai:of-owner",))
     assert config.budget.calls == 20
 
@@ -98,20 +98,20 @@ def test_what_is_offered_or_the_owners_own_or_built_in_is_taken(
 def test_a_client_may_spend_less_and_never_more_than_the_owner_allows(
     tmp_path: Path, owned: Path
 ) -> None:
-    terms = Terms(ModelOffer([]), owned)
+    policy = Policy(ModelOffer([]), owned)
     less = {"calls": 5, "minutes": 1}
-    assert terms.settings(TOY | {"budget": less}, tmp_path).budget.model_dump() == {
+    assert policy.settings(TOY | {"budget": less}, tmp_path).budget.model_dump() == {
         **less, "tokens": None, "dollars": None, "evaluations": None,
     }  # fmt: skip
-    assert terms.settings(TOY | {"budget": {"calls": None}}, tmp_path).budget.calls == 20
+    assert policy.settings(TOY | {"budget": {"calls": None}}, tmp_path).budget.calls == 20
     with pytest.raises(ConfigError, match=r"at most 20 calls, .* found 21: ask for less"):
-        terms.settings(TOY | {"budget": {"calls": 21}}, tmp_path)
+        policy.settings(TOY | {"budget": {"calls": 21}}, tmp_path)
 
 
 @pytest.mark.parametrize("posted", [["model"], "model", 3])
 def test_settings_that_are_none_are_refused_in_one_sentence(tmp_path: Path, posted: Any) -> None:
     with pytest.raises(ConfigError, match=r"^expected settings by name"):
-        Terms(ModelOffer([])).settings(posted, tmp_path)
+        Policy(ModelOffer([])).settings(posted, tmp_path)
 
 
 def test_a_client_can_neither_name_a_run_to_go_on_with_nor_a_round(
@@ -120,7 +120,7 @@ def test_a_client_can_neither_name_a_run_to_go_on_with_nor_a_round(
     runs = tmp_path / "runs"
     begun = Search(SearchConfig.model_validate(TOY | {"output": runs, "data": _data(owned)}))
     begun.session.close()
-    graph = build_graph(ServedSessions(runs, Terms(ModelOffer([]), owned)), given=SearchInput)
+    graph = build_graph(ServedSessions(runs, Policy(ModelOffer([]), owned)), given=SearchInput)
     posted: Any = {"settings": TOY | {"rounds": 1}, "run": begun.folder.name, "round": 7}
     state = graph.invoke(posted)
     assert (state["run"] != begun.folder.name, state["round"]) == (True, 1)
@@ -136,7 +136,7 @@ def test_a_run_whose_models_are_not_offered_is_not_opened_for_a_client(
         search = Search(SearchConfig.model_validate(config | {"output": tmp_path}))
         search.session.close()
         with pytest.raises(ModelError, match="'openai:mine' is not offered"):
-            ServedSessions(tmp_path, Terms(ModelOffer([]), owned)).get(search.folder.name)
+            ServedSessions(tmp_path, Policy(ModelOffer([]), owned)).get(search.folder.name)
         assert server.requests == []
     for name in ("..", ".", "/etc", f"../{tmp_path.name}/{search.folder.name}"):
         with pytest.raises(InputError, match="there is no run"):
@@ -157,8 +157,8 @@ def test_a_served_conversation_cannot_give_what_a_client_may_not_choose(
     config = TOY | {"data": _data(owned), "output": tmp_path / "runs"}
     search = Search(SearchConfig.model_validate(config))
     search.session.close()
-    terms = Terms(ModelOffer([]), owned)
-    chat = build_chat(tmp_path / "runs", InMemorySaver(), permit=terms.permit)
+    policy = Policy(ModelOffer([]), owned)
+    chat = build_chat(tmp_path / "runs", InMemorySaver(), permit=policy.permit)
     thread: Any = {"configurable": {"thread_id": "t"}}
     asked: Any = {"messages": [HumanMessage(order)], "run": search.folder.name}
     state = chat.invoke(asked, thread)
@@ -173,7 +173,7 @@ def test_a_served_conversation_cannot_give_what_a_client_may_not_choose(
 
 def test_the_served_graphs_tell_what_they_take_and_give(tmp_path: Path) -> None:
     """On every Python: forms and SDKs are made of it."""
-    search = build_graph(ServedSessions(tmp_path, Terms(ModelOffer([]))), given=SearchInput)
+    search = build_graph(ServedSessions(tmp_path, Policy(ModelOffer([]))), given=SearchInput)
     chat = build_chat(tmp_path)
     told = [
         sorted(schema["properties"])
@@ -187,7 +187,7 @@ def test_the_served_graphs_tell_what_they_take_and_give(tmp_path: Path) -> None:
 
 def test_settings_of_an_owner_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a TOML file of settings"):
-        Terms(ModelOffer([]), tmp_path / "none.toml")
+        Policy(ModelOffer([]), tmp_path / "none.toml")
 
 
 def _data(owned: Path) -> str:

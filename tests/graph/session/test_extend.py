@@ -18,7 +18,7 @@ from pelnas.directives import Boundary, command
 from pelnas.errors import ModelError, RunError, StoreError
 from pelnas.graph.runs.replay import replay
 from pelnas.graph.runs.search import Result
-from pelnas.graph.session.steering_client import Helm
+from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.recording import open_recording
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
@@ -129,8 +129,8 @@ def test_a_run_that_a_person_stopped_goes_on(config: Settings, whole: Result) ->
 
     def stop(event: Event) -> None:
         if event.kind == "round-planned" and event.round == 1:
-            with Helm.open(search.folder) as helm:
-                helm.give("/stop", "ann")
+            with SteeringClient.open(search.folder) as client:
+                client.give("/stop", "ann")
 
     short = search.run(stop)
     assert short.reason == "stopped after round 2 by d1 (ann)"

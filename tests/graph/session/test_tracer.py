@@ -7,7 +7,7 @@ import pytest
 
 from pelnas.config import SearchConfig
 from pelnas.errors import StoreError
-from pelnas.graph.session.tracer import SearchStopped, Teller, rule_changes
+from pelnas.graph.session.tracer import SearchStopped, Tracer, rule_changes
 from pelnas.predicate import parse_predicate
 from pelnas.rules.rule import Scope, propose
 from pelnas.store import RunStore
@@ -30,12 +30,12 @@ def kinds(store: RunStore) -> list[str]:
 
 
 def test_a_step_has_its_place_and_so_has_what_happens_in_it(store: RunStore) -> None:
-    teller = Teller(store)
-    teller.run_begins()
-    with teller.step("design", 3, "designer", 2):
-        teller.event("designed", accepted=1)
-        with teller.tool("score", "score_architecture", 7):
-            teller.event("predicted", candidate="r3n2c0", niche=1)
+    tracer = Tracer(store)
+    tracer.run_begins()
+    with tracer.step("design", 3, "designer", 2):
+        tracer.event("designed", accepted=1)
+        with tracer.tool("score", "score_architecture", 7):
+            tracer.event("predicted", candidate="r3n2c0", niche=1)
     places = [(e.kind, e.span, e.parent, e.round, e.agent, e.niche) for e in store.events()]
     design = ("r3.design.n2", "r3", 3, "designer", 2)
     score = ("r3.design.n2.score", "r3.design.n2", 3, "")
@@ -52,25 +52,25 @@ def test_a_step_has_its_place_and_so_has_what_happens_in_it(store: RunStore) -> 
 
 
 def test_what_is_done_again_is_marked_and_tells_nothing_twice(store: RunStore) -> None:
-    teller = Teller(store)
-    teller.run_begins()
+    tracer = Tracer(store)
+    tracer.run_begins()
 
     def die() -> None:
-        with teller.step("plan", 0, "planner", None):
-            teller.event("round-planned", plan=[1, 2])
+        with tracer.step("plan", 0, "planner", None):
+            tracer.event("round-planned", plan=[1, 2])
             store.close()  # nothing more can be told, as after a kill
 
     with pytest.raises(StoreError, match="closed"):
         die()
     with reopened(store) as again:
-        second = Teller(again)
+        second = Tracer(again)
         second.run_begins()
         with second.step("plan", 0, "planner", None):
             second.event("round-planned", plan=[1, 2])
             second.event("round-planned", plan=[3])
         second.round_ends("round-done", 0, front=1)
     with reopened(again) as last:
-        third = Teller(last)
+        third = Tracer(last)
         third.run_begins()
         third.round_ends("round-done", 0, front=1)
         told = ["run-started", "round-begun", "step-begun", "round-planned"]
@@ -93,10 +93,10 @@ def test_what_is_done_again_is_marked_and_tells_nothing_twice(store: RunStore) -
 def test_a_step_tells_how_it_ended(
     store: RunStore, error: BaseException, outcome: str, problem: str | None
 ) -> None:
-    teller = Teller(store)
+    tracer = Tracer(store)
 
     def fail() -> None:
-        with teller.step("learn", 0, "", None):
+        with tracer.step("learn", 0, "", None):
             raise error
 
     with pytest.raises(type(error)):
@@ -108,16 +108,16 @@ def test_a_step_tells_how_it_ended(
 
 
 def test_a_round_is_open_until_it_is_done_in_whatever_process(store: RunStore) -> None:
-    teller = Teller(store)
-    assert not teller.is_open(0)
-    with teller.step("plan", 0, "planner", None):
-        assert teller.is_open(0)
+    tracer = Tracer(store)
+    assert not tracer.is_open(0)
+    with tracer.step("plan", 0, "planner", None):
+        assert tracer.is_open(0)
     with reopened(store) as again:
-        second = Teller(again)
+        second = Tracer(again)
         assert second.is_open(0)
         second.round_ends("round-done", 0)
     with reopened(again) as last:
-        assert not Teller(last).is_open(0)
+        assert not Tracer(last).is_open(0)
 
 
 def verdict(status: str) -> Callable[..., list[tuple[str, str, str]]]:
