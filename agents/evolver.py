@@ -142,7 +142,7 @@ class ScreeningReflector(Reflector):
         found: list[Rule] = []
         for metric, scope in product(METRICS, (brief.scope, brief.scope.everywhere())):
             found += candidate_rules(
-                brief.observations,
+                brief.evidence,
                 brief.partition.feature_names,
                 scope,
                 metric,

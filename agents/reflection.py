@@ -14,7 +14,8 @@ from pelnas.errors import PredicateError
 from pelnas.partition import Niche, Partition
 from pelnas.predicate import parse_predicate
 from pelnas.prompts import Prompt
-from pelnas.rules.rule import Observation, Rule, Scope, propose, render
+from pelnas.rules.evidence import Evidence
+from pelnas.rules.rule import Rule, Scope, propose, render
 
 RULES_ASKED = 4  # rules a model may propose for one niche and round
 
@@ -24,7 +25,7 @@ class ReflectBrief:
     """All that the reflection agent is told about one niche.
 
     ``fresh``: this round's evaluations of the niche; ``best``: its front;
-    ``observations``: every feasible evaluation of the run, all niches.
+    ``evidence``: of every feasible evaluation of the run, all niches.
     """
 
     partition: Partition
@@ -34,7 +35,7 @@ class ReflectBrief:
     fresh: tuple[Evaluation, ...]
     best: tuple[Evaluation, ...]
     rules: tuple[Rule, ...]
-    observations: tuple[Observation, ...]
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)

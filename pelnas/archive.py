@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,7 @@ class Archive:
         self.evaluations = tuple(evaluations)
         self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
         self.excluded = excluded
+        self._fronts: dict[int, tuple[Evaluation, ...]] = {}
         self._standing = tuple(e for e in self.evaluations if e.id not in excluded)
         self._standing_in: list[list[Evaluation]] = [[] for _ in range(niches)]
         for evaluation in self.evaluations:
@@ -51,10 +53,16 @@ class Archive:
 
     def front(self, index: int) -> tuple[Evaluation, ...]:
         """The non-dominated evaluations of a niche, by latency."""
-        return _front(self._standing_in[index])
+        if index not in self._fronts:
+            self._fronts[index] = _front(self._standing_in[index])
+        return self._fronts[index]
 
     def union(self) -> tuple[Evaluation, ...]:
         """The front of the union of all niches, by latency: the answer of the search."""
+        return self._union
+
+    @cached_property
+    def _union(self) -> tuple[Evaluation, ...]:
         return _front(self._standing)
 
     def parents(self, index: int, limit: int) -> tuple[Evaluation, ...]:

@@ -10,6 +10,10 @@ import operator
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pelnas.errors import PredicateError
 
@@ -22,6 +26,14 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "!=": operator.ne,
     ">": operator.gt,
     "<": operator.lt,
+}
+_ARRAYS: dict[str, Any] = {  # the same comparisons, of arrays
+    ">=": np.greater_equal,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">": np.greater,
+    "<": np.less,
 }
 MAX_CONDITIONS = 6  # more than that is a description of one cell, not a rule
 _CONDITION = re.compile(
@@ -39,6 +51,10 @@ class Condition:
 
     def holds(self, features: Features) -> bool:
         return COMPARISONS[self.op](features.get(self.feature, 0.0), self.value)
+
+    def compared(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """The same for many values of the feature at once, (n,)."""
+        return np.asarray(_ARRAYS[self.op](values, self.value))
 
     def __str__(self) -> str:
         short = f"{self.value:g}"

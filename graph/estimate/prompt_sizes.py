@@ -22,6 +22,7 @@ from pelnas.evolution import Task
 from pelnas.partition import Partition
 from pelnas.predicate import Condition, Predicate
 from pelnas.prompts import load_prompt
+from pelnas.rules.evidence import Evidence
 from pelnas.rules.rule import Rule, Scope, propose
 
 SENTENCE = "Swaps pooling for a wider convolution on the longest path, which may gain accuracy."
@@ -98,7 +99,7 @@ class Rehearsal:
             fresh=self._evaluated(niche, designs),
             best=self._evaluated(niche, min((before + designs) // 2, FRONT)),
             rules=self._rules(NEW_RULES * round_),
-            observations=(),
+            evidence=Evidence(),
         )
         rule = reflecting.ProposedRule(
             text=SENTENCE,

@@ -111,5 +111,5 @@ def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
         fresh=tuple(e for e in members if e.candidate.round == task["round"]),
         best=archive.front(niche.index),
         rules=tuple(rule for rule in known if rule.scope.niche in (None, niche.index)),
-        observations=tuple(session.observations()),
+        evidence=session.evidence(),
     )

@@ -84,7 +84,7 @@ def remeasure(session: Session, round_: int) -> None:
     ended, known = _translated(before, here, asked)
     for rule in asked.added:
         known[rule.id] = asked.merged(rule, known.get(rule.id))
-    measured = measure_all(known.values(), session.observations())
+    measured = measure_all(known.values(), session.evidence())
     rules = [*ended, *(asked.judged(rule) for rule in measured)]
     with session.store.together():
         session.store.replace_rules(round_, rules)

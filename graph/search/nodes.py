@@ -196,8 +196,8 @@ class Nodes:
         asked = claims(session)
         for rule in asked.added:
             known[rule.id] = asked.merged(rule, known.get(rule.id))
-        observations = session.observations()
-        rules = [asked.judged(rule) for rule in measure_all(known.values(), observations)]
+        measured = measure_all(known.values(), session.evidence())
+        rules = [asked.judged(rule) for rule in measured]
         counts = Counter(rule.status for rule in rules)
         with session.store.together():
             session.store.replace_rules(round_, rules)

@@ -17,7 +17,7 @@ from pelnas.directives import Boundary, Directives
 from pelnas.directives.gate import Gate
 from pelnas.errors import BudgetExhausted, PelnasError
 from pelnas.graph.session.directive_queue import DirectiveQueue
-from pelnas.graph.session.excluded import Excluded
+from pelnas.graph.session.evaluated import Evaluated
 from pelnas.graph.session.extend import Extension
 from pelnas.graph.session.initialise import began_with, carried_rules, furnish
 from pelnas.graph.session.position import Position, position
@@ -27,8 +27,9 @@ from pelnas.graph.session.replay_meter import meter_of
 from pelnas.graph.session.tracer import SearchStopped, Tracer
 from pelnas.graph.session.trained_accuracies import with_kept_labels
 from pelnas.recording import CUT, Recording
+from pelnas.rules.evidence import Evidence
 from pelnas.rules.knowledge_base import KnowledgeBase
-from pelnas.rules.rule import Observation, Scope
+from pelnas.rules.rule import Scope
 from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
 
@@ -59,7 +60,7 @@ class Session:
         self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
         self._measuring = threading.Lock()
-        self._excluded = Excluded(store, problem.space)
+        self._evaluated = Evaluated(store, problem.partition)
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
         self._ground = ground(problem.partition, problem.evaluator.device)
         self.queue = DirectiveQueue(store, self._ground, self, self._stop)
@@ -148,28 +149,15 @@ class Session:
 
     def archive(self) -> Archive:
         """All evaluations so far; those that break a directive in force stand aside."""
-        evaluations = self.store.evaluations()
-        niches = len(self.problem.partition.niches)
-        return Archive(evaluations, niches, self._excluded.of(self.directives, evaluations))
+        return self._evaluated.archive(self.directives)
+
+    def evidence(self) -> Evidence:
+        """Every feasible evaluation as rules see it."""
+        return self._evaluated.evidence()
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""
         return Scope(self.config.space, self.config.device, self.problem.dataset, niche)
-
-    def observations(self) -> list[Observation]:
-        """Every feasible evaluation as rules see it."""
-        partition = self.problem.partition
-        return [
-            Observation(
-                id=e.id,
-                niche=e.candidate.niche,
-                features=partition.features(partition.space.parse(e.candidate.architecture)),
-                score=e.score,
-                latency_ms=e.latency_ms,
-            )
-            for e in self.store.evaluations()
-            if e.cost.feasible
-        ]
 
     # -- ledger of the dialogues ----------------------------------------------
 
@@ -284,7 +272,7 @@ class Session:
         self.meter.tick()
         self._go_on()
         self.queue.step(Boundary(round_, node))
-        self._excluded.tell(self.directives, evaluated=node == "learn")
+        self._evaluated.tell(self.directives, evaluated=node == "learn")
         self._go_on()
 
     def forget_time(self) -> None:

@@ -19,11 +19,12 @@ Ranks make both indifferent to outliers, to units, and to any monotone change
 of a predictor's score.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
-from typing import Literal
+from threading import RLock
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from pelnas.predicate import Predicate
 
 Metric = Literal["accuracy", "latency"]
+Found = TypeVar("Found")
 METRICS: tuple[Metric, ...] = ("accuracy", "latency")
 
 
@@ -68,26 +70,67 @@ class Evidence:
     """Observations with their ranks, so that many predicates are measured on one ranking.
 
     Infeasible observations and those without a finite score are left out. The
-    order of the observations makes no difference.
+    order of the observations makes no difference. A value: what is asked of it is
+    found once, also by several threads.
     """
 
-    def __init__(self, observations: Sequence[Observation]) -> None:
-        usable = (o for o in observations if isfinite(o.score) and isfinite(o.latency_ms))
-        ordered = sorted(usable, key=lambda o: (o.id, o.niche, o.score, o.latency_ms))
-        self.observations = tuple(ordered)
-        self.niche = np.array([o.niche for o in ordered], dtype=np.int64)
-        self._values = {
-            "accuracy": np.array([o.score for o in ordered], dtype=np.float64),
-            "latency": np.array([-o.latency_ms for o in ordered], dtype=np.float64),
-        }
+    def __init__(self, observations: Iterable[Observation] = ()) -> None:
+        usable = [o for o in observations if isfinite(o.score) and isfinite(o.latency_ms)]
+        names = sorted({name for o in usable for name in o.features})
+        self._hold(
+            _Table(
+                tuple((o.id, o.niche, o.score, o.latency_ms) for o in usable),
+                {name: place for place, name in enumerate(names)},
+                _features(usable, names),
+            ).sorted()
+        )
 
-    def rows(self, niche: int | None) -> NDArray[np.bool_]:
-        """Which observations are in a niche, (n,); all of them for ``None``."""
-        return np.ones(len(self.niche), bool) if niche is None else self.niche == niche
+    def _hold(self, table: "_Table") -> None:
+        self._table = table
+        self.ids = tuple(row[0] for row in table.rows)
+        self.niche = np.array([row[1] for row in table.rows], dtype=np.int64)
+        self._values = {
+            "accuracy": np.array([row[2] for row in table.rows], dtype=np.float64),
+            "latency": np.array([-row[3] for row in table.rows], dtype=np.float64),
+        }
+        self._found: dict[Hashable, Any] = {}
+        self._lock = RLock()
+
+    @classmethod
+    def _of(cls, table: "_Table") -> "Evidence":
+        evidence = cls.__new__(cls)
+        evidence._hold(table)
+        return evidence
+
+    def extended(self, observations: Iterable[Observation]) -> "Evidence":
+        """With these besides: equal to evidence of all of them, and made of what is new alone."""
+        return self._of(self._table.joined(Evidence(observations)._table))
+
+    def within(self, niche: int | None) -> "Evidence":
+        """That of one niche; all of it for ``None``."""
+        if niche is None:
+            return self
+        rows = np.flatnonzero(self.niche == niche)
+        return self.once(("within", niche), lambda: self._of(self._table.part(rows)))
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What follows from this evidence, found by whoever asks first."""
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = find()
+            found: Found = self._found[key]
+            return found
+
+    def column(self, feature: str) -> NDArray[np.float64]:
+        """A feature of each observation, (n,); 0 where an architecture does not have it."""
+        return self._table.column(feature)
 
     def holders(self, predicate: Predicate) -> NDArray[np.bool_]:
         """Which observations satisfy the predicate, (n,)."""
-        return np.fromiter((predicate.holds(o.features) for o in self.observations), bool)
+        held = np.ones(len(self.ids), bool)
+        for condition in predicate.conditions:
+            held &= condition.compared(self.column(condition.feature))
+        return held
 
     def side(self, metric: Metric) -> NDArray[np.float64]:
         """+1 for better than the median of its niche, -1 for worse, 0 for equal, (n,)."""
@@ -101,21 +144,18 @@ class Evidence:
         ranks: NDArray[np.float64] = np.abs(self._ranks[metric][0]) * 2 / np.maximum(scale, 1)
         return ranks
 
-    def effects(
-        self, holds: NDArray[np.bool_], metric: Metric, niche: int | None = None
-    ) -> Effects:
-        """The effects of p predicates given as holders (n, p), within one niche or over all."""
+    def effects(self, holds: NDArray[np.bool_], metric: Metric) -> Effects:
+        """The effects of p predicates given as holders (n, p), niche by niche."""
         ranks, ties = self._ranks[metric]
         shape = holds.shape[1]
         total, weight, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         held, rest = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         for stratum, rows in self._strata.items():
-            if niche is not None and niche != stratum:
-                continue
             inside = holds[rows].astype(np.float64)
             m = inside.sum(axis=0)
             n = len(rows) - m
             pairs = m * n / (len(rows) + 1)
+            # Ranks are halves of whole numbers: their sums are exact in any order.
             total += 2 * (ranks[rows] @ inside) / (len(rows) + 1)
             weight += pairs
             variance += pairs * ties[stratum] / 3
@@ -160,3 +200,40 @@ def _mid_ranks(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]
     if size < 2:
         return ranks, 1.0
     return ranks, 1.0 - float((counts.astype(float) ** 3 - counts).sum()) / (size**3 - size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Observations as rows (id, niche, score, latency) and a matrix (n, f) of their features."""
+
+    rows: tuple[tuple[str, int, float, float], ...]
+    places: Mapping[str, int]  # of the features in the matrix
+    features: NDArray[np.float64]
+
+    def column(self, feature: str) -> NDArray[np.float64]:
+        place = self.places.get(feature)
+        return np.zeros(len(self.rows)) if place is None else self.features[:, place]
+
+    def sorted(self) -> "_Table":
+        """By id first, whatever the order was."""
+        return self.part(sorted(range(len(self.rows)), key=self.rows.__getitem__))
+
+    def part(self, rows: Sequence[int] | NDArray[np.int64]) -> "_Table":
+        """Some of the rows, in this order."""
+        picked = np.asarray(rows, dtype=np.int64)
+        kept = tuple(self.rows[row] for row in picked.tolist())
+        return _Table(kept, self.places, np.asfortranarray(self.features[picked]))
+
+    def joined(self, other: "_Table") -> "_Table":
+        """The rows of both."""
+        names = list(self.places)
+        names += [name for name in other.places if name not in self.places]
+        wide = (np.column_stack([t.column(name) for name in names]) for t in (self, other))
+        both = np.concatenate(list(wide)) if names else np.zeros((len(self.rows + other.rows), 0))
+        places = {name: place for place, name in enumerate(names)}
+        return _Table(self.rows + other.rows, places, both).sorted()
+
+
+def _features(observations: Sequence[Observation], names: Sequence[str]) -> NDArray[np.float64]:
+    values = [[o.features.get(name, 0.0) for name in names] for o in observations]
+    return np.array(values, dtype=np.float64).reshape(len(observations), len(names))

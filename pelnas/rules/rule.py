@@ -10,7 +10,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any, Literal, get_args
 
@@ -98,7 +98,8 @@ class Rule:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; ``from_dict`` reads ``conditions``, people read ``predicate``."""
-        record = asdict(self)
+        record: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        record["scope"] = asdict(self.scope)
         record["conditions"] = [[c.feature, c.op, c.value] for c in self.predicate.conditions]
         return record | {"predicate": str(self.predicate), "evidence": list(self.evidence)}
 
@@ -138,8 +139,10 @@ def _checked(rule: Rule) -> Rule:
 
 def _clean(text: str) -> str:
     """One line without control, format or surrogate characters, at most ``TEXT_LIMIT`` long."""
-    kept = (" " if c.isspace() else c for c in text if c.isspace() or _printable(c))
-    line = " ".join("".join(kept).split())
+    if not text.isprintable():
+        kept = (" " if c.isspace() else c for c in text if c.isspace() or _printable(c))
+        text = "".join(kept)
+    line = " ".join(text.split())
     return line if len(line) <= TEXT_LIMIT else line[: TEXT_LIMIT - 1].rstrip() + "…"
 
 

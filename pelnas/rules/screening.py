@@ -6,9 +6,10 @@ must pass a bound for the number of predicates that might have been picked
 (Bonferroni, 5 % for all of them together), so that noise alone rarely yields one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -26,7 +27,10 @@ LEAST = 5  # holders, and others, below which nothing is claimed
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A predicate with its effect and error as in ``Effects``; ``column`` (n,): its holders."""
+    """A predicate with its effect and error as in ``Effects``; ``column``: its holders.
+
+    Among the observations that were screened, (n,).
+    """
 
     predicate: Predicate
     effect: float
@@ -40,7 +44,7 @@ class Finding:
 
 def screen(
     evidence: Evidence,
-    feature_names: Sequence[str],
+    feature_names: Iterable[str],
     metric: Metric,
     niche: int | None,
     limit: int,
@@ -50,13 +54,20 @@ def screen(
     Deterministic: equal evidence gives equal findings, whatever the order of the
     observations or of the names.
     """
-    names = sorted(set(feature_names))
-    singles = _measured(evidence, metric, niche, _singles(evidence, names, niche))
-    pairs = _measured(evidence, metric, niche, _pairs(sorted(singles, key=_order)[:STRONGEST]))
+    here, names = evidence.within(niche), tuple(sorted(set(feature_names)))
+    return here.once(("screen", names, metric, limit), lambda: _screen(here, names, metric, limit))
+
+
+def _screen(
+    evidence: Evidence, names: tuple[str, ...], metric: Metric, limit: int
+) -> list[Finding]:
+    single = evidence.once(("singles", names), lambda: _singles(evidence, names))
+    singles = _measured(evidence, metric, *single)
+    pairs = _measured(evidence, metric, *_pairs(sorted(singles, key=_order)[:STRONGEST]))
     sure = _beyond(singles, 2 * len(singles))
     # The pairs were chosen by looking: any two conditions, each turned either way, might have been.
     sure += _beyond(_better(pairs, singles), 2 * len(singles) * (len(singles) - 1))
-    return _distinct(sorted(sure, key=_order), evidence.rows(niche), limit)
+    return _distinct(sorted(sure, key=_order), limit)
 
 
 def _beyond(findings: Sequence[Finding], tests: int) -> list[Finding]:
@@ -71,22 +82,29 @@ def _order(finding: Finding) -> tuple[float, int, Predicate]:
     return 3 * finding.error - abs(finding.effect), len(predicate.conditions), predicate
 
 
-Columns = list[tuple[Predicate, NDArray[np.bool_]]]
+Columns = tuple[list[Predicate], NDArray[np.bool_]]  # p predicates and their holders, (n, p)
 
 
-def _singles(evidence: Evidence, names: Sequence[str], niche: int | None) -> Columns:
+def _columns(columns: Sequence[tuple[Predicate, NDArray[np.bool_]]]) -> Columns:
+    predicates = [predicate for predicate, _ in columns]
+    holders = [held for _, held in columns]
+    return predicates, np.column_stack(holders) if holders else np.zeros((0, 0), bool)
+
+
+def _singles(evidence: Evidence, names: Sequence[str]) -> Columns:
     """``feature >= k`` for the values that occur, ``== 1`` for a place that is taken or not."""
-    inside = evidence.rows(niche)
-    columns: Columns = []
+    columns: list[tuple[Predicate, NDArray[np.bool_]]] = []
     for name in names:
-        values = np.array([o.features.get(name, 0.0) for o in evidence.observations])
-        levels = np.unique(values[inside])
+        values = evidence.column(name)
+        levels = np.unique(values)
         if np.array_equal(levels, (0.0, 1.0)) and "@" in name:
             columns.append((Predicate((Condition(name, "==", 1.0),)), values == 1))
             continue
-        for level in _thresholds(levels, values[inside]):
-            columns.append((Predicate((Condition(name, ">=", level),)), values >= level))
-    return columns
+        columns += [
+            (Predicate((Condition(name, ">=", level),)), values >= level)
+            for level in _thresholds(levels, values)
+        ]
+    return _columns(columns)
 
 
 def _thresholds(levels: NDArray[np.float64], values: NDArray[np.float64]) -> list[float]:
@@ -98,27 +116,32 @@ def _thresholds(levels: NDArray[np.float64], values: NDArray[np.float64]) -> lis
 
 
 def _measured(
-    evidence: Evidence, metric: Metric, niche: int | None, columns: Columns
+    evidence: Evidence,
+    metric: Metric,
+    predicates: Sequence[Predicate],
+    holders: NDArray[np.bool_],
 ) -> list[Finding]:
     """The findings with enough holders and others."""
-    if not columns:
+    if not predicates:
         return []
-    found = evidence.effects(np.column_stack([c for _, c in columns]), metric, niche)
+    found = evidence.effects(holders, metric)
     enough = (found.holders >= LEAST) & (found.others >= LEAST) & (found.error > 0)
     return [
-        Finding(columns[k][0], float(found.effect[k]), float(found.error[k]), columns[k][1])
-        for k in np.flatnonzero(enough)
+        Finding(predicates[k], float(found.effect[k]), float(found.error[k]), holders[:, k])
+        for k in np.flatnonzero(enough).tolist()
     ]
 
 
 def _pairs(strongest: Sequence[Finding]) -> Columns:
     """Conjunctions of two conditions on different features, each turned to its good side."""
     good = [_good_side(finding) for finding in strongest]
-    return [
-        (first & second, left & right)
-        for (first, left), (second, right) in combinations(good, 2)
-        if first.conditions[0].feature != second.conditions[0].feature
-    ]
+    return _columns(
+        [
+            (first & second, left & right)
+            for (first, left), (second, right) in combinations(good, 2)
+            if first.conditions[0].feature != second.conditions[0].feature
+        ]
+    )
 
 
 def _good_side(finding: Finding) -> tuple[Predicate, NDArray[np.bool_]]:
@@ -146,19 +169,21 @@ def _better(pairs: Sequence[Finding], singles: Sequence[Finding]) -> list[Findin
     ]
 
 
-def _distinct(findings: Sequence[Finding], rows: NDArray[np.bool_], limit: int) -> list[Finding]:
+def _distinct(findings: Sequence[Finding], limit: int) -> list[Finding]:
     kept: list[Finding] = []
     for finding in findings:
         if len(kept) == limit:
             break
-        if all(_alike(finding.column[rows], other.column[rows]) <= ALIKE for other in kept):
+        if all(_alike(finding.column, other.column) <= ALIKE for other in kept):
             kept.append(finding)
     return kept
 
 
 def _alike(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Absolute phi coefficient of two sets of holders."""
-    return float(abs(np.corrcoef(first, second)[0, 1]))
+    """Absolute phi coefficient of two sets of holders, neither of which is nobody or everybody."""
+    size, one, other = len(first), int(first.sum()), int(second.sum())
+    both = int(np.count_nonzero(first & second))
+    return abs(size * both - one * other) / sqrt(one * (size - one) * other * (size - other))
 
 
 def in_words(finding: Finding, metric: Metric) -> str:

@@ -15,8 +15,9 @@ stricter bound, see ``candidate_rules``. Every verdict is taken again as
 evaluations come in, and a retired rule may come back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -37,46 +38,73 @@ def measure(rule: Rule, observations: Sequence[Observation]) -> Rule:
     The order of observations makes no difference. All of them are taken to be
     of the rule's space, device and dataset; its niche is picked here.
     """
-    return _measure(rule, Evidence(observations))
+    (measured,) = measure_all([rule], Evidence(observations))
+    return measured
 
 
-def measure_all(rules: Iterable[Rule], observations: Sequence[Observation]) -> list[Rule]:
-    """``measure`` for each rule, with the observations ranked once."""
-    evidence = Evidence(observations)
-    return [_measure(rule, evidence) for rule in rules]
+def measure_all(rules: Iterable[Rule], evidence: Evidence) -> list[Rule]:
+    """``measure`` for each rule; those of one niche and metric are measured together."""
+    rules = list(rules)
+    groups: dict[tuple[int | None, Metric], list[int]] = {}
+    for place, rule in enumerate(rules):
+        groups.setdefault((rule.scope.niche, rule.metric), []).append(place)
+    measured: dict[int, Rule] = {}
+    for (niche, metric), places in groups.items():
+        alike = [rules[place] for place in places]
+        found = _measure(alike, evidence.within(niche), metric)
+        measured.update(zip(places, found, strict=True))
+    return [measured[place] for place in range(len(rules))]
 
 
-def _measure(rule: Rule, evidence: Evidence) -> Rule:
-    holds = evidence.holders(rule.predicate)
-    sign = 1.0 if rule.polarity == "helps" else -1.0
-    found = evidence.effects(holds[:, None], rule.metric, rule.scope.niche)
-    held, rest = int(found.holders[0]), int(found.others[0])
-    inside = np.flatnonzero(holds & evidence.rows(rule.scope.niche))
-    side = evidence.side(rule.metric)[inside] * sign
-    far = evidence.distance(rule.metric)[inside]
-    ids = [evidence.observations[row].id for row in inside]
-    telling = sorted(zip(-far, ids, strict=True))[:EVIDENCE_LIMIT]
-    counted = replace(
-        rule,
-        evidence=tuple(identity for _, identity in telling),
-        support=int((side > 0).sum()),
-        contradictions=int((side < 0).sum()),
-        measured=None,
-        error=None,
-        side_effect=None,
-    )
+def _measure(rules: Sequence[Rule], evidence: Evidence, metric: Metric) -> Iterator[Rule]:
+    """Rules about one metric on the evidence of their niche."""
+    holds = np.column_stack([evidence.holders(rule.predicate) for rule in rules])
+    found = evidence.effects(holds, metric)
+    other: Metric = "latency" if metric == "accuracy" else "accuracy"
+    price = evidence.effects(holds, other).effect.tolist()
+    better = (np.flatnonzero(evidence.side(metric) > 0), np.flatnonzero(evidence.side(metric) < 0))
+    above, below = (holds[rows].sum(axis=0).tolist() for rows in better)
+    telling = np.argsort(-evidence.distance(metric), kind="stable")  # by id where equally far
+    for k, rule in enumerate(rules):
+        helps = rule.polarity == "helps"
+        most = telling[holds[telling, k]][:EVIDENCE_LIMIT]
+        counted: dict[str, Any] = {
+            "evidence": tuple(evidence.ids[row] for row in most),
+            "support": above[k] if helps else below[k],
+            "contradictions": below[k] if helps else above[k],
+        }
+        sides = int(found.holders[k]), int(found.others[k])
+        effect = float(found.effect[k]) if helps else -float(found.effect[k])
+        yield _judged(rule, counted, sides, effect, float(found.error[k]), price[k])
+
+
+def _judged(
+    rule: Rule,
+    counted: dict[str, Any],
+    sides: tuple[int, int],
+    effect: float,
+    error: float,
+    price: float,
+) -> Rule:
+    held, rest = sides
     if min(held, rest) < MIN_HOLDERS:
         few = f"{held} that satisfy it and {rest} others to compare with, {MIN_HOLDERS} of each needed"
-        return replace(counted, status="proposed", reason=few)
-    other: Metric = "latency" if rule.metric == "accuracy" else "accuracy"
-    price = evidence.effects(holds[:, None], other, rule.scope.niche)
-    effect, error = sign * float(found.effect[0]), float(found.error[0])
+        return replace(
+            rule,
+            **counted,
+            measured=None,
+            error=None,
+            side_effect=None,
+            status="proposed",
+            reason=few,
+        )
     status, why = _verdict(effect, error, rule.status == "in-force")
     return replace(
-        counted,
+        rule,
+        **counted,
         measured=effect,
         error=error,
-        side_effect=float(price.effect[0]),
+        side_effect=price,
         status=status,
         reason=f"{effect:+.2f}±{error:.2f} over {held} that satisfy it and {rest} others: {why}",
     )
@@ -96,7 +124,7 @@ def _verdict(effect: float, error: float, in_force: bool) -> tuple[Status, str]:
 
 
 def candidate_rules(
-    observations: Sequence[Observation],
+    evidence: Evidence,
     feature_names: Iterable[str],
     scope: Scope,
     metric: Metric,
@@ -112,7 +140,7 @@ def candidate_rules(
     twenty at most yields anything. Deterministic, and indifferent to the order
     of observations and names. ``claimed`` is the effect found.
     """
-    found = screen(Evidence(observations), list(feature_names), metric, scope.niche, limit)
+    found = screen(evidence, feature_names, metric, scope.niche, limit)
     return [
         propose(
             in_words(finding, metric),

@@ -42,6 +42,7 @@ class Database:
             inside(path.parent, path.name + name)
         self.path = path
         self.found = 0  # the version that the file was opened with
+        self.rollbacks = 0  # transactions that were taken back
         self._lock = RLock()
         self._connection = (read_only and _stranded(path)) or _connect(path, read_only)
         try:
@@ -89,6 +90,7 @@ class Database:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
+                self.rollbacks += 1
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from pelnas.architecture import Candidate, Design, Refusal, candidate_id
 from pelnas.store.database import Connection, Database, Row, plain
+from pelnas.store.decoded import Decoded, Place
 from pelnas.store.decoding import checked, decodes, json_of
 from pelnas.store.records import PlanEntry
 
@@ -16,6 +17,7 @@ class Designs:
     """What was planned, proposed, accepted and refused."""
 
     _database: Database
+    _decoded: Decoded | None  # of whoever holds the run
 
     def replace_plan(self, round_: int, entries: Sequence[PlanEntry]) -> None:
         """Store the plan of a round in place of an earlier one."""
@@ -50,6 +52,8 @@ class Designs:
         ids = [candidate_id(round_, niche, slot) for slot in range(len(designs))]
         place = (round_, niche)
         with self._database.transaction() as connection:
+            if self._decoded is not None:
+                self._decoded.replaced(place)
             _drop_stale(connection, place, dict(zip(ids, designs, strict=True)))
             connection.execute("DELETE FROM designs WHERE round = ? AND niche = ?", place)
             connection.execute("DELETE FROM refusals WHERE round = ? AND niche = ?", place)
@@ -73,6 +77,21 @@ class Designs:
 
     def candidates(self, round_: int | None = None, niche: int | None = None) -> list[Candidate]:
         """Accepted designs of a round, of a niche, or all; ordered by round, niche, slot."""
+        if self._decoded is None:
+            return self._read_candidates(round_, niche)
+        with self._database.alone():
+            places = self._decoded.designs(self._candidates_at).items()
+        return [
+            candidate
+            for (of_round, of_niche), found in places
+            if round_ in (None, of_round) and niche in (None, of_niche)
+            for candidate in found
+        ]
+
+    def _candidates_at(self, place: Place | None) -> list[Candidate]:
+        return self._read_candidates(*(place or (None, None)))
+
+    def _read_candidates(self, round_: int | None, niche: int | None) -> list[Candidate]:
         found = self._database.rows(
             SELECT + " WHERE (?1 IS NULL OR round = ?1) AND (?2 IS NULL OR niche = ?2)" + ORDER,
             (round_, niche),

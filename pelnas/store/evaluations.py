@@ -7,21 +7,22 @@ from typing import Any
 
 from pelnas.architecture import Candidate, Cost, Evaluation, Prediction
 from pelnas.errors import StoreError
-from pelnas.store.database import Database, Row
+from pelnas.store.database import Row
+from pelnas.store.decoded import Place
 from pelnas.store.decoding import decodes, json_of
-from pelnas.store.designs import ORDER, SELECT, candidate_of
+from pelnas.store.designs import ORDER, SELECT, Designs, candidate_of
 
 _COMPLETE = (
     "SELECT designs.*, score, uncertainty, parameters, flops, proxies, latency_ms, spread_ms,"
     " energy_mj FROM designs JOIN predictions ON predictions.candidate = designs.id"
-    " JOIN costs ON costs.candidate = designs.id WHERE ?1 IS NULL OR designs.round <= ?1"
+    " JOIN costs ON costs.candidate = designs.id"
 )
+_THROUGH = " WHERE ?1 IS NULL OR designs.round <= ?1"
+_AT = " WHERE designs.round = ? AND designs.niche = ?"
 
 
-class Evaluations:
+class Evaluations(Designs):
     """What is known of each candidate. The first record stays; a second one is only counted."""
-
-    _database: Database
 
     def record_prediction(
         self, candidate_id: str, prediction: Prediction, parameters: int, flops: float
@@ -81,8 +82,24 @@ class Evaluations:
 
     def evaluations(self, through_round: int | None = None) -> list[Evaluation]:
         """Candidates with both parts, up to a round or all; ordered by round, niche, slot."""
-        found = self._database.rows(_COMPLETE + ORDER, (through_round,))
-        return [_evaluation_of(row) for row in found]
+        decoded = self._decoded
+        if decoded is None:
+            return self._read_evaluations(_THROUGH, (through_round,))
+        with self._database.alone():
+            return [
+                evaluation
+                for place, designs in decoded.designs(self._candidates_at).items()
+                if through_round is None or place[0] <= through_round
+                for evaluation in decoded.evaluations(place, len(designs), self._evaluations_at)
+            ]
+
+    def _evaluations_at(self, place: Place) -> list[Evaluation]:
+        return self._read_evaluations(_AT, place)
+
+    def _read_evaluations(self, which: str, values: Sequence[Any]) -> list[Evaluation]:
+        return [
+            _evaluation_of(row) for row in self._database.rows(_COMPLETE + which + ORDER, values)
+        ]
 
     def predictions(self) -> dict[str, Prediction]:
         """Every recorded prediction by architecture, also of candidates without a cost."""

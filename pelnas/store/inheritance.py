@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pelnas.errors import RunError
 from pelnas.store.database import Database
+from pelnas.store.decoded import Decoded
 
 _BY_ROUND = ("plans", "designs", "refusals", "proposals", "rules", "calls", "avoided", "boundaries")
 # Until the round was done, and the node that ended it, too. Where the other run is a fork that took
@@ -36,6 +37,7 @@ class Inheritance:
     """The first rounds of another run, copied by the database itself."""
 
     _database: Database
+    _decoded: Decoded | None
 
     def complete_rounds(self) -> list[int]:
         """The rounds that were learned from, in order: a fork can go on from each."""
@@ -51,6 +53,8 @@ class Inheritance:
         is empty. RunError: the other run has not done the round.
         """
         with self._database.beside(database), self._database.transaction() as connection:
+            if self._decoded is not None:
+                self._decoded.forget()
             for statement in _COPIES:
                 connection.execute(statement, (round_,))
             if scores:

@@ -18,7 +18,7 @@ from pelnas.store import folder as places
 from pelnas.store import settings
 from pelnas.store.calls import Calls
 from pelnas.store.database import Database
-from pelnas.store.designs import Designs
+from pelnas.store.decoded import Decoded
 from pelnas.store.directives import DirectiveLog
 from pelnas.store.evaluations import Evaluations
 from pelnas.store.events_file import EVENTS, Mirror
@@ -31,7 +31,7 @@ from pelnas.store.waiting import WaitingOrders
 
 
 class RunStore(
-    Designs, Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog, WaitingOrders, Inheritance
+    Evaluations, Calls, Rules, Journal, Trainings, DirectiveLog, WaitingOrders, Inheritance
 ):
     """Everything a run knows, safe to use from several threads of one process.
 
@@ -51,6 +51,7 @@ class RunStore(
         self.config = config
         self._database = database
         self._guard = guard
+        self._decoded = None if guard is None else Decoded(database)
         self._subscribers: list[Callable[[Event], None]] = []
         self._batch: list[Event] | None = None
         self._mirror = Mirror(folder / EVENTS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pelnas.predicate import parse_predicate
-from pelnas.rules.evidence import Evidence, Observation
+from pelnas.rules.evidence import METRICS, Evidence, Observation
 
 HOLDS = parse_predicate("a == 1")
 
@@ -21,7 +21,8 @@ def observe(rows: list[tuple[int, int, float]], latency: float = 1.0) -> list[Ob
 
 def effect(rows: list[tuple[int, int, float]], niche: int | None = None) -> tuple[float, float]:
     evidence = Evidence(observe(rows))
-    found = evidence.effects(evidence.holders(HOLDS)[:, None], "accuracy", niche)
+    here = evidence.within(niche)
+    found = here.effects(here.holders(HOLDS)[:, None], "accuracy")
     return float(found.effect[0]), float(found.error[0])
 
 
@@ -91,7 +92,7 @@ def test_infeasible_and_unscored_are_left_out() -> None:
         Observation("slow", 0, {}, 1.0, float("inf")),
         Observation("dead", 0, {}, float("nan"), 1.0),
     ]
-    assert [o.id for o in Evidence(rows).observations] == ["c0"]
+    assert Evidence(rows).ids == ("c0",)
 
 
 def test_sides_of_the_median_and_distance_from_it() -> None:
@@ -106,3 +107,25 @@ def test_nothing_observed() -> None:
     evidence = Evidence([])
     found = evidence.effects(evidence.holders(HOLDS)[:, None], "accuracy")
     assert (found.effect.tolist(), found.holders.tolist()) == ([0], [0])
+
+
+@pytest.mark.parametrize("cut", [0, 1, 17, 40])
+def test_evidence_made_longer_is_that_of_all(cut: int) -> None:
+    """Also where what is new sorts between what was there, and has features of its own."""
+    rng = np.random.default_rng(cut)
+    rows = [
+        Observation(
+            f"r{k}n{k % 3}", k % 3, {"a": float(rng.integers(2)), f"b{k % 5}": 1.0}, k % 4, 1.0 + k
+        )
+        for k in range(40)
+    ]
+    whole, longer = Evidence(rows), Evidence(rows[:cut]).extended(rows[cut:])
+    assert longer.ids == whole.ids
+    for metric in METRICS:
+        assert longer.side(metric).tolist() == whole.side(metric).tolist()
+    for feature in ("a", "b0", "b4", "none"):
+        assert longer.column(feature).tolist() == whole.column(feature).tolist()
+    for niche in (None, 0, 2):
+        here, there = longer.within(niche), whole.within(niche)
+        held = here.holders(HOLDS)[:, None]
+        assert here.effects(held, "latency").effect == there.effects(held, "latency").effect

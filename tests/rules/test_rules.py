@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pelnas.errors import PredicateError, SpaceError, StoreError
 from pelnas.predicate import COMPARISONS, Condition, Predicate, parse_predicate
+from pelnas.rules.evidence import Evidence
 from pelnas.rules.rule import (
     TEXT_LIMIT,
     Metric,
@@ -325,7 +326,7 @@ def test_evidence_is_capped_and_holds_the_most_telling() -> None:
 def test_measuring_together_is_measuring_one_by_one() -> None:
     found = planted(gain=1.0)
     claims = [claim(), claim("hurts"), claim(metric="latency")]
-    assert measure_all(claims, found) == [measure(rule, found) for rule in claims]
+    assert measure_all(claims, Evidence(found)) == [measure(rule, found) for rule in claims]
 
 
 def test_false_claims_seldom_come_into_force() -> None:
@@ -345,7 +346,7 @@ def test_false_claims_seldom_come_into_force() -> None:
             )
             for k in range(90)
         ]
-        false += sum(rule.status == "in-force" for rule in measure_all(claims, found))
+        false += sum(rule.status == "in-force" for rule in measure_all(claims, Evidence(found)))
     expected = 0.00135 * 4000
     assert false <= expected + 3 * expected**0.5
 
@@ -355,7 +356,7 @@ def test_false_claims_seldom_come_into_force() -> None:
 
 def test_what_is_suggested_holds_when_measured() -> None:
     found = planted(gain=2.0)
-    (rule,) = candidate_rules(found, ["a"], SCOPE, "accuracy", 5, born=3)
+    (rule,) = candidate_rules(Evidence(found), ["a"], SCOPE, "accuracy", 5, born=3)
     assert (rule.polarity, str(rule.predicate), rule.born) == ("helps", "a >= 1", 3)
     measured = measure(rule, found)
     assert measured.status == "in-force"
@@ -363,7 +364,7 @@ def test_what_is_suggested_holds_when_measured() -> None:
 
 
 def test_what_hurts_is_said_to_hurt() -> None:
-    (rule,) = candidate_rules(planted(0.0, price=4.0), ["a"], SCOPE, "latency", 5)
+    (rule,) = candidate_rules(Evidence(planted(0.0, price=4.0)), ["a"], SCOPE, "latency", 5)
     assert rule.polarity == "hurts"
     assert rule.text == "Cells with some a are slower than others of their niche."
 

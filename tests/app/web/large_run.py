@@ -15,7 +15,7 @@ from pelnas.budget import Spent
 from pelnas.calls.call import CallRecord, Message, call_id, request_hash
 from pelnas.config import Budget
 from pelnas.partition import Partition, partition_by_operations
-from pelnas.rules.evidence import Observation
+from pelnas.rules.evidence import Evidence, Observation
 from pelnas.rules.rule import Rule, Scope
 from pelnas.rules.verdicts import candidate_rules, measure_all
 from pelnas.spaces import get_space
@@ -149,10 +149,11 @@ class _Writer:
         config, names = self.store.config, self.partition.feature_names
         scope = Scope(config.space, config.device, config.dataset)
         known = {rule.id: rule for rule in self.rules}
+        seen = Evidence(self.seen[-1500:])
         for metric in ("accuracy", "latency"):
-            for rule in candidate_rules(self.seen[-1500:], names, scope, metric, 4, born=round_):
+            for rule in candidate_rules(seen, names, scope, metric, 4, born=round_):
                 known.setdefault(rule.id, rule)
-        self.rules = measure_all(known.values(), self.seen[-1500:])
+        self.rules = measure_all(known.values(), seen)
         self.store.replace_rules(round_, self.rules)
 
 

@@ -1,0 +1,68 @@
+"""The evaluations of a run in memory: its archive and its evidence, made longer by what is new."""
+
+from collections.abc import Sequence
+from operator import is_
+from threading import RLock
+
+from pelnas.architecture import Evaluation
+from pelnas.archive import Archive
+from pelnas.directives import Directives
+from pelnas.graph.session.excluded import Excluded
+from pelnas.partition import Partition
+from pelnas.rules.evidence import Evidence, Observation
+from pelnas.store import RunStore
+
+
+class Evaluated:
+    """Follows the store, which is the truth: what it replaces is replaced here, too."""
+
+    def __init__(self, store: RunStore, partition: Partition) -> None:
+        self._store = store
+        self._partition = partition
+        self._excluded = Excluded(store, partition.space)
+        self._archive = Archive((), len(partition.niches))
+        self._observed: Sequence[Evaluation] = ()
+        self._evidence = Evidence()
+        self._lock = RLock()
+
+    def archive(self, directives: Directives) -> Archive:
+        """All evaluations so far; those that break one of the directives stand aside."""
+        evaluations = self._store.evaluations()
+        excluded = self._excluded.of(directives, evaluations)
+        with self._lock:
+            held = self._archive
+            if held.excluded != excluded or not _same(held.evaluations, evaluations):
+                held = self._archive = Archive(evaluations, len(self._partition.niches), excluded)
+            return held
+
+    def evidence(self) -> Evidence:
+        """Every feasible evaluation as rules see it."""
+        evaluations = self._store.evaluations()
+        with self._lock:
+            known = {evaluation.id: evaluation for evaluation in self._observed}
+            fresh = [e for e in evaluations if known.pop(e.id, None) is not e]
+            if known or len(fresh) + len(self._observed) != len(evaluations):
+                self._evidence, fresh = Evidence(), evaluations
+            if fresh:
+                self._evidence = self._evidence.extended(map(self._observation, fresh))
+            self._observed = evaluations
+            return self._evidence
+
+    def tell(self, directives: Directives, *, evaluated: bool) -> None:
+        """As ``Excluded.tell``."""
+        self._excluded.tell(directives, evaluated=evaluated)
+
+    def _observation(self, evaluation: Evaluation) -> Observation:
+        """Where the device cannot run it, its latency is infinite, and evidence leaves it out."""
+        space = self._partition.space
+        return Observation(
+            id=evaluation.id,
+            niche=evaluation.candidate.niche,
+            features=self._partition.features(space.parse(evaluation.candidate.architecture)),
+            score=evaluation.score,
+            latency_ms=evaluation.latency_ms,
+        )
+
+
+def _same(held: Sequence[Evaluation], found: Sequence[Evaluation]) -> bool:
+    return len(held) == len(found) and all(map(is_, held, found))
