@@ -1,4 +1,4 @@
-"""The form of a designer's answer, which comes from the space: one choice for each position.
+"""The schema of a designer's answer, generated from the space: one choice per position.
 
 A model that is held to the schema cannot get the form of an architecture wrong, nor the
 bounds of its niche as far as a schema says them. Models that are not held to it may answer

@@ -1,4 +1,4 @@
-"""Field types that every answer schema shares: models' texts are data, cut and never trusted."""
+"""Field types shared by all answer schemas: a model's text is data, truncated and never trusted."""
 
 from typing import Annotated
 

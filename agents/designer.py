@@ -1,4 +1,4 @@
-"""The designer: one for each niche, making new architectures out of its parents under its rules."""
+"""The designer agents: one per niche, each designing new architectures from parents and rules."""
 
 import json
 from abc import ABC, abstractmethod
@@ -39,7 +39,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class DesignBrief:
-    """All that a designer is told. ``tasks`` index into ``parents``; one design each.
+    """Everything a designer is given. ``tasks`` index into ``parents``; one design each.
 
     ``rules``: the rules retrieved for this niche, strongest first. ``seed``
     sets every random draw of this step. ``directives``: (id, what it asks) of

@@ -1,4 +1,4 @@
-"""One structured exchange with a model: validated, sent back once, recorded, repeatable."""
+"""One structured exchange with a model: validated, corrected once, recorded, repeatable."""
 
 import json
 import time

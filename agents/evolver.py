@@ -1,4 +1,4 @@
-"""The built-in designer, ``builtin:evolver``: planner, designer and reflection without a language model.
+"""``builtin:evolver``: planner, designer and reflection agent without a language model.
 
 It gets the same briefs and answers the same schemas as the language models,
 needs no network and no weights, and designs by evolution under the rules in

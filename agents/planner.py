@@ -1,4 +1,4 @@
-"""The planner: how many designs each niche gets this round, and what to look for."""
+"""The planner agent: how many designs each niche gets this round, and what to look for."""
 
 import json
 from abc import ABC, abstractmethod
@@ -38,7 +38,7 @@ class NicheStatus:
 
 @dataclass(frozen=True, slots=True)
 class PlanBrief:
-    """All that the planner is told. ``front``: (latency in ms, score, niche), by latency.
+    """Everything the planner is given. ``front``: (latency in ms, score, niche), by latency.
 
     ``directives``: (id, what it asks) of those in force. ``in_focus``: the niches
     that get at least ``share`` of the designs; ``seeds``: designs that people

@@ -1,4 +1,4 @@
-"""The reflection agent: design rules out of the last round. It proposes; the program measures."""
+"""The reflection agent: proposes design rules from the last round; the program measures them."""
 
 import json
 from abc import ABC, abstractmethod
@@ -22,7 +22,7 @@ RULES_ASKED = 4  # rules a model may propose for one niche and round
 
 @dataclass(frozen=True, slots=True)
 class ReflectBrief:
-    """All that the reflection agent is told about one niche.
+    """Everything the reflection agent is given about one niche.
 
     ``fresh``: this round's evaluations of the niche; ``best``: its front;
     ``evidence``: of every feasible evaluation of the run, all niches.

@@ -1,4 +1,4 @@
-"""Who plays which role: the configuration's models turned into planner, designer and reflection."""
+"""The team: the configured models assembled into planner, designers and reflection agents."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

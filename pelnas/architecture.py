@@ -36,7 +36,7 @@ class Cost:
 
     ``latency_ms``: median; ``None`` where the device cannot run it (infeasible, not fast).
     ``spread_ms``: interquartile range of the repeats; 0 for a table.
-    ``energy_mj``: millijoule, ``None`` where the device does not tell.
+    ``energy_mj``: millijoule, ``None`` where the device does not report it.
     """
 
     latency_ms: float | None

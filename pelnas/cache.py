@@ -1,4 +1,4 @@
-"""What was measured or scored once, kept between runs in one small SQLite file.
+"""The cache of measurements and scores, shared between runs in one small SQLite file.
 
 A measurement depends on everything in its key (architecture, resolution,
 threads, library versions, ...), so entries are never out of date: a new

@@ -105,7 +105,7 @@ def _kept() -> set[str]:
     try:
         return set(read_text(_file()).split())
     except UnreadableError:
-        return set()  # nothing was named yet, or nobody can tell: then it is asked for
+        return set()  # nothing was named yet, or it cannot be read: then it is asked for
 
 
 def _keep(places: Iterable[str]) -> None:

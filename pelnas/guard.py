@@ -40,7 +40,7 @@ class Guard:
     ) -> None:
         """``token``: to be sent as ``Authorization: Bearer`` or ``X-Api-Key``; ``None``: none is.
 
-        ``where``: what tells the token, for the sentence that refuses. ``public``: whether a path
+        ``where``: where to find the token, for the sentence that refuses. ``public``: whether a path
         is shown without the token. ``headers``: added to every answer.
         """
         self._app = app

@@ -1,4 +1,4 @@
-"""A recording: what a run was told by models, predictor and device, so that it can run again.
+"""A recording: everything models, predictor and device answered in a run, so that it can be replayed.
 
 It is the run's own store, or one file that holds a copy of it. Everything that
 came from outside is in there: answers by the hash of their request, scores and
@@ -33,7 +33,7 @@ CUT = "the recording ends here: its limit of time was reached"
 
 
 class Recording:
-    """What a run was told. Answers are handed out once each; safe to use from several threads."""
+    """The answers that a run received. Each is handed out once; safe to use from several threads."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
@@ -54,7 +54,7 @@ class Recording:
         return limited or self.store.config.budget.minutes is not None
 
     def cut_before(self, architecture: str) -> bool:
-        """Whether its time was up before this candidate had a cost; a table would still tell one."""
+        """Whether its time was up before this candidate had a cost; a table would still have one."""
         return self.ends_early and architecture not in self.costs
 
     def answer(self, request: str, messages: Sequence[Message]) -> CallRecord:

@@ -124,7 +124,7 @@ def datasets(folder: Path) -> tuple[str, ...]:
 
 
 def cost_columns(folder: Path, dataset: str, device: str) -> dict[str, Column]:
-    """What a device charges, by metric: always ``latency`` (ms), ``energy`` (mJ) where it tells.
+    """What a device charges, by metric: always ``latency`` (ms), ``energy`` (mJ) where it has it.
 
     Lower is better; negative or NaN: the device cannot run the architecture.
     ``dataset`` may be "" where the device has one data set only.

@@ -79,7 +79,7 @@ class Intake:
         return self._keeps_out(architecture, cost=False)
 
     def lets_in(self, architecture: Architecture) -> bool:
-        """Whether the directives let a child in; its cost may be measured to tell."""
+        """Whether the directives let a child in; its cost may be measured to decide."""
         return not self._keeps_out(architecture, cost=True)
 
     @property

@@ -22,7 +22,7 @@ class Reply:
 
     ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
     retries included. ``model``: the name under which the provider answered.
-    ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where it tells.
+    ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where the provider reports them.
     ``dollars``: what the call cost; ``None``: unknown. ``rung``: how the answer was
     held to its form, '' where nobody knows.
     """
@@ -92,7 +92,7 @@ class LanguageModel(ABC):
     """A model that answers structured questions. May be asked from several threads."""
 
     name: str  # ``provider:model``, as asked for
-    priced: bool = False  # whether every reply tells its dollars: a limit of dollars needs that
+    priced: bool = False  # whether every reply carries its dollars, which a limit of dollars needs
     rates: Rates | None = None  # of today's catalogue; ``None``: nobody sends a bill by tokens
     calls_tools: bool = False  # whether ``step`` may be tried
     tells_logprobs: bool = False  # whether ``option_logprobs`` may be called
@@ -123,7 +123,7 @@ class LanguageModel(ABC):
         """How likely the text, with each of its ends, goes on with each of the options.
 
         Plain text, in no chat form. An option counts by its first token: options should
-        begin differently. ModelCallError: as in ``ask``, or the model tells no probabilities.
+        begin differently. ModelCallError: as in ``ask``, or the model reports no probabilities.
         """
         raise ModelCallError(f"{self.name} tells no probabilities")
 

@@ -1,4 +1,4 @@
-"""What models can be used here: built in, files, a local Ollama, and providers with package and key."""
+"""The models that are usable here: built in, GGUF files, a local Ollama, and configured providers."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The clients of LangChain's providers: which there are, what each needs, and what is in the way."""
+"""LangChain's provider clients: which exist, what each needs, and why one cannot be used."""
 
 import os
 import re

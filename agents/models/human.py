@@ -1,4 +1,4 @@
-"""A person as language model: questions are files in a folder, and so are the answers.
+"""A human in the loop as a language model: questions and answers are files in a folder.
 
 Whoever answers may be a person or any chat product without an interface for
 programs: what the file says is put into it, what it says is saved beside the file.

@@ -1,4 +1,4 @@
-"""A model's text read as JSON of a schema, or what is wrong with it in words for the model.
+"""A model's text parsed as JSON of a schema, or what is wrong with it, in words for the model.
 
 Reasoning is left out, then the last complete object that answers the schema counts. Broken
 JSON is repaired in its punctuation only: every word stays, in its order, and the result
@@ -34,7 +34,7 @@ _SAME = {"none": "null"}  # a word of Python and its like in JSON
 _REPAIRABLE = 50_000  # characters of a broken object, and
 _DEEPEST = 50  # brackets in each other: beyond, it is no answer, and takes long to repair
 _NOT_TEXT = ("list_type", "dict_type", "model_type", "model_attributes_type")
-_PROBLEMS = 3  # problems told at once: a small model cannot heed more
+_PROBLEMS = 3  # problems reported at once: a small model cannot act on more
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def _repaired(text: str) -> Any:
 
 
 def _lenient(text: str) -> Any:
-    """What a text most likely says in JSON; ``None`` where nobody can tell, or it would take long."""
+    """What a text most likely says in JSON; ``None`` where that is unclear or would take long."""
     if len(text) > _REPAIRABLE or _depth(text) > _DEEPEST:
         return None
     value = _json(text)

@@ -181,7 +181,7 @@ class _Tokens:
 
     @classmethod
     def of(cls, message: AIMessage, prompt: int, answer: int) -> "_Tokens":
-        """Of one request. ``prompt``, ``answer``: tokens where the provider tells none."""
+        """Of one request. ``prompt``, ``answer``: tokens where the provider reports none."""
         usage: Mapping[str, Any] = message.usage_metadata or {}
         into = reply_checks.count(usage.get("input_tokens")) or prompt
         out = reply_checks.count(usage.get("output_tokens")) or answer
@@ -222,7 +222,7 @@ def _text_of(message: AIMessage) -> str:
 
 
 def _part(usage: Mapping[str, Any], side: str, name: str, whole: int) -> int | None:
-    """Tokens of one sort, where the provider tells them apart."""
+    """Tokens of one kind, where the provider reports them separately."""
     return reply_checks.part((usage.get(side) or {}).get(name), whole)
 
 

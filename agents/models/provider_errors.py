@@ -1,4 +1,4 @@
-"""What a failed request says, of whichever provider: whether to ask again, and in words."""
+"""Errors of any provider: whether to retry, and one clear sentence."""
 
 import re
 from collections.abc import Container, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A language model that answers from a recording: for replays, offline and exact."""
+"""A language model that answers from a recording, for exact offline replays."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The border that every reply of a model passes: what a server tells of it is believed or not.
+"""Checks that every reply of a model passes: what a server reports is accepted only where it can be true.
 
 A server may send anything for what it counts, calls itself and says. Here is decided
 what of that a ledger can hold and a budget can count; nothing here reads the answer.
@@ -32,7 +32,7 @@ class ReplyError(Exception):
 
 
 def count(value: object) -> int | None:
-    """A number of tokens as a server tells it; ``None`` for what cannot be one.
+    """A number of tokens as a server reports it; ``None`` for what cannot be one.
 
     Fractions are of servers that estimate; they count as the next whole number.
     """
@@ -161,7 +161,7 @@ def scrub(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:
 
 
 def _usage(told: Any) -> Any:
-    """What a server tells of tokens, where it can be; anything else is left out."""
+    """The token counts of a server that are possible; anything else is left out."""
     if isinstance(told, list):
         return [_usage(each) for each in told]
     if not isinstance(told, dict):

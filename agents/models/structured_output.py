@@ -1,4 +1,4 @@
-"""How an answer is held to its form: the provider's own schema, a tool call, or the prompt alone.
+"""Structured output: by the provider's own JSON schema, by a tool call, or by the prompt alone.
 
 Answers come back raw from every rung, without LangChain's parsers behind them:
 they are validated where they can be sent back, and a parser would raise on a

@@ -1,4 +1,4 @@
-"""Replies over HTTP on their way in: one size, one deadline, and an error told as an error.
+"""Replies over HTTP on their way in: one size limit, one deadline, and an error reported as an error.
 
 The clients of the providers have their HTTP from ``httpx`` or from ``httpx2``, which differ
 in name only. What stands around their transports here imports neither: whatever client a

@@ -1,4 +1,4 @@
-"""Waiting for a model server, no longer than anybody wants its reply."""
+"""Waiting for a model server, but no longer than its reply is wanted."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Language models around others: they wait for their turn, or cost what they cost before."""
+"""Language models around others: limited in concurrency, or billed at a run's stored prices."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

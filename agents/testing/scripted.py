@@ -1,4 +1,4 @@
-"""A language model that reads its answers from a script: for tests, demonstrations and docs."""
+"""A language model that answers from a script, for tests, demonstrations and docs."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's chat protocol and answers by a function.
+"""A loopback server that speaks OpenAI's chat protocol and answers by calling a function.
 
 It gives the whole path over HTTP without a key, an account or weights: for tests,
 demonstrations and for trying what a search does when a provider misbehaves.

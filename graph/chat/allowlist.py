@@ -1,4 +1,4 @@
-"""Which language models a server's owner offers to its clients."""
+"""The language models that a server's owner allows its clients to use."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The boundary of a conversation: what fails in it is one sentence in it, and ends nothing else.
+"""The error boundary of a conversation: a failure becomes one sentence and ends nothing else.
 
 A conversation runs beside a search, often in its process. Whatever a model, a client, a
 terminal or this program does wrong in it is told to the person and written down; the

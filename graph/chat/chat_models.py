@@ -1,4 +1,4 @@
-"""Which language model reads free words in a conversation, and who may choose it.
+"""Which language model interprets natural language in a conversation, and who may choose it.
 
 A served conversation is open to clients, so that a model is taken only where the
 server's owner allows it, by the environment variable PELNAS_CHAT_MODELS: names, apart by

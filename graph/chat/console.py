@@ -1,4 +1,4 @@
-"""One conversation in this process: lines in, lines out, over the same graph as is served."""
+"""A conversation in this process: lines in, lines out, over the same graph that is served."""
 
 import secrets
 from contextlib import suppress
@@ -68,7 +68,7 @@ class Talk:
     def say(self, line: str) -> list[str]:
         """What is answered to a line; ``waiting`` says whether that is a yes or no question.
 
-        Whatever fails is told in one sentence, and written down beside the run.
+        Any failure becomes one sentence and is logged beside the run.
         """
 
         def failed(error: Exception) -> list[str]:

@@ -55,7 +55,7 @@ NOTHING_PENDING: dict[str, Any] = {"pending": None, "decision": ""}
 STEER = "steer"  # the name of the one action that an interrupt asks about
 DECISIONS = {"approve": "yes", "reject": "no"}  # LangChain's words for them
 Accounts = Callable[[Spent], Account]
-#: Questions about the conversation itself, and what they tell.
+#: Questions about the conversation itself, and their answers.
 OWN = (
     ("/spent", "what this conversation has cost"),
     ("/runs", "the runs here"),
@@ -112,7 +112,7 @@ class Chat:
     def listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """Understand the last message: answer it, ask back, or propose an order.
 
-        First tells which orders given here have taken effect meanwhile.
+        First reports which orders given here have taken effect meanwhile.
         """
         return surviving(
             lambda: self._listen(state, config),
@@ -164,7 +164,7 @@ class Chat:
                 steering.decline(pending["waiting"], _author(config))
 
     def _failed(self, error: Exception, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
-        """What the person is told of a failure; one that is nobody's request is written down."""
+        """The sentence for a failure; one that no request caused is logged."""
         if not isinstance(error, InputError | BudgetExhausted):
             with suppress(InputError):  # without a run there is no place for it
                 folder = self._folder(_named("run", state, config))

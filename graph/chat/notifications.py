@@ -1,4 +1,4 @@
-"""What happens to a run while nobody asks: told once, to whoever waits at a prompt."""
+"""What happens to a run between questions: reported once, at the prompt."""
 
 from pelnas.store import Event, RunStore
 from pelnas.store.folder import in_use

@@ -1,4 +1,4 @@
-"""Orders that were given in a conversation, until they have taken effect and that was told."""
+"""Orders given in a conversation, until their effect has been reported."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from pelnas.tools.runs import run_below
 
 
 class Given(TypedDict):
-    """A directive that was given in a conversation and of which nothing was told since."""
+    """A directive that was given in a conversation and whose effect has not been reported yet."""
 
     run: str
     id: str

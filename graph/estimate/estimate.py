@@ -1,4 +1,4 @@
-"""What a search is likely to use, told before it begins: calls, tokens, dollars, evaluations, time."""
+"""Estimates before a search: calls, tokens, dollars, evaluations and time."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -203,7 +203,7 @@ def _end(config: SearchConfig, sums: list[Amount], minutes: list[float | None]) 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the newest runs tell: the mean call of each role, and seconds for each evaluation."""
+    """From the newest runs: the mean call of each role, and seconds per evaluation."""
 
     calls: Mapping[str, Usage]
     pace: float | None  # of the slowest one: others found more in the cache

@@ -1,4 +1,4 @@
-"""What agents will be asked and are likely to answer, before there is a run: for estimates.
+"""The sizes of the prompts and answers to expect, before there is a run: for estimates.
 
 The prompts are the real ones, filled with drawn networks and invented figures.
 """
@@ -112,7 +112,7 @@ class Rehearsal:
         return self._usage("reflection", reflecting.variables(brief), answer)
 
     def plan_brief(self, front: Sequence[tuple[float, float, int]] = ()) -> planning.PlanBrief:
-        """What the planner is told of a search that has not designed anything."""
+        """The planner's brief for a search that has not designed anything."""
         niches = self._partition.niches
         return planning.PlanBrief(
             round=0,

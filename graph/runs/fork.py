@@ -1,4 +1,4 @@
-"""Forks: a new run that goes on from a stored round of another one, under other settings.
+"""Forks: a new run that continues from a stored round of another one, under other settings.
 
 Everything through that round is taken over: designs with their parents, calls, refusals, rules,
 directives. Where an evaluation depends on a setting that differs (``Shared``), its half is left

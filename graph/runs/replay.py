@@ -1,4 +1,4 @@
-"""Run a recorded search again, offline, through the whole graph, and compare what it finds."""
+"""Replay a recorded search offline, through the whole graph, and compare what it finds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A search as one object: start it, stop it, resume it, from Python or the command line."""
+"""A search as one object: start, stop and resume it from Python or the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

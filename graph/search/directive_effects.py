@@ -1,4 +1,4 @@
-"""What directives change beside what they refuse: parents, shares, seeds and rules."""
+"""What directives change besides refusing designs: parents, shares, seeds and rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Candidates evaluated: the accuracy of each, then its cost, recorded as they arrive."""
+"""Evaluate candidates: the accuracy of each, then its cost, recorded as they arrive."""
 
 from collections.abc import Sequence
 

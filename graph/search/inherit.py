@@ -1,4 +1,4 @@
-"""What a fork makes of what it took over: directives, evaluations and rules, before its first round."""
+"""What a fork inherits: directives, evaluations and rules, brought up to date before its first round."""
 
 from collections.abc import Sequence
 from dataclasses import replace

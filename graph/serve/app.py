@@ -1,4 +1,4 @@
-"""The guard before the served graphs: ``http.app`` of ``langgraph.json``, and of ``pelnas serve``.
+"""The guard in front of the served graphs: ``http.app`` of ``langgraph.json`` and ``pelnas serve``.
 
 LangGraph's server takes the middleware of such an application around everything it answers. Its
 own answers let any page of any origin read and write; these checks come first.

@@ -1,4 +1,4 @@
-"""Which runs of a server are at work, and when the last worker has left one.
+"""Which runs of a server are in use, and when the last worker has released one.
 
 LangGraph cancels a run by cancelling what waits for its nodes; the threads that the nodes work
 in go on. A run is let go once the last of them has noticed, and nobody takes it up before.

@@ -1,4 +1,4 @@
-"""What a client of a served search may choose; everything else is its owner's.
+"""What a client of a served search may choose; its owner decides everything else.
 
 Whoever reaches the server may post settings. What reaches files and addresses, or sets how
 this machine works, is left to the owner: in a file of settings that PELNAS_SEARCH_SETTINGS

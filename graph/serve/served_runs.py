@@ -1,4 +1,4 @@
-"""The open runs of a LangGraph server, each for the thread that it was made for."""
+"""The open runs of a LangGraph server; each belongs to the thread that created it."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Steering: directives read between pieces of work, admitted in order, and held for the nodes.
+"""The queue of directives: read between steps, admitted in order, and held for the nodes.
 
 A directive takes effect at a *boundary*: the moment before a node begins, or
 between two candidates of an evaluation. Which boundary it was is stored, so

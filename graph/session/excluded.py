@@ -1,4 +1,4 @@
-"""The evaluated candidates that directives keep off the front."""
+"""The evaluated candidates that directives exclude from the front."""
 
 from collections.abc import Sequence
 from threading import Lock

@@ -1,4 +1,4 @@
-"""Going on beyond the limits of a run: larger ones, kept with it as directives of ``resume``.
+"""Extending a run beyond its limits: larger ones are stored with it as directives of ``resume``.
 
 A run that its rounds or a budget ended goes on where it was; one that a person stopped does,
 too: whoever resumes it takes the stop back. One that has nothing left to design stays finished.

@@ -1,4 +1,4 @@
-"""What a run is given before its first round: niches, sources, labels, rules of earlier runs."""
+"""What a run stores before its first round: niches, sources, labels and inherited rules."""
 
 from collections.abc import Sequence
 from pathlib import Path

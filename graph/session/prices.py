@@ -1,4 +1,4 @@
-"""Prices are kept with a run: its dollars stay of one kind under a newer catalogue."""
+"""Prices stored with a run, so that its dollars stay comparable under a newer catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What a configuration names, found and checked: space, partition, device, predictor, data set."""
+"""The search problem that a configuration names, checked: space, partition, device, predictor, data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who decides what a run may still spend: its budget, or in a replay the run that is repeated."""
+"""What a run may still spend: by its budget, or in a replay as the original run did."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Give directives to a run from outside its search, in this process or in another."""
+"""A client that gives directives to a run from outside its search, in this process or another."""
 
 from collections.abc import Callable
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What the nodes do, told as events: which piece of work, within which, for how long, with what end."""
+"""What the nodes do, as events: spans with their parents, durations and outcomes."""
 
 import json
 import time

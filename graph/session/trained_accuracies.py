@@ -1,4 +1,4 @@
-"""The trained accuracies of a search with ``few-shot``: read once, and kept with its run."""
+"""The trained accuracies that ``few-shot`` learns from: read once and stored with the run."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Devices: one file a kind, one entry in the table; every other name is a table's column."""
+"""Devices: one file per kind, one entry in the table; any other name is a column of a table."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a device must offer: what each architecture costs on it."""
+"""The interface of a device: what each architecture costs on it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

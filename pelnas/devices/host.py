@@ -125,7 +125,7 @@ def _fine_thread_time() -> bool:
 
 
 def processor() -> str:
-    """The model of this machine's processor, as far as the system tells."""
+    """The model of this machine's processor, as far as the system reports it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -1,4 +1,4 @@
-"""A device whose costs somebody measured before: columns of a benchmark table."""
+"""A device whose measured costs are columns of a benchmark table."""
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
@@ -11,7 +11,7 @@ from pelnas.tables import Lookup, cost_columns
 
 
 class TableDevice(Device):
-    """Latency and, where the table tells, energy of every architecture.
+    """Latency and, where the table has it, energy of every architecture.
 
     A negative value or NaN is an architecture that the device cannot run.
     Raises DataError, DeviceError or DatasetError when there is no such table.

@@ -1,4 +1,4 @@
-"""What a source of images must offer, and what every source shares: labels and resizing."""
+"""The interface of an image source, and what all sources share: labels and resizing."""
 
 import hashlib
 import struct

@@ -38,7 +38,7 @@ class Depth:
     def of(cls, sample: Iterable[File], where: str) -> "Depth":
         """From some images of a set. One that cannot be read is passed over: reading it says so.
 
-        ImagesError: deep pixels whose scale cannot be told.
+        ImagesError: deep pixels whose scale is ambiguous.
         """
         found = [deep for deep in map(_deep_range, sample) if deep is not None]
         if not found:

@@ -1,4 +1,4 @@
-"""The address of a model server, told without the keys that it may hold.
+"""The address of a model server, shown without the keys that it may contain.
 
 A gateway may be given its key in the query, in the path, or as user and password.
 What is written down, shown or sent to anybody else is ``shown``.

@@ -1,4 +1,4 @@
-"""Accuracies in percent: the one check for those that somebody else wrote down."""
+"""The check of accuracies in percent that come from outside."""
 
 from collections.abc import Iterable
 from math import isfinite

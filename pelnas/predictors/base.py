@@ -1,4 +1,4 @@
-"""What an accuracy predictor must offer: how good each architecture is believed to be."""
+"""The interface of an accuracy predictor: how good each architecture is believed to be."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 BASE_SPREAD = 0.29  # deviation of ranks between 0 and 1, the unit of the bases
-BASE_WEIGHT = 2.0  # how much more the base tells than all of the structure, before labels speak
+BASE_WEIGHT = 2.0  # prior weight of the base predictor against all structural features together
 SPREAD_SAMPLE = 256  # architectures that the spread of structural features is taken from
 FOLDS = 5
 DEPTH = 3  # near the front: the fronts that hold so many times the wanted labels
@@ -100,7 +100,7 @@ class FewShot(AccuracyPredictor):
 
     ``labels``: at least ``FEWEST``. A labelled architecture's score is its label.
     ``uncertainty``: of the Gaussian process, of labels the noise that it found in
-    them. The base's proxies are passed on. ``held_out`` and ``source`` tell how the fit
+    them. The base's proxies are passed on. ``held_out`` and ``source`` report how the fit
     does on labels that it did not see. DataError: labels that teach nothing
     (``check_labels``). A base that gives scores between 0 and 1 is expected.
     """
@@ -161,7 +161,7 @@ class Known:
 
 
 def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) -> list[str]:
-    """The ``count`` architectures whose training would tell most about the front, by latency.
+    """The ``count`` architectures whose training would be most informative about the front, by latency.
 
     Near the predicted front (its first fronts), spread over latency (as many
     parts of equal size), and in each part the one of which the predictor is

@@ -1,4 +1,4 @@
-"""Accuracies that somebody trained for, as ``few-shot`` learns from them."""
+"""Trained accuracies, the labels that ``few-shot`` learns from."""
 
 import csv
 import io

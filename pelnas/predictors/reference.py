@@ -1,4 +1,4 @@
-"""Where raw proxies of an architecture stand in its space, on images that nobody scored before."""
+"""Where an architecture's raw proxies rank in its space, on images without earlier scores."""
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Accuracies that somebody trained before: benchmark truth, for ablations only."""
+"""Accuracies from a benchmark table: ground truth, for ablations only."""
 
 from collections.abc import Iterator, Sequence
 from math import isfinite

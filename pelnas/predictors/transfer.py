@@ -1,4 +1,4 @@
-"""Accuracy ranks that were learned on NAS-Bench-201 and are carried over to the user's images."""
+"""Accuracy ranks learned on NAS-Bench-201 and transferred to the user's images."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing

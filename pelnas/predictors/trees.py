@@ -1,4 +1,4 @@
-"""Regression trees as plain arrays: fitted elsewhere, carried in a small file."""
+"""Regression trees as plain arrays, fitted elsewhere and loaded from a small file."""
 
 from dataclasses import dataclass
 

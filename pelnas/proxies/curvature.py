@@ -2,7 +2,7 @@
 
 GraSP's sum is ``w . H g``: the derivative at s = 1 of ``g . gradient(s w)``
 along one factor s on all layers' weights, g held fixed. So the second pass
-needs no gradient of any weight. Plain convolutions tell the slope by s from
+needs no gradient of any weight. For plain convolutions the slope with respect to s follows from
 two inner products, batch norms have their second derivative in closed form;
 the library composes both of many passes over the features.
 """

@@ -1,4 +1,4 @@
-"""The front door: any proxies of any network on one batch, in shared passes."""
+"""The entry point: any proxies of any network on one batch, in shared passes."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite

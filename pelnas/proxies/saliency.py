@@ -1,4 +1,4 @@
-"""Pruning saliencies summed over a network: how much its loss hangs on its weights."""
+"""Pruning saliencies summed over a network: how much its loss depends on its weights."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""How well an untrained network tells images apart: activation patterns and input gradients."""
+"""How well an untrained network separates images: activation patterns and input gradients."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""One worker process: it holds a space and a batch, and scores the architectures it is told.
+"""One worker process: it holds a space and a batch, and scores the architectures it is sent.
 
 A worker is a fresh interpreter. A task is an architecture's text, its answer a
 line of JSON. It computes with the same number of threads, whatever the number

@@ -1,4 +1,4 @@
-"""How well each agent did: what it proposed, what became of it, what its calls cost."""
+"""Statistics per agent: what it proposed, what became of it, and what its calls cost."""
 
 from collections import Counter
 from collections.abc import Iterable

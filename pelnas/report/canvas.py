@@ -1,4 +1,4 @@
-"""Pictures that go to files, whatever window or notebook Matplotlib is set up to draw in."""
+"""Plots that go to files, whatever backend Matplotlib is set up with."""
 
 import os
 import sys

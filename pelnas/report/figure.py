@@ -1,4 +1,4 @@
-"""The picture of a run: every candidate, the front as a staircase, and how the front grew."""
+"""The plot of a run: every candidate, the front as a staircase, and how the front grew."""
 
 import io
 import math
@@ -56,7 +56,7 @@ def as_png(draw: Callable[["Figure"], None], theme: Theme) -> bytes:
 
 
 def niche_colours(count: int, theme: Theme) -> list[str]:
-    """A colour for each niche, ordered as their complexity is, told apart also without hue."""
+    """A colour for each niche, ordered by complexity, distinguishable also without hue."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 

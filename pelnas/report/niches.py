@@ -1,4 +1,4 @@
-"""What became of each niche."""
+"""A summary of each niche."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What came of the orders that hold no network back: one clause each, from the run's own records."""
+"""The outcome of orders that exclude no network: one clause each, from the run's records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Outcomes:
     evaluations: list[Evaluation]
 
     def of(self, directive: Directive) -> str:
-        """What came of it so far; '' where nothing is to be told, or another figure tells it."""
+        """What came of it so far; '' where there is nothing to report, or another figure shows it."""
         begun = directive.effect
         if begun is None or directive.status == "refused":
             return ""

@@ -1,4 +1,4 @@
-"""The picture of two runs: both fronts as staircases over everything that was evaluated."""
+"""The plot of two runs: both fronts as staircases over everything that was evaluated."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LOOKS = (
     ("#1f5fa8", "o", "-"),
     ("#c4561b", "s", "--"),
-)  # colour, mark, line: told apart without hue
+)  # colour, marker, line: distinguishable without hue
 LONGEST = 90  # characters of a run's name
 
 

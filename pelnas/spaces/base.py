@@ -1,4 +1,4 @@
-"""What a search space must offer, and what every space of categorical choices shares."""
+"""The interface of a search space, and what all spaces of categorical choices share."""
 
 import re
 from abc import ABC, abstractmethod

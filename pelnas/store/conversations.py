@@ -1,4 +1,4 @@
-"""What models were told and answered in conversations about a run, in a file beside it.
+"""Model calls of the conversations about a run, in a file beside it.
 
 It is no part of the run: nothing in it counts to a budget, is replayed, forked or exported.
 """

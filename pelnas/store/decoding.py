@@ -1,4 +1,4 @@
-"""From a row of the database to a record: the one place where damaged rows are told apart.
+"""From a row of the database to a record: the one place that detects damaged rows.
 
 A flipped bit on a disk, or another program's hand, may leave text where a number belongs,
 or half of a JSON text. Nothing beyond this point meets such values.

@@ -1,4 +1,4 @@
-"""The run itself: its niches, its running time, its end."""
+"""The run itself: its niches, running time and end."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Orders that a program asked for and no person has confirmed: they wait, and change nothing."""
+"""Orders that a program asked for and no person has confirmed yet; they change nothing."""
 
 import time
 from dataclasses import dataclass

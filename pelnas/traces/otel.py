@@ -56,7 +56,7 @@ def export(store: RunStore) -> Callable[[], None]:
     """Export the spans of this process's work on a run; call the result when the work is over.
 
     A run that is resumed is another trace, with the same ``gen_ai.conversation.id``.
-    ``notice`` is told where spans are wanted and the package is missing.
+    ``notice`` is called where spans are wanted and the package is missing.
     """
     if not wanted():
         return _nothing
@@ -104,7 +104,7 @@ class _Exporter:
                 self._open[event.span].add_event(event.kind, kept, _nanoseconds(event))
 
     def _kept(self, event: Event) -> dict[str, str | bool | int | float]:
-        """What is told of an event. Words may be a model's, or a prompt that a server sent back."""
+        """The attributes of an event. Text may be a model's, or a prompt that a server sent back."""
         return {
             name: _plain(value)
             for name, value in event.data.items()
@@ -207,7 +207,7 @@ def _model(name: str) -> dict[str, str]:
 
 
 def _answered(call: CallRecord) -> dict[str, Any]:
-    """What is known of a call when it has ended; what the provider did not tell is left out."""
+    """The attributes of a finished call; what the provider did not report is left out."""
     told = {
         "gen_ai.response.model": call.answered_by if _is_name(call.answered_by) else None,
         "gen_ai.usage.input_tokens": call.tokens_in if call.answered_by else None,

@@ -18,7 +18,7 @@
     └── report
 
 A span begins with an event of ``OPENING`` and ends with one of ``CLOSING``;
-every other event tells of something within the span that it names.
+every other event belongs to the span that it names.
 """
 
 RUN = "run"

@@ -20,7 +20,7 @@ class Span:
     how often it was begun, more than once after a kill. ``outcome``: ``ok``,
     ``fallback`` (another agent stood in), ``error``, ``stopped`` or ``open``;
     of calls ``ok``, ``invalid`` or ``failed``; of rounds also ``cut``. ``data``:
-    what its ends told; ``notes``: what happened in it, oldest first.
+    the data of its end events; ``notes``: what happened in it, oldest first.
     """
 
     id: str

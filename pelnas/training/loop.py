@@ -207,7 +207,7 @@ def learning_rate(step: int, total: int, settings: TrainingSettings) -> float:
 
 
 def _check_head(network: nn.Module, images: Tensor, data: TrainingData) -> None:
-    """The network takes these images and tells as many classes as they have."""
+    """Check that the network takes these images and has one output per class."""
     network.eval()
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""What a search is likely to use, in words: told before it begins."""
+"""The estimate of a search as text."""
 
 from typing import TYPE_CHECKING
 

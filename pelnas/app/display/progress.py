@@ -1,4 +1,4 @@
-"""How far a search is, told by its events."""
+"""The progress of a search, derived from its events."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Point = tuple[float, float]  # latency in ms, score
 
 
 class Progress:
-    """What a search has done so far, over all its resumes; may be told from several threads.
+    """What a search has done so far, over all its resumes; may be updated from several threads.
 
     ``before``: seconds that earlier processes spent on the run; their events are
     told again by whoever resumes it.
@@ -56,7 +56,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the limit of time, or by the pace of the rounds so far; ``None``: cannot be told."""
+        """Until the limit of time, or by the pace of the rounds so far; ``None``: unknown."""
         if self._minutes is not None:
             return max(0.0, 60 * self._minutes - self.seconds)
         if not self._rounds_done:
@@ -94,7 +94,7 @@ class Progress:
         self.refused += event.data["refused"]
 
     def _on_run_forked(self, event: Event) -> None:
-        """What was told so far was done by the run that this one was forked from."""
+        """Everything so far was done by the run that this one was forked from."""
         self.round = self._first = event.data["after"] + 1
         self.stage, self.niche = "taking over", None
         self.planned = self.scored = self.timed = 0

@@ -1,4 +1,4 @@
-"""A running search as a person sees it: alive on a terminal, line by line anywhere else."""
+"""The view of a running search: live on a terminal, line by line anywhere else."""
 
 import sys
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def view_of(progress: Progress) -> View:
 
 
 def _note(event: Event) -> str:
-    """What a person should be told of an event; empty for most."""
+    """The line for an event; empty for most."""
     match event.kind:
         case "run-started":
             return f"run {event.data['name']} begins"

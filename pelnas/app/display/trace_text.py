@@ -1,4 +1,4 @@
-"""One model call, one candidate, one rule: told in full, for a person or as a document."""
+"""One model call, one candidate or one rule in full, for a person or as a document."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What the tools of an MCP host take, and what it is told where an argument is none of that.
+"""The argument types of the MCP tools, and one clear sentence for a wrong argument.
 
 Models give an index as a number, and null for what they leave out: both are meant well.
 """

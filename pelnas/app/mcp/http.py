@@ -40,7 +40,7 @@ class Host:
 
 
 def token_of() -> tuple[str, str]:
-    """The token of the environment, else a new one, and how to tell it. ConfigError: too short."""
+    """The token of the environment, else a new one, and a line that shows it. ConfigError: too short."""
     chosen = chosen_token(VARIABLE)
     if chosen is not None:
         return chosen, f"Authorization: Bearer, with the token of {VARIABLE}"

@@ -25,7 +25,7 @@ from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
 
 LONGEST = 65_536  # bytes of what the page sends
-COMPARED = 8  # runs at once: more colours cannot be told apart
+COMPARED = 8  # runs at once: more colours are hard to distinguish
 Handler = Callable[[Request], Awaitable[Response]]
 
 

@@ -11,7 +11,7 @@ from pelnas.store import RunStore
 from pelnas.store.folder import in_use
 
 PAUSE = 0.4  # seconds between two looks at the store
-BEAT = 10.0  # seconds after which the state is told again, so that a killed search is noticed
+BEAT = 10.0  # seconds after which the state is sent again, so that a killed search is noticed
 
 
 def never() -> bool:
@@ -27,7 +27,7 @@ async def tail(
     ``ended``: whether the server is about to stop; the browser comes back when it is there again.
 
     The ``seq`` is the message's id: a browser that reconnects names the last it got.
-    Messages of the kind ``state`` tell ``running``, ``stopped`` or ``finished``.
+    Messages of the kind ``state`` say ``running``, ``stopped`` or ``finished``.
     """
     quiet = BEAT
     try:
