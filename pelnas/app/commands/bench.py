@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.app.commands import bench_conversation, bench_predictors, proxies
+from pelnas.app.commands import bench_predictors, proxies
 from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
 bench.command("predictors")(bench_predictors.bench_predictors)
-bench.command("conversation")(bench_conversation.bench_conversation)
-bench.command("responses")(bench_conversation.bench_responses)
 MODELS = ("builtin:evolver", "builtin:random")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from phrasings import DEVELOPMENT
+from understanding import hear
 
 from pelnas.agents.assistant.commands import Unclear, understand
 from pelnas.agents.assistant.intent_phrases import INTENTS
@@ -20,8 +22,6 @@ from pelnas.agents.assistant.intents import (
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.scripted import ScriptedModel
-from pelnas.bench.conversation import hear
-from pelnas.bench.phrasings import DEVELOPMENT
 from pelnas.errors import ModelCallError
 from pelnas.spaces import get_space
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from responses import QUESTIONS, measure
 
-from pelnas.bench.responses import QUESTIONS, measure
 from pelnas.config import SearchConfig
 from pelnas.errors import RunError
 from pelnas.store import RunStore, list_runs

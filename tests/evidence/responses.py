@@ -1,4 +1,7 @@
-"""How long a conversation takes to answer while a search works beside it, and while that rests."""
+"""How long a conversation takes to answer while a search works beside it, and while that rests.
+
+``python tests/evidence/responses.py images=digits.parquet``: settings of a search, by name.
+"""
 
 import signal
 import subprocess
@@ -8,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from pelnas.config import SearchConfig
+from pelnas.config import SearchConfig, load_config
 from pelnas.errors import RunError
 from pelnas.graph.chat.console import Talk
 from pelnas.graph.runs.search import Search
@@ -21,6 +25,7 @@ from pelnas.store.folder import in_use
 
 AUTHOR = "bench"
 POLL_SECONDS = 0.02
+REPEATS = 3  # of each question
 PATIENCE = 600.0  # seconds in which a search must have begun, or paused
 #: What is asked about a candidate, another one, and networks that were not tried.
 QUESTIONS = (
@@ -81,7 +86,7 @@ def _working(folder: Path) -> Iterator[None]:
     """The search of a run in a process of its own, stopped as by Ctrl-C at the end."""
     run = [folder.name, "--output", str(folder.parent)]
     command = [sys.executable, "-m", "pelnas", "resume", *run]
-    with subprocess.Popen(  # noqa: S603 - this program itself
+    with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     ) as child:
         try:
@@ -135,3 +140,24 @@ def _until(folder: Path, held: Callable[[RunStore], bool]) -> None:
                 return
         time.sleep(POLL_SECONDS)
     raise RunError(f"the search did not get there in {PATIENCE:g} s: see `pelnas trace`")
+
+
+def main(*settings: str) -> None:
+    """Print the seconds until an answer to each question, beside the search and its pause."""
+    given = {"name": "bench", "rounds": "1000"} | dict(each.split("=", 1) for each in settings)
+    # No seed: an earlier measurement has scored the networks that it would draw.
+    found = measure(load_config(None, given), REPEATS, np.random.default_rng())
+    print(f"paused {found.pause:.2f} s after the yes; seconds, median and longest")
+    stored = [one for one in found.working if one not in COMPUTED]
+    rows = {one: (found.working[one], found.resting[one]) for one in found.working}
+    rows["all from the store"] = (
+        [s for one in stored for s in found.working[one]],
+        [s for one in stored for s in found.resting[one]],
+    )
+    for name, (working, resting) in rows.items():
+        beside = f"{median(working):.3f} {max(working):.3f} beside the search"
+        print(f"{name}: {beside}, {median(resting):.3f} {max(resting):.3f} beside its pause")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
