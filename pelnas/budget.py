@@ -13,6 +13,7 @@ from typing import Protocol
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted
 
+BOOKED = 0.1  # seconds that are worth a write: steps that look costs up take a few ms each
 WARN_FROM = 0.8  # share of a budget from which a person is warned
 
 
@@ -116,11 +117,15 @@ class Meter:
     def tick(self) -> None:
         """Write the running time since the last tick into the ledger.
 
-        Called between steps and at the end, so that a killed run forgets one step's time at most.
+        Called between steps and at the end. Times below ``BOOKED`` are left for a later tick, so
+        that a killed run forgets as much more than one step's time.
         """
         with self._turn:
             now = self._clock()
-            elapsed, self._ticked = now - self._ticked, now
+            elapsed = now - self._ticked
+            if elapsed < BOOKED:
+                return
+            self._ticked = now
         self._ledger.add_seconds(elapsed)
 
     def forget(self) -> None:

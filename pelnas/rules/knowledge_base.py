@@ -46,6 +46,8 @@ class KnowledgeBase:
         self.folder = folder.resolve()
         self._lock = threading.RLock()
         self._client: Client | None = None
+        self._held: dict[str, Rule] = {}
+        self._unwritten: set[str] = set()  # held, and different in Chroma
         with self._told("opened"):
             self._prepare()
             with ExitStack() as undo:
@@ -65,12 +67,22 @@ class KnowledgeBase:
         return cls(folder)
 
     def put(self, rules: Iterable[Rule]) -> None:
-        """Store rules; one of a known id takes its place."""
-        latest = list({rule.id: rule for rule in rules}.values())
+        """Store rules; one of a known id takes its place.
+
+        What was put here is held in memory, too. Chroma gets at once what it has to find
+        rules by; figures alone, which change with every evaluation, when this is read as a
+        whole or closed.
+        """
         with self._lock, self._told("written"):
-            for start in range(0, len(latest), BATCH):
-                _write(self._open, latest[start : start + BATCH])
-            _close_to_others(self.folder)
+            opened, moved = self._open, []
+            for rule in {rule.id: rule for rule in rules}.values():
+                before, self._held[rule.id] = self._held.get(rule.id), rule
+                if before is None or _place(before) != _place(rule):
+                    moved.append(rule)
+                    self._unwritten.discard(rule.id)
+                elif before != rule:
+                    self._unwritten.add(rule.id)
+            self._write(opened, moved)
 
     def restore(self, rules: Iterable[Rule]) -> None:
         """Make the content exactly these rules."""
@@ -79,11 +91,13 @@ class KnowledgeBase:
             stale = sorted(set(self._open.get(include=[])["ids"]) - set(wanted))
             for start in range(0, len(stale), BATCH):
                 self._open.delete(ids=stale[start : start + BATCH])
+            self._held.clear()
             self.put(wanted.values())
 
     def all(self) -> list[Rule]:
         """Every rule, by id."""
         with self._lock, self._told("read"):
+            self._flush()
             found = self._open.get(include=["documents"])
             return _read(found["documents"])
 
@@ -93,27 +107,54 @@ class KnowledgeBase:
         Applicable: in force or weakened; of the scope's space and dataset; of its
         niche or of every niche; a latency rule of its device, while accuracy
         rules travel between devices. Rules in force come before weakened ones;
-        within each, see ``pelnas.rules.retrieval.ranked``. The answer depends on the
+        within each, see ``pelnas.retrieval.ranked``. The answer depends on the
         content and the query, not on the order in which rules were put.
         """
         if limit <= 0:
             return []
         with self._lock, self._told("read"):
-            found = self._open.get(where=_applicable(scope), include=["documents"])
-            rules = _read(found["documents"])
+            found = self._open.get(where=_applicable(scope), include=[])["ids"]
+            rules = self._rules_of(sorted(found))
         asked = query_vector(scope, query)
         force = [rule for rule in rules if rule.status == "in-force"]
         weak = [rule for rule in rules if rule.status == "weakened"]
         return (ranked(force, asked, limit) + ranked(weak, asked, limit))[:limit]
 
     def close(self) -> None:
-        """Release the folder; a second call does nothing."""
+        """Write what is left and release the folder; a second call does nothing."""
         with self._lock:
-            client, self._client = self._client, None
-            if client is not None:
-                client.close()
+            client = self._client
+            if client is None:
+                return
+            # What cannot be written is in the run's store, from which the next one begins.
+            with suppress(StoreError), self._told("written"):
+                self._flush()
+            self._client = None
+            client.close()
 
     # -- inside ----------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Bring Chroma's records up to date with what was put."""
+        rules = [self._held[rule_id] for rule_id in sorted(self._unwritten)]
+        self._write(self._open, rules)
+        self._unwritten.clear()
+
+    def _write(self, collection: "Collection", rules: Sequence[Rule]) -> None:
+        for start in range(0, len(rules), BATCH):
+            _write(collection, rules[start : start + BATCH])
+        if rules:
+            _close_to_others(self.folder)
+
+    def _rules_of(self, ids: Sequence[str]) -> list[Rule]:
+        """By id: as they were put here, or from Chroma where somebody else put them."""
+        others = [rule_id for rule_id in ids if rule_id not in self._held]
+        if others:
+            found = _read(self._open.get(ids=others, include=["documents"])["documents"])
+            rules = {rule.id: rule for rule in found} | self._held
+        else:
+            rules = self._held
+        return [rules[rule_id] for rule_id in ids if rule_id in rules]
 
     @property
     def _open(self) -> "Collection":
@@ -214,6 +255,11 @@ def _write(collection: "Collection", rules: Sequence[Rule]) -> None:
         documents=[json.dumps(rule.to_dict(), sort_keys=True) for rule in rules],
         metadatas=[_metadata(rule) for rule in rules],
     )
+
+
+def _place(rule: Rule) -> tuple[Any, ...]:
+    """What a rule is found by."""
+    return rule.scope, rule.metric, rule.status, rule.text
 
 
 def _metadata(rule: Rule) -> dict[str, str | int]:

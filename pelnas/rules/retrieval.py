@@ -3,13 +3,18 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.rules.rule import Rule, Scope
+from pelnas.predicate import Predicate
+from pelnas.rules.evidence import Metric
+from pelnas.rules.rule import Polarity, Rule, Scope
 
 HASHED = 124  # dimensions of hashed words and features
+KEPT = 4096  # rules whose words are not hashed again
+TIE = 1e-8  # worths further apart differ in their first nine digits
 DIMENSIONS = HASHED + 4  # and of the measured figures
 _WORD = re.compile(r"[a-z0-9_]+(?:@[^\s,;]+)?")
 
@@ -22,23 +27,36 @@ def vector(rule: Rule) -> Vector:
     Twice-weighted: the features of its predicate and its metric. Once: its
     words and its scope. Last four: measured effect, side effect, error, in force.
     """
-    topics = [condition.feature for condition in rule.predicate.conditions] + [rule.metric]
-    words = _words(rule.text) + _scope_words(rule.scope) + [rule.polarity]
     figures = (rule.signed_effect, rule.side_effect or 0.0, rule.error or 0.0)
-    return _unit(topics, words, (*figures, float(rule.status == "in-force")))
+    about = _about(rule.predicate, rule.metric, rule.text, rule.scope, rule.polarity)
+    return _unit(about, (*figures, float(rule.status == "in-force")))
 
 
 def query_vector(scope: Scope, query: str) -> Vector:
     """The same for a question: its words and where it is asked."""
-    return _unit([], _words(query) + _scope_words(scope), (0.0, 0.0, 0.0, 0.0))
+    return _unit(_counted([], _words(query) + _scope_words(scope)), (0.0, 0.0, 0.0, 0.0))
 
 
-def _unit(topics: Sequence[str], words: Sequence[str], figures: Sequence[float]) -> Vector:
+@lru_cache(KEPT)
+def _about(
+    predicate: Predicate, metric: Metric, text: str, scope: Scope, polarity: Polarity
+) -> Vector:
+    """The part of a rule's vector that stays whatever is measured."""
+    topics = [condition.feature for condition in predicate.conditions] + [metric]
+    return _counted(topics, _words(text) + _scope_words(scope) + [polarity])
+
+
+def _counted(topics: Sequence[str], words: Sequence[str]) -> Vector:
     result = np.zeros(DIMENSIONS)
     for weight, tokens in ((2.0, topics), (1.0, words)):
         for token in tokens:
             place, sign = _hashed(token)
             result[place] += weight * sign
+    return result
+
+
+def _unit(about: Vector, figures: Sequence[float]) -> Vector:
+    result = about.copy()
     result[HASHED:] = figures
     return result / max(float(np.linalg.norm(result)), 1e-12)
 
@@ -76,7 +94,9 @@ def ranked(rules: Sequence[Rule], asked: Vector, limit: int) -> list[Rule]:
     chosen: list[int] = []
     left = set(range(len(rules)))
     while left and len(chosen) < limit:
-        best = min(left, key=lambda k: (-round(float(worth[k] * novelty[k]), 9), rules[k].id))
+        value = worth * novelty
+        near = left & set(np.flatnonzero(value >= max(value[list(left)]) - TIE).tolist())
+        best = min(near, key=lambda k: (-round(float(value[k]), 9), rules[k].id))
         chosen.append(best)
         left.remove(best)
         novelty = np.minimum(novelty, 1 - np.clip(vectors @ vectors[best], 0, 1))

@@ -1,16 +1,26 @@
-"""Designs and evaluations as they were read before: whoever holds a run decodes each once.
+"""Designs, evaluations and rules as they were read before: whoever holds a run decodes each once.
 
 The database stays the truth. Only the holder changes it, and says here which part of it; what a
 rolled back transaction had changed is read again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 
 from pelnas.architecture import Candidate, Evaluation
+from pelnas.rules.rule import Rule
 from pelnas.store.database import Database
 
 Place = tuple[int, int]  # round and niche
+
+
+@dataclass(frozen=True, slots=True)
+class LatestRules:
+    """Every rule by its id, as the last round with rules left it, in the order of their birth."""
+
+    round: int
+    rules: Mapping[str, Rule]
 
 
 class Decoded:
@@ -26,6 +36,7 @@ class Decoded:
         self._designs: dict[Place, tuple[Candidate, ...]] | None = None
         self._evaluations: dict[Place, tuple[Evaluation, ...]] = {}
         self._changed: set[Place] = set()
+        self._rules: LatestRules | None = None
 
     def replaced(self, place: Place) -> None:
         """The designs of a place are others now, with what is known of them."""
@@ -36,8 +47,7 @@ class Decoded:
         self, read: Callable[[Place | None], Iterable[Candidate]]
     ) -> Mapping[Place, tuple[Candidate, ...]]:
         """All designs, places in order. ``read``: from the database, of one place or all."""
-        if self._rollbacks != self._database.rollbacks:
-            self.forget()
+        self._follow()
         if self._designs is None:
             self._designs = _by_place(read(None))
         elif self._changed:
@@ -60,6 +70,28 @@ class Decoded:
             if len(found) == size:
                 self._evaluations[place] = found
         return found
+
+    def rules(self, read: Callable[[], tuple[int, Iterable[Rule]]]) -> LatestRules:
+        """``read``: from the database, the last round that has rules and its rules."""
+        self._follow()
+        if self._rules is None:
+            round_, found = read()
+            self._rules = LatestRules(round_, {rule.id: rule for rule in found})
+        return self._rules
+
+    def replaced_rules(self, round_: int, rules: Iterable[Rule]) -> None:
+        """A round's rules are others now; those of a later round than before come on top."""
+        self._follow()
+        known = self._rules
+        if known is None or round_ <= known.round:
+            self._rules = None
+        else:
+            latest = {**known.rules, **{rule.id: rule for rule in rules}}
+            self._rules = LatestRules(round_, latest)
+
+    def _follow(self) -> None:
+        if self._rollbacks != self._database.rollbacks:
+            self.forget()
 
 
 def _by_place(candidates: Iterable[Candidate]) -> dict[Place, tuple[Candidate, ...]]:

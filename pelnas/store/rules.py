@@ -5,13 +5,24 @@ from collections.abc import Sequence
 
 from pelnas.rules.rule import Rule
 from pelnas.store.database import Database
+from pelnas.store.decoded import Decoded
 from pelnas.store.decoding import decodes, json_of
+
+EARLIEST = -(2**62)  # before all rounds
+# A rule keeps its first place, whatever becomes of it.
+_LATEST = """
+SELECT body FROM rules JOIN (
+    SELECT id AS known, max(round) AS newest, min(round * 1000000 + position) AS place
+    FROM rules WHERE ?1 IS NULL OR round <= ?1 GROUP BY id
+) ON id = known AND round = newest ORDER BY place
+"""
 
 
 class Rules:
     """Rules by round; a rule's history is its versions."""
 
     _database: Database
+    _decoded: Decoded | None  # of whoever holds the run
 
     def replace_rules(self, round_: int, rules: Sequence[Rule]) -> None:
         """Store the state of every rule after a round in place of what was stored for it."""
@@ -24,15 +35,26 @@ class Rules:
                     for position, rule in enumerate(rules)
                 ],
             )
+            if self._decoded is not None:
+                self._decoded.replaced_rules(round_, rules)
 
     def rules(self, through_round: int | None = None) -> list[Rule]:
         """The latest version of each rule, up to a round or of all; oldest rules first."""
-        found = self._database.rows(
-            "SELECT id, body FROM rules WHERE ?1 IS NULL OR round <= ?1 ORDER BY round, position",
-            (through_round,),
-        )
-        latest = {row["id"]: row["body"] for row in found}  # a rule keeps its first place
-        return [_rule_of(body) for body in latest.values()]
+        if self._decoded is None:
+            return self._read_rules(through_round)
+        with self._database.alone():
+            known = self._decoded.rules(self._read_latest_rules)
+            if through_round is None or through_round >= known.round:
+                return list(known.rules.values())
+        return self._read_rules(through_round)
+
+    def _read_latest_rules(self) -> tuple[int, list[Rule]]:
+        """The last round that has rules, and the rules after it."""
+        newest = self._database.rows("SELECT max(round) FROM rules")[0][0]
+        return EARLIEST if newest is None else newest, self._read_rules(None)
+
+    def _read_rules(self, through_round: int | None) -> list[Rule]:
+        return [_rule_of(row["body"]) for row in self._database.rows(_LATEST, (through_round,))]
 
     def rule_history(self, rule_id: str) -> list[tuple[int, Rule]]:
         """(round, version) of one rule, oldest first; empty for an unknown rule."""
