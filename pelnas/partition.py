@@ -7,7 +7,7 @@ them; any space can be cut at quantiles of FLOPs.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +42,7 @@ class Partition:
         self.niches = niches
         self._classes = classes
         self._resolution = resolution
+        self._homes: dict[Architecture, int] = {}  # niches that were found before
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """The space's features and ``mflops``."""
@@ -61,9 +62,14 @@ class Partition:
 
     def locate(self, architecture: Architecture) -> int:
         """The index of the one niche that holds the architecture."""
+        known = self._homes.get(architecture)
+        if known is not None:
+            return known
         features = self.features(architecture)
         for niche in self.niches:
             if niche.predicate.holds(features):
+                if len(self._homes) < ENUMERABLE:
+                    self._homes[architecture] = niche.index
                 return niche.index
         raise ConfigError(
             f"the niches of {self.space.name} do not cover"
@@ -97,14 +103,22 @@ class Partition:
             return None
         return len(self.members[niche]) - designed
 
-    @cached_property
+    @property
     def members(self) -> list[list[Architecture]]:
         """Every architecture of every niche; only for spaces that can be listed."""
-        lists: list[list[Architecture]] = [[] for _ in self.niches]
-        for index in range(self.space.size):
-            architecture = self.space.at(index)
-            lists[self.locate(architecture)].append(architecture)
-        return lists
+        return _members(self.space, self.niches, self._classes, self._resolution)
+
+
+@lru_cache(maxsize=4)  # an estimate, the search and its report cut the same space alike
+def _members(
+    space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int
+) -> list[list[Architecture]]:
+    partition = Partition(space, niches, classes, resolution)
+    lists: list[list[Architecture]] = [[] for _ in niches]
+    for index in range(space.size):
+        architecture = space.at(index)
+        lists[partition.locate(architecture)].append(architecture)
+    return lists
 
 
 def partition_by_operations(space: SearchSpace, classes: int, resolution: int) -> Partition:

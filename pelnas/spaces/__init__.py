@@ -1,5 +1,6 @@
 """Search spaces: one file each, one entry in the table."""
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pelnas.errors import SpaceError
@@ -25,10 +26,16 @@ def get_space(name: str) -> SearchSpace:
     SpaceError: no such space, or one of another package that cannot be loaded.
     """
     if name in SPACES:
-        return SPACES[name]()
+        return _made(SPACES[name])
     for entry in entry_points(group=GROUP, name=name):
         return _loaded(entry)
     raise SpaceError(f"unknown space {name!r}: use one of {', '.join(known_spaces())}")
+
+
+@cache
+def _made(kind: type[SearchSpace]) -> SearchSpace:
+    """One for all who ask: a space is a value, and what it finds out of itself it keeps."""
+    return kind()
 
 
 def _loaded(entry: EntryPoint) -> SearchSpace:

@@ -193,10 +193,17 @@ class SearchSpace(ABC):
         stands there. Spaces add their own. Absent names count as 0.
         """
         counts: dict[str, float] = dict.fromkeys(self.operations, 0.0)
-        for position, op in zip(self.positions, self.chosen(architecture), strict=True):
+        for named, gene in zip(self._named, architecture.genes, strict=True):
+            op, placed = named[gene]
             counts[op] += 1
-            counts[f"{op}@{position}"] = 1.0
+            counts[placed] = 1.0
         return counts
+
+    @cached_property
+    def _named(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Each choice of each position with the name of its feature."""
+        places = zip(self.positions, self.choices, strict=True)
+        return tuple(tuple((op, f"{op}@{at}") for op in options) for at, options in places)
 
     @cached_property
     def feature_names(self) -> frozenset[str]:

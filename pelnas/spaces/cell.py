@@ -162,31 +162,32 @@ class CellSpace(SearchSpace):
         path has only identities.
         """
         counts = super().features(architecture)
-        chosen = dict(zip(self.edges, self.chosen(architecture), strict=True))
+        chosen = self.chosen(architecture)
         for together, operations in self.counted_together.items():
             counts[together] = sum(counts[op] for op in operations)
-        paths = [edges for edges in self._paths if all(chosen[edge] != "none" for edge in edges)]
-        live = {edge for path in paths for edge in path}
-        counts["live_convolutions"] = float(sum(chosen[edge] in KERNELS for edge in live))
-        counts["depth"] = float(
-            max((sum(chosen[edge] in KERNELS for edge in path) for path in paths), default=0)
-        )
+        paths = [path for path in self._paths if not any(chosen[k] == "none" for k in path)]
+        kernels = [op in KERNELS for op in chosen]
+        live = {k for path in paths for k in path}
+        depths = [sum(kernels[k] for k in path) for path in paths]
+        counts["live_convolutions"] = float(sum(kernels[k] for k in live))
+        counts["depth"] = float(max(depths, default=0))
         counts["paths"] = float(len(paths))
         counts["live_skip"] = float(
-            any(all(chosen[edge] == "skip_connect" for edge in path) for path in paths)
+            any(all(chosen[k] == "skip_connect" for k in path) for path in paths)
         )
         return counts
 
     @cached_property
-    def _paths(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """Every route from the input to the output, as its edges."""
+    def _paths(self) -> tuple[tuple[int, ...], ...]:
+        """Every route from the input to the output, as the places of its edges."""
 
         def routes(node: int) -> list[tuple[int, ...]]:
             if node == self.nodes - 1:
                 return [(node,)]
             return [(node, *rest) for nxt in range(node + 1, self.nodes) for rest in routes(nxt)]
 
-        return tuple(tuple(pairwise(route)) for route in routes(0))
+        place = {edge: k for k, edge in enumerate(self.edges)}
+        return tuple(tuple(place[edge] for edge in pairwise(route)) for route in routes(0))
 
     # -- size (formulae checked against the built network in the tests) --------
 
@@ -205,19 +206,12 @@ class CellSpace(SearchSpace):
 
     def flops(self, architecture: Architecture, classes: int, resolution: int) -> float:
         total = 3 * self.channels * 9 * resolution**2
+        kernels = sum(KERNELS.get(op, 0) ** 2 for op in self.chosen(architecture))
         for stage, width in enumerate(self._widths):
             pixels = ceil(resolution / 2**stage) ** 2
             if stage:
                 total += (width // 2 * width * 9 + width * width * 9 + width // 2 * width) * pixels
-            total += (
-                self.cells_per_stage
-                * pixels
-                * sum(
-                    KERNELS[op] ** 2 * width * width
-                    for op in self.chosen(architecture)
-                    if op in KERNELS
-                )
-            )
+            total += self.cells_per_stage * pixels * kernels * width * width
         return float(total + self._widths[-1] * classes + classes)
 
     @property
