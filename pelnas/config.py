@@ -6,7 +6,8 @@ checked once, and written into the run's folder as it was resolved.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -26,6 +27,7 @@ from pelnas.inputs import address, bounds
 from pelnas.inputs.bounds import Range, within
 from pelnas.inputs.formats import read_toml
 from pelnas.inputs.paths import expanded
+from pelnas.inputs.setting import Effect, Setting, owned, served
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
@@ -33,7 +35,6 @@ AUTO = "auto"  # of accuracy and partition: what serves best; a run stores what 
 ROLES = ("planner", "designer", "reflection")
 SHOWN = 80  # characters of a value that is not understood
 
-Images = Annotated[int, within(bounds.BATCH)]
 Place = Annotated[Path, AfterValidator(expanded)]
 Passes = Annotated[int, within(bounds.PASSES)]
 
@@ -47,11 +48,31 @@ class _Frozen(BaseModel):
 class Budget(_Frozen):
     """What a run may spend; ``None`` is no limit. Counted over all resumes of a run."""
 
-    calls: Annotated[int, within(bounds.CALLS)] | None = None  # language-model calls
-    tokens: Annotated[int, within(bounds.TOKENS)] | None = None  # in and out together
-    dollars: Annotated[float, within(bounds.DOLLARS)] | None = None  # by the catalogue of prices
-    minutes: Annotated[float, within(bounds.MINUTES)] | None = None  # wall time while running
-    evaluations: Annotated[int, within(bounds.EVALUATIONS)] | None = None  # candidates scored
+    calls: Annotated[
+        int | None,
+        within(bounds.CALLS),
+        served("Language-model calls of a run at most.", option="max_calls"),
+    ] = None
+    tokens: Annotated[
+        int | None,
+        within(bounds.TOKENS),
+        served("Tokens of a run at most, in and out.", option="max_tokens"),
+    ] = None
+    dollars: Annotated[
+        float | None,
+        within(bounds.DOLLARS),
+        served("Dollars of a run at most; every price must be known.", option="max_dollars"),
+    ] = None  # by the catalogue of prices
+    minutes: Annotated[
+        float | None,
+        within(bounds.MINUTES),
+        served("Minutes of a run at most.", option="max_minutes"),
+    ] = None  # wall time while running
+    evaluations: Annotated[
+        int | None,
+        within(bounds.EVALUATIONS),
+        served("Networks scored in a run at most.", option="max_evaluations"),
+    ] = None
 
 
 class Turns(_Frozen):
@@ -84,7 +105,7 @@ class Turns(_Frozen):
 class Measurement(_Frozen):
     """How latency is measured on this machine."""
 
-    batch: Images = 1  # images a forward pass
+    batch: Annotated[int, within(bounds.BATCH)] = 1  # images a forward pass
     # torch threads: one is the steadiest, and what small devices have
     threads: Annotated[int, within(bounds.THREADS)] = 1
     warmup: Passes = 5  # forward passes that are not counted
@@ -94,52 +115,112 @@ class Measurement(_Frozen):
 class Scoring(_Frozen):
     """How zero-cost proxies are computed."""
 
-    batch: Annotated[int, within(Range(2, bounds.BATCH.high))] = 32  # images a proxy sees
-    resolution: Annotated[int, within(bounds.RESOLUTION)] = 32  # pixels a side
-    reference: Annotated[int, within(bounds.REFERENCE)] = (
-        64  # sampled cells that set the scale of scores
-    )
+    reference: Annotated[
+        int,
+        within(bounds.REFERENCE),
+        owned("Sampled networks that set the scale of scores.", "scores"),
+    ] = 64
+    batch: Annotated[
+        int, within(Range(2, bounds.BATCH.high)), owned("Images that each proxy sees.", "scores")
+    ] = 32
+    resolution: Annotated[int, within(bounds.RESOLUTION), owned("", "niches")] = 32  # pixels a side
     workers: Annotated[int, within(bounds.WORKERS)] = 0  # processes; 0: one for each core
 
 
 class SearchConfig(_Frozen):
-    """One search. ``dataset`` names columns of a table, or a label for the user's images."""
+    """One search: each setting with its range, what is known of it (``Setting``), and its default.
 
-    name: str = "search"
-    space: str = "nasbench201"
-    device: str = "host"  # "host" measures here; any other name is a column of the data folder
-    dataset: str = ""  # "" : the images' own name, or the only dataset of the table
-    images: Place | None = None  # folder of class folders, .npz or .parquet; None: digits
-    data: Place | None = None  # folder of benchmark tables
-    accuracy: str = AUTO  # a predictor, or "table" for benchmark truth
-    labels: tuple[Place, ...] = ()  # for few-shot: CSV files of accuracies, or runs with trainings
-    prior: Literal["rank-sum", "transfer"] | None = None  # few-shot's start; None: what serves
-    model: str = DEFAULT_MODEL  # provider:model for every role
-    planner_model: str | None = None
-    designer_model: str | None = None
-    reflection_model: str | None = None
-    fallbacks: tuple[str, ...] = ()  # models asked in turn where a role's own one fails
-    planner_fallbacks: tuple[str, ...] | None = None  # in their place for one role; (): none
-    designer_fallbacks: tuple[str, ...] | None = None
-    reflection_fallbacks: tuple[str, ...] | None = None
-    concurrency: tuple[Turns, ...] = ()  # calls to one provider at the same time; (): no limit
-    base_url: str | None = None  # of an OpenAI-compatible server, for the openai provider
-    temperature: Annotated[float, within(bounds.TEMPERATURE)] | None = None  # None: not sent at all
-    # by the space's own niches, or by FLOPs
-    partition: Literal["auto", "operations", "flops"] = "auto"
-    niches: Annotated[int, within(bounds.NICHES)] = 6  # of a partition by FLOPs
-    rounds: Annotated[int, within(bounds.ROUNDS)] = 10
-    # designs a niche gets on average in one round
-    per_niche: Annotated[int, within(bounds.PER_NICHE)] = 10
-    parents: Annotated[int, within(bounds.PARENTS)] = 8  # Pareto parents shown to a designer
-    rules: Annotated[int, within(bounds.RULES)] = 8  # rules shown to a designer
-    rules_from: tuple[Place, ...] = ()  # earlier runs whose rules are loaded
-    seed: Annotated[int, within(bounds.SEED)] = 0
-    output: Place = Path("runs")
-    prompts: Place | None = None  # folder whose files replace prompts of the same name
-    budget: Budget = Budget()
-    measurement: Measurement = Measurement()
-    scoring: Scoring = Scoring()
+    The order is that of the options in ``pelnas search --help``.
+    """
+
+    space: Annotated[str, served("Search space; see `pelnas spaces`.", "niches", "tokens")] = (
+        "nasbench201"
+    )
+    device: Annotated[
+        str, served("host: this machine; else a device of --data, see `devices`.", "costs", "time")
+    ] = "host"
+    dataset: Annotated[
+        str, served("Data set of the tables in --data, or a label for --images.", "tables")
+    ] = ""  # "" : the images' own name, or the only dataset of the table
+    images: Annotated[
+        Place | None,
+        owned(
+            "Folder of class folders, .npz or .parquet.", "scores", "time", otherwise="small digits"
+        ),
+    ] = None
+    data: Annotated[Place | None, owned("Folder of benchmark tables.", "tables")] = None
+    accuracy: Annotated[
+        str, served("Accuracy predictor, or table for benchmark truth.", "scores", "time")
+    ] = AUTO
+    labels: Annotated[
+        tuple[Place, ...],
+        owned(
+            "For few-shot: CSV of architecture,accuracy, or a trained run; repeatable.", "few-shot"
+        ),
+    ] = ()
+    prior: Annotated[
+        Literal["rank-sum", "transfer"] | None,
+        served("Where few-shot starts: rank-sum or transfer, which it prefers.", "few-shot"),
+    ] = None  # None: what serves
+    model: Annotated[str, served("provider:model that plans, designs and reflects.")] = (
+        DEFAULT_MODEL
+    )
+    planner_model: Annotated[str | None, served("Another model for the planner.")] = None
+    designer_model: Annotated[str | None, served("Another model for the designers.")] = None
+    reflection_model: Annotated[str | None, served("Another model for reflection.")] = None
+    fallbacks: Annotated[
+        tuple[str, ...],
+        served("Model to ask where a role's own one fails; repeatable.", option="fallback"),
+    ] = ()  # asked in turn
+    planner_fallbacks: Annotated[
+        tuple[str, ...] | None,
+        served("The planner's own, in place of --fallback.", option="planner_fallback"),
+    ] = None  # (): none
+    designer_fallbacks: Annotated[
+        tuple[str, ...] | None,
+        served("The designers' own, in place of --fallback.", option="designer_fallback"),
+    ] = None
+    reflection_fallbacks: Annotated[
+        tuple[str, ...] | None,
+        served("Reflection's own, in place of --fallback.", option="reflection_fallback"),
+    ] = None
+    concurrency: Annotated[
+        tuple[Turns, ...],
+        owned("Calls to a provider at a time: PROVIDER=N, or N for all others.", "time"),
+    ] = ()  # (): no limit
+    base_url: Annotated[str | None, owned("OpenAI-compatible server for openai: models.")] = None
+    temperature: Annotated[
+        float | None, within(bounds.TEMPERATURE), served("0 to 2; not sent at all unless given.")
+    ] = None
+    partition: Annotated[
+        Literal["auto", "operations", "flops"],
+        served("Cut the space by operations or by flops.", "niches", "tokens"),
+    ] = "auto"
+    niches: Annotated[int, within(bounds.NICHES), served("", "tokens")] = (
+        6  # of a partition by FLOPs
+    )
+    rounds: Annotated[int, within(bounds.ROUNDS), served("Rounds of design and reflection.")] = 10
+    per_niche: Annotated[
+        int,
+        within(bounds.PER_NICHE),
+        served("Designs of a niche in a round, on average.", "tokens"),
+    ] = 10
+    # Pareto parents and rules that are shown to a designer
+    parents: Annotated[int, within(bounds.PARENTS), served("", "tokens")] = 8
+    rules: Annotated[int, within(bounds.RULES), served("", "tokens")] = 8
+    seed: Annotated[
+        int, within(bounds.SEED), served("The same seed and answers give the same front.", "scores")
+    ] = 0
+    output: Annotated[Place, owned("Folder of all runs.")] = Path("runs")
+    name: Annotated[str, served("Name of the run, behind its time stamp.")] = "search"
+    rules_from: Annotated[
+        tuple[Place, ...], served("Earlier run whose rules are tried; repeatable.", run=True)
+    ] = ()
+    # folder whose files replace prompts of the same name
+    prompts: Annotated[Place | None, owned("", "tokens")] = None
+    budget: Annotated[Budget, served()] = Budget()
+    measurement: Annotated[Measurement, owned("", "costs", "time")] = Measurement()
+    scoring: Annotated[Scoring, owned("", "time")] = Scoring()
 
     @field_validator("concurrency", mode="before")
     @classmethod
@@ -238,6 +319,26 @@ class SearchConfig(_Frozen):
         return chain[: last + 1]
 
 
+def _settings(
+    model: type[BaseModel], section: str = "", shared: frozenset[Effect] = frozenset()
+) -> Iterator[tuple[str, Setting]]:
+    for name, field in model.model_fields.items():
+        own = next((found for found in field.metadata if isinstance(found, Setting)), Setting())
+        known = replace(own, affects=own.affects | shared)
+        yield section + name, known
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{name}.", known.affects)
+
+
+#: What is known of each setting and of each section, by dotted name (``scoring.batch``).
+SETTINGS: Mapping[str, Setting] = dict(_settings(SearchConfig))
+
+
+def affecting(*effects: Effect) -> tuple[str, ...]:
+    """The settings that one of these depends on, by dotted name."""
+    return tuple(name for name, known in SETTINGS.items() if known.affects.intersection(effects))
+
+
 def load_config(
     path: Path | None = None, settings: Mapping[str, Any] | None = None
 ) -> SearchConfig:
@@ -291,7 +392,7 @@ def differences(one: SearchConfig, other: SearchConfig) -> dict[str, tuple[Any, 
     What a run is called and where it is kept are no settings of a search. The address
     of a server, which may hold a key, is not told.
     """
-    first, second = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+    first, second = flat(one.model_dump(mode="json")), flat(other.model_dump(mode="json"))
     told = {
         name: (first[name], second[name])
         for name in first
@@ -302,14 +403,20 @@ def differences(one: SearchConfig, other: SearchConfig) -> dict[str, tuple[Any, 
     return told
 
 
-def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def alike(one: SearchConfig, other: SearchConfig, *effects: Effect) -> bool:
+    """Whether every setting that one of these depends on is the same in both."""
+    return differences(one, other).keys().isdisjoint(affecting(*effects))
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings by dotted name."""
+    found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat |= {f"{name}.{inner}": found for inner, found in _flat(value).items()}
+            found |= {f"{name}.{inner}": part for inner, part in flat(value).items()}
         else:
-            flat[name] = value
-    return flat
+            found[name] = value
+    return found
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_settings_are_changed_by_dotted_names_from_text() -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"round": "4"}, "unknown setting 'round': settings are name"),
+        ({"round": "4"}, "unknown setting 'round': settings are space"),
         ({"scoring.size": "4"}, r"unknown setting 'scoring\.size'"),
         ({"seed.first": "4"}, r"unknown setting 'seed\.first': 'seed' has no parts"),
         ({"nothing.at.all": "4"}, "unknown setting 'nothing'"),

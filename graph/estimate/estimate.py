@@ -10,7 +10,7 @@ from typing import Any
 from pelnas.agents.models.server_address import own_server
 from pelnas.agents.planner import NichePlan, PlanAnswer, PlanBrief, settle
 from pelnas.calls.prices import tariff
-from pelnas.config import BUILTIN, ROLES, SearchConfig
+from pelnas.config import BUILTIN, ROLES, SearchConfig, alike
 from pelnas.errors import InputError
 from pelnas.graph.estimate.prompt_sizes import Rehearsal, Usage
 from pelnas.graph.session.problem import resolved
@@ -19,8 +19,6 @@ from pelnas.store import RunStore
 from pelnas.store.runs import newest_first
 
 LOOKED_AT = 20  # earlier runs
-ALIKE = ("space", "partition", "niches", "per_niche", "parents", "rules", "prompts")  # by tokens
-PACED = (*ALIKE, "device", "accuracy", "images", "scoring", "measurement", "concurrency")  # by time
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +215,9 @@ class Earlier:
         for folder in newest_first(config.output)[:LOOKED_AT]:
             try:
                 with RunStore.read(folder) as store:
-                    if _same(config, store.config, ALIKE):
+                    if alike(config, store.config, "tokens"):
                         calls = _calls(config, store) | calls
-                    if _same(config, store.config, PACED) and _same_models(config, store.config):
+                    if _same_pace(config, store.config):
                         paces += _paces(store)
             except InputError:
                 continue  # another program's, or damaged: there is nothing to learn from it
@@ -245,9 +243,6 @@ def _paces(store: RunStore) -> list[float]:
     return [spent.seconds / spent.evaluations] if spent.evaluations else []
 
 
-def _same(a: SearchConfig, b: SearchConfig, fields: tuple[str, ...]) -> bool:
-    return all(getattr(a, field) == getattr(b, field) for field in fields)
-
-
-def _same_models(a: SearchConfig, b: SearchConfig) -> bool:
-    return all(a.model_of(role) == b.model_of(role) for role in ROLES)
+def _same_pace(a: SearchConfig, b: SearchConfig) -> bool:
+    same_models = all(a.model_of(role) == b.model_of(role) for role in ROLES)
+    return same_models and alike(a, b, "tokens", "time")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.team import check_turns, connect_all
-from pelnas.config import SearchConfig, differences, with_settings
+from pelnas.config import SearchConfig, affecting, differences, with_settings
 from pelnas.consent import Consent, named
 from pelnas.devices import DEVICES
 from pelnas.directives import Directives
@@ -28,7 +28,6 @@ from pelnas.store import Origin, RunStore
 from pelnas.store.folder import DATABASE
 from pelnas.traces.spans import RUN
 
-CUT = ("space", "partition", "scoring.resolution")  # rules and niches mean nothing under others
 NAME = "-fork"  # behind the name of the run, by whose end alone it is found as before
 
 
@@ -121,26 +120,23 @@ class Shared:
             scores=same_classes
             and same_images
             and (there.unit, there.accuracy) == (predictor.unit, predictor.source)
-            and not changed & set(_scored_by(config)),
+            and changed.isdisjoint(_scored_by(config)),
             costs=same_classes
             and there.latency == evaluator.device.source
-            and not changed & set(_measured_by(config)),
+            and changed.isdisjoint(_measured_by(config)),
         )
 
 
 def _scored_by(config: SearchConfig) -> Sequence[str]:
     """The settings that a score depends on."""
     if config.accuracy == "table":
-        return "accuracy", "dataset", "data"
-    seen = ("accuracy", "images", "seed", "scoring.batch", "scoring.reference")
-    return (*seen, "labels", "prior") if config.accuracy == "few-shot" else seen
+        return "accuracy", *affecting("tables")
+    return affecting("scores", "few-shot") if config.accuracy == "few-shot" else affecting("scores")
 
 
 def _measured_by(config: SearchConfig) -> Sequence[str]:
     """The settings that a cost depends on."""
-    if config.device in DEVICES:
-        return "device", *(f"measurement.{name}" for name in config.measurement.model_dump())
-    return "device", "dataset", "data"
+    return affecting("costs") if config.device in DEVICES else ("device", *affecting("tables"))
 
 
 # -- what is asked for, checked ---------------------------------------------------
@@ -171,7 +167,7 @@ def _config(source: RunStore, at: int, settings: Mapping[str, Any]) -> SearchCon
     }
     config = resolved(with_settings(standing.applied(source.config), named | dict(settings)))
     changed = differences(source.config, config)
-    for name in CUT:
+    for name in affecting("niches"):
         if name in changed:
             was, is_ = changed[name]
             raise ConfigError(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pelnas.config import BUILTIN, ROLES, SearchConfig, load_config
+from pelnas.config import BUILTIN, ROLES, SETTINGS, SearchConfig, load_config
 from pelnas.directives import Order, SetBudget, SetModel
 from pelnas.errors import ConfigError, DirectiveError, ModelError
 from pelnas.graph.chat.allowlist import ModelOffer
@@ -19,15 +19,10 @@ from pelnas.inputs.paths import expanded
 from pelnas.tools.runs import run_below
 
 MODELS = "PELNAS_SEARCH_MODELS"
-SETTINGS = "PELNAS_SEARCH_SETTINGS"
+SETTINGS_FILE = "PELNAS_SEARCH_SETTINGS"
 RUNS = "PELNAS_SERVE_RUNS"  # the folder of served runs
 TOKEN = "PELNAS_SERVE_TOKEN"  # noqa: S105 - the name of a variable
-OPEN = (
-    *("name", "space", "device", "dataset", "accuracy", "prior", "partition", "niches", "seed"),
-    *("rounds", "per_niche", "parents", "rules", "rules_from", "budget"),
-    *("model", *(f"{role}_model" for role in ROLES), "temperature"),
-    *("fallbacks", *(f"{role}_fallbacks" for role in ROLES)),
-)  # to clients; a setting that is added is closed until it is named here
+OPEN = tuple(name for name in SearchConfig.model_fields if SETTINGS[name].served)
 
 
 class Policy:
@@ -42,7 +37,7 @@ class Policy:
 
     @classmethod
     def from_environment(cls) -> Self:
-        file = os.environ.get(SETTINGS)
+        file = os.environ.get(SETTINGS_FILE)
         return cls(ModelOffer.from_environment(MODELS), expanded(Path(file)) if file else None)
 
     def settings(self, posted: object, runs: Path) -> SearchConfig:
@@ -56,7 +51,7 @@ class Policy:
             if name in SearchConfig.model_fields and name not in OPEN:
                 raise ConfigError(
                     f"setting {name!r} is for the owner of this server alone, in the file that"
-                    f" {SETTINGS} names: leave it out, clients set {', '.join(OPEN)}"
+                    f" {SETTINGS_FILE} names: leave it out, clients set {', '.join(OPEN)}"
                 )
         config = load_config(self._file, posted)
         self.admit(config)

@@ -1,31 +1,27 @@
-"""The options that several commands share; their defaults are the configuration's own."""
+"""The options that several commands share; those for settings are made from the configuration's fields."""
 
 import math
-from collections.abc import Mapping
-from copy import copy
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce, wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from pelnas.config import SearchConfig
+from pelnas.config import SETTINGS, SearchConfig
 from pelnas.inputs.bounds import Range
 
-#: Settings that stand in a section of the configuration, by the name of their option.
-NESTED = {
-    "max_calls": ("budget", "calls"),
-    "max_tokens": ("budget", "tokens"),
-    "max_dollars": ("budget", "dollars"),
-    "max_minutes": ("budget", "minutes"),
-    "max_evaluations": ("budget", "evaluations"),
-    "reference": ("scoring", "reference"),
-    "batch": ("scoring", "batch"),
-}
 DEFAULTS = SearchConfig()
-DEFAULT = " Default: "  # before what holds where an option is not given
 BY_HAND = "hand:questions"  # the model of --by-hand, which takes no value
+#: The setting of each option by the option's parameter, in the order of the help of a search.
+OPTIONS: Mapping[str, str] = {
+    known.option or name.rpartition(".")[2]: name for name, known in SETTINGS.items() if known.text
+}
+BUDGETS = tuple(name for name in OPTIONS if OPTIONS[name].startswith("budget."))
+
+Command = Callable[..., None]
 
 
 def settings(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,32 +30,88 @@ def settings(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if value is None or value == []:
             continue
-        *sections, last = NESTED.get(name, (name,))
+        *sections, last = OPTIONS[name].split(".")
         place = reduce(lambda inside, section: inside.setdefault(section, {}), sections, nested)
         place[last] = value
     return nested
 
 
-def default(name: str) -> Any:
-    """What the configuration says where an option is not given."""
-    start: Any = DEFAULTS
-    return reduce(_field, NESTED.get(name, (name,)), start)
+def takes(
+    *names: str, texts: Mapping[str, str] | None = None, otherwise: str = ""
+) -> Callable[[Command], Command]:
+    """Options of settings for a command, which gets what was given as ``given``, see ``settings``.
 
-
-def _field(model: BaseModel, name: str) -> Any:
-    return getattr(model, name)
-
-
-def setting(name: str, text: str, otherwise: str = "") -> Any:
-    """An option for a setting, with the configuration's default in its help.
-
-    ``otherwise``: what it means where the configuration has no value.
+    In the help they stand where ``given`` stands; options of the command itself, whose
+    parameters are for keywords only, may be named among them. ``texts``: the whole help of some,
+    in place of their own. ``otherwise``: what holds without an option, in place of the default.
     """
-    value = default(name)
-    told = otherwise if value in (None, "", ()) else str(value)
-    return typer.Option(
-        f"--{name.replace('_', '-')}", help=text + (f"{DEFAULT}{told}." if told else "")
-    )
+
+    def decorate(command: Command) -> Command:
+        own = signature(command).parameters
+        made = {
+            name: Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=option(name, (texts or {}).get(name, ""), otherwise),
+            )
+            for name in names
+            if name not in own
+        }
+        rest = [name for name in own if name not in names]
+        place = rest.index("given")
+        shown = [{**own, **made}[name] for name in (*rest[:place], *names, *rest[place + 1 :])]
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            command(given=settings({name: values.pop(name) for name in made}), **values)
+
+        run.__signature__ = Signature(shown)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+        return run
+
+    return decorate
+
+
+def every(**behind: str) -> Sequence[str]:
+    """All options of settings; ``behind``: options of the command itself, each behind one of them."""
+    names = list(OPTIONS)
+    for own, name in behind.items():
+        names.insert(names.index(name) + 1, own)
+    return names
+
+
+def option(name: str, text: str = "", otherwise: str = "") -> Any:
+    """The type of a parameter that is the option of a setting, see ``takes``."""
+    known = SETTINGS[OPTIONS[name]]
+    default = _field(name).default
+    told = otherwise or (known.otherwise if default in (None, "", ()) else str(default))
+    text = text or known.text + (f" Default: {told}." if told else "")
+    return Annotated[kind(name) | None, typer.Option(f"--{name.replace('_', '-')}", help=text)]
+
+
+def kind(name: str) -> Any:
+    """What the option of a setting is read as; a list where it may be given several times."""
+    found = _plain(_field(name).annotation)
+    return list[str] if found == list[Path] and SETTINGS[OPTIONS[name]].run else found
+
+
+def _field(name: str) -> FieldInfo:
+    *sections, last = OPTIONS[name].split(".")
+    model: Any = SearchConfig
+    for section in sections:
+        model = model.model_fields[section].annotation
+    field: FieldInfo = model.model_fields[last]
+    return field
+
+
+def _plain(annotation: Any) -> Any:
+    parts = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return list[_plain(parts[0])]  # type: ignore[misc]
+    if parts and get_origin(annotation) is not Literal:
+        return _plain(parts[0])
+    return annotation if annotation in (int, float, Path) else str
 
 
 def number(allowed: Range, name: str, text: str) -> Any:
@@ -74,53 +126,7 @@ def _is_number(value: Any) -> Any:
     return value
 
 
-def of_run(option: Any) -> Any:
-    """The same option where RUN's own setting holds without it."""
-    found = copy(get_args(option)[1])
-    found.help = found.help.partition(DEFAULT)[0] + f"{DEFAULT}as in RUN."
-    return found
-
-
-Space = Annotated[str | None, setting("space", "Search space; see `pelnas spaces`.")]
-Device = Annotated[
-    str | None, setting("device", "host: this machine; else a device of --data, see `devices`.")
-]
-Dataset = Annotated[
-    str | None, setting("dataset", "Data set of the tables in --data, or a label for --images.")
-]
-Images = Annotated[
-    Path | None,
-    setting("images", "Folder of class folders, .npz or .parquet.", "small digits"),
-]
-Data = Annotated[Path | None, setting("data", "Folder of benchmark tables.")]
-Accuracy = Annotated[
-    str | None, setting("accuracy", "Accuracy predictor, or table for benchmark truth.")
-]
-Labels = Annotated[
-    list[Path] | None,
-    setting("labels", "For few-shot: CSV of architecture,accuracy, or a trained run; repeatable."),
-]
-Prior = Annotated[
-    str | None, setting("prior", "Where few-shot starts: rank-sum or transfer, which it prefers.")
-]
-Seed = Annotated[int | None, setting("seed", "The same seed and answers give the same front.")]
-Output = Annotated[Path | None, setting("output", "Folder of all runs.")]
-Reference = Annotated[
-    int | None, setting("reference", "Sampled networks that set the scale of scores.")
-]
-Batch = Annotated[int | None, setting("batch", "Images that each proxy sees.")]
-BaseUrl = Annotated[str | None, setting("base_url", "OpenAI-compatible server for openai: models.")]
-Rounds = Annotated[int | None, setting("rounds", "Rounds of design and reflection.")]
-PerNiche = Annotated[int | None, setting("per_niche", "Designs of a niche in a round, on average.")]
-MaxCalls = Annotated[int | None, setting("max_calls", "Language-model calls of a run at most.")]
-MaxTokens = Annotated[int | None, setting("max_tokens", "Tokens of a run at most, in and out.")]
-MaxDollars = Annotated[
-    float | None, setting("max_dollars", "Dollars of a run at most; every price must be known.")
-]
-MaxMinutes = Annotated[float | None, setting("max_minutes", "Minutes of a run at most.")]
-MaxEvaluations = Annotated[
-    int | None, setting("max_evaluations", "Networks scored in a run at most.")
-]
+Output = option("output")
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")
 ]

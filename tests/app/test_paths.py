@@ -15,7 +15,7 @@ from pelnas.app.main import _Command, app
 from pelnas.cache import default_cache
 from pelnas.config import SearchConfig, load_config, with_settings
 from pelnas.errors import ConfigError, ModelError
-from pelnas.graph.serve.policy import SETTINGS, Policy
+from pelnas.graph.serve.policy import SETTINGS_FILE, Policy
 from pelnas.inputs.paths import expanded
 from pelnas.store import RunStore, find_run
 
@@ -77,7 +77,7 @@ def test_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch, pelnas: Pe
     monkeypatch.setenv(FOLDERS, "~/models")
     assert _named_folders() == [home / "models"]
     (home / "own.toml").write_text("rounds = 3\n")
-    monkeypatch.setenv(SETTINGS, "~/own.toml")
+    monkeypatch.setenv(SETTINGS_FILE, "~/own.toml")
     assert Policy.from_environment().settings({}, home).rounds == 3
     monkeypatch.setenv("PELNAS_DATA", "~/tables")
     assert str(home / "tables") in pelnas("doctor", "--json")[1]

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from pelnas.app.main import app, run
-from pelnas.app.options import NESTED
+from pelnas.app.options import OPTIONS
 from pelnas.cache import Cache
 from pelnas.config import Measurement, SearchConfig, load_config
 from pelnas.devices.host import HostDevice
@@ -49,7 +49,7 @@ def numbers(typer_app: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def test_every_option_that_is_a_number_is_a_setting_or_has_both_ends() -> None:
-    settings = {*SearchConfig.model_fields, *NESTED, *TRAINING, "lr"}
+    settings = {*OPTIONS, *TRAINING, "lr"}
     found = dict(numbers(app))
     loose = [
         name

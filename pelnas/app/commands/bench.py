@@ -22,13 +22,16 @@ MODELS = ("builtin:evolver", "builtin:random")
 
 
 @bench.command("search")
+@options.takes(
+    *("dataset", "space", "accuracy", "model", "seeds", "rounds", "per_niche", "images", "output")
+)
 def bench_search(
+    *,
     data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
     device: Annotated[
         list[str] | None, typer.Option("--device", help="Repeatable. Default: all of the folder.")
     ] = None,
-    dataset: options.Dataset = None,
-    space: options.Space = None,
+    given: dict[str, Any],
     accuracy: Annotated[str, typer.Option("--accuracy", help="What guides the search.")] = "table",
     model: Annotated[
         list[str] | None,
@@ -37,24 +40,17 @@ def bench_search(
     seeds: Annotated[
         int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")
     ] = 5,
-    rounds: options.Rounds = None,
-    per_niche: options.PerNiche = None,
-    images: options.Images = None,
-    output: options.Output = None,
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Whole searches, each front judged by test accuracy against the true front."""
-    given = dict(locals())
     from pelnas import load_config, tables
     from pelnas.app.display.output import print_json
     from pelnas.bench.search import bench_search as run_all
 
-    apart = ("device", "model", "seeds", "config", "as_json")
-    named = {name: given[name] for name in given if name not in apart} | {"name": "bench"}
-    settings = options.settings(named)
+    settings = load_config(config, given | {"data": data, "accuracy": accuracy, "name": "bench"})
     devices = device or list(tables.devices(data))
-    runs = run_all(load_config(config, settings), devices, range(seeds), model or list(MODELS))
+    runs = run_all(settings, devices, range(seeds), model or list(MODELS))
     found = list(_told(runs))
     if as_json:
         print_json({"runs": [asdict(one) for one in found], "means": _means(found)})

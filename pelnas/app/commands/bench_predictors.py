@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 BASES = ("transfer", "rank-sum")
 
 
+@options.takes("rounds", "per_niche", "output")
 def bench_predictors(
+    *,
     data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
     images: Annotated[Path, typer.Option("--images", help="CIFAR-10: .parquet or folder.")],
     base: Annotated[
@@ -33,9 +35,7 @@ def bench_predictors(
     sample: Annotated[
         int, options.number(bounds.SAMPLE, "--sample", "Cells whose order is judged.")
     ] = 1500,
-    rounds: options.Rounds = None,
-    per_niche: options.PerNiche = None,
-    output: options.Output = None,
+    given: dict[str, Any],
     as_json: options.Json = False,
 ) -> None:
     """Order and fronts of transfer and few-shot on what their fits did not see."""
@@ -46,10 +46,7 @@ def bench_predictors(
     from pelnas.cache import default_cache
     from pelnas.images import load_images
 
-    given = {"rounds": rounds, "per_niche": per_niche, "output": output}
-    config = load_config(
-        None, options.settings(given | {"name": "bench", "data": data, "images": images})
-    )
+    config = load_config(None, given | {"name": "bench", "data": data, "images": images})
     loaded = load_images(images, config.scoring.resolution)
     cells = load_sample(data, loaded, config.scoring, default_cache())
     evidence = Evidence(data, cells, loaded, config.scoring, default_cache())

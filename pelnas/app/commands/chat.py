@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,9 @@ ENDS = ("/quit", "/exit")
 PROMPT, DECIDE = "> ", "yes or no> "
 
 
+@options.takes("max_tokens", "max_dollars")
 def chat(
+    *,
     run: options.Run = "last",
     author: Annotated[
         str | None, typer.Option("--author", help="Who talks. Default: this system's user.")
@@ -36,21 +38,21 @@ def chat(
     base_url: Annotated[
         str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
     ] = None,
-    max_tokens: options.MaxTokens = None,
-    max_dollars: options.MaxDollars = None,
+    given: dict[str, Any],
     accept_address: AcceptAddress = False,
     output: options.Output = None,
 ) -> None:
     """Talk to a run: ask why, compare, steer. '/help' lists all commands, '/quit' ends."""
-    limits = _limits(max_tokens, max_dollars)
+    from pelnas import load_config
     from pelnas.app.user import user
     from pelnas.graph.chat.chat_models import OF_RUN
     from pelnas.store import find_run
 
+    limits = load_config(None, given).budget  # what models may cost in the conversation
     folder = find_run(options.runs_folder(output), run).resolve()
     if model == OF_RUN:
-        given = base_url
-        model, base_url = with_consent(accept_address, lambda accept: _own(folder, given, accept))
+        named = base_url
+        model, base_url = with_consent(accept_address, lambda accept: _own(folder, named, accept))
     converse(folder, author or user(), model, base_url, limits)
 
 
@@ -97,14 +99,6 @@ def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
     if name is None or name.startswith(BUILTIN):
         return None
     return connect(name, base_url=base_url, temperature=steady(name), retry=PATIENCE)
-
-
-def _limits(tokens: int | None, dollars: float | None) -> "Budget":
-    """What models may cost in the conversation. ConfigError: a limit that is none."""
-    from pelnas.config import load_config
-
-    given = {"max_tokens": tokens, "max_dollars": dollars}
-    return load_config(None, options.settings(given)).budget
 
 
 def _own(folder: Path, base_url: str | None, accept: bool) -> tuple[str, str | None]:

@@ -21,7 +21,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@options.takes(
+    *("space", "device", "dataset", "images", "data", "accuracy", "base_url"),
+    *("rounds", "per_niche", *options.BUDGETS, "output"),
+)
 def compare(
+    *,
     more: Annotated[
         list[str] | None, typer.Argument(metavar="[MODEL]...", help="provider:model, each.")
     ] = None,
@@ -36,21 +41,7 @@ def compare(
     seeds: Annotated[
         int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")
     ] = 3,
-    space: options.Space = None,
-    device: options.Device = None,
-    dataset: options.Dataset = None,
-    images: options.Images = None,
-    data: options.Data = None,
-    accuracy: options.Accuracy = None,
-    base_url: options.BaseUrl = None,
-    rounds: options.Rounds = None,
-    per_niche: options.PerNiche = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_dollars: options.MaxDollars = None,
-    max_minutes: options.MaxMinutes = None,
-    max_evaluations: options.MaxEvaluations = None,
-    output: options.Output = None,
+    given: dict[str, Any],
     config: options.Config = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", help=f"Default: {PICTURE} in the folder of runs.")
@@ -58,7 +49,6 @@ def compare(
     as_json: options.Json = False,
 ) -> None:
     """The same search with each model, and with evolution and random sampling, at equal budget."""
-    given = dict(locals())
     from pelnas import load_config
     from pelnas.app.display.output import print_json, say
     from pelnas.bench.compare import compare as run_all
@@ -66,9 +56,7 @@ def compare(
     from pelnas.bench.curves import draw_curves
     from pelnas.store import write_atomically
 
-    apart = ("more", "models", "by_hand", "seeds", "config", "picture", "as_json")
-    named = {name: given[name] for name in given if name not in apart} | {"name": "compare"}
-    settings = load_config(config, options.settings(named))
+    settings = load_config(config, given | {"name": "compare"})
     compared = [*(models or ()), *(more or ()), *([options.BY_HAND] if by_hand else [])]
     _foretell(settings, compared, seeds)
     trials = list(_told(run_all(settings, compared, range(seeds), _run)))

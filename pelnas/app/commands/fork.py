@@ -1,7 +1,6 @@
 """``pelnas fork``: go on from a stored round of a run, under other settings."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from pelnas.app import options
 from pelnas.app.commands.follow import follow
 from pelnas.app.consent_prompt import AcceptAddress, with_consent
-from pelnas.app.options import NESTED, of_run
+from pelnas.config import flat
 from pelnas.errors import ConfigError
 from pelnas.inputs import bounds
 
@@ -18,7 +17,18 @@ if TYPE_CHECKING:
     from pelnas.store import Origin
 
 
+@options.takes(
+    *("device", "dataset", "images", "data", "accuracy", "model", "rounds", *options.BUDGETS),
+    "name",
+    otherwise="as in RUN",
+    texts={
+        "model": "provider:model of roles that have none of their own. Default: as in RUN.",
+        "rounds": "Rounds in all, with those taken over. Default: as in RUN.",
+        "name": "Name of the new run. Default: that of RUN, and -fork.",
+    },
+)
 def fork(
+    *,
     run: options.Run = "last",
     round_: Annotated[
         int | None,
@@ -37,31 +47,7 @@ def fork(
             " What is not named is as in RUN.",
         ),
     ] = None,
-    device: Annotated[str | None, of_run(options.Device)] = None,
-    dataset: Annotated[str | None, of_run(options.Dataset)] = None,
-    images: Annotated[Path | None, of_run(options.Images)] = None,
-    data: Annotated[Path | None, of_run(options.Data)] = None,
-    accuracy: Annotated[str | None, of_run(options.Accuracy)] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="provider:model of roles that have none of their own. Default: as in RUN.",
-        ),
-    ] = None,
-    rounds: Annotated[
-        int | None,
-        typer.Option("--rounds", help="Rounds in all, with those taken over. Default: as in RUN."),
-    ] = None,
-    max_calls: Annotated[int | None, of_run(options.MaxCalls)] = None,
-    max_tokens: Annotated[int | None, of_run(options.MaxTokens)] = None,
-    max_dollars: Annotated[float | None, of_run(options.MaxDollars)] = None,
-    max_minutes: Annotated[float | None, of_run(options.MaxMinutes)] = None,
-    max_evaluations: Annotated[int | None, of_run(options.MaxEvaluations)] = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="Name of the new run. Default: that of RUN, and -fork."),
-    ] = None,
+    given: dict[str, Any],
     accept_address: AcceptAddress = False,
     output: options.Output = None,
     start: Annotated[
@@ -70,14 +56,11 @@ def fork(
     as_json: options.Json = False,
 ) -> None:
     """Go on from a stored round of a run in a new one, under other settings, sharing evaluations."""
-    given = dict(locals())
     from pelnas.app.display.output import note
     from pelnas.graph.runs.fork import fork as forked
     from pelnas.store import find_run
 
-    apart = ("run", "round_", "changes", "accept_address", "output", "start", "as_json")
-    named = {name: value for name, value in given.items() if name not in apart}
-    settings = _settings(changes or (), named)
+    settings = _changed(changes or ()) | flat(given)
     folder = find_run(options.runs_folder(output), run)
     search = with_consent(
         accept_address,
@@ -92,8 +75,8 @@ def fork(
         _leave(search, origin, as_json)
 
 
-def _settings(changes: Sequence[str], named: dict[str, Any]) -> dict[str, Any]:
-    """By dotted name: what ``--set`` says, and over it the options of their own."""
+def _changed(changes: Sequence[str]) -> dict[str, Any]:
+    """What ``--set`` says, by dotted name."""
     settings: dict[str, Any] = {}
     for change in changes:
         key, equals, value = change.partition("=")
@@ -102,9 +85,6 @@ def _settings(changes: Sequence[str], named: dict[str, Any]) -> dict[str, Any]:
                 f"expected KEY=VALUE after --set, such as rounds=20, found {change[:80]!r}: name a setting"
             )
         settings[key.strip()] = value
-    for option, value in named.items():
-        if value is not None:
-            settings[".".join(NESTED.get(option, (option,)))] = value
     return settings
 
 

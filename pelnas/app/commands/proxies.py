@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelnas.app import options
 from pelnas.app.commands.bench_predictors import suggest
-from pelnas.app.options import setting
 from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ Sample = Annotated[int, options.number(bounds.SAMPLE, "--sample", "Networks draw
 Progress = Callable[[int], None]
 
 
+@options.takes("space", "images", "sample", "batch", "threads", "repeats", "seed")
 def speed(
-    space: options.Space = None,
-    images: options.Images = None,
+    *,
+    given: dict[str, Any],
     sample: Sample = 5,
     batch: Annotated[int, options.number(bounds.BATCH, "--batch", "Images a pass.")] = 64,
     threads: Annotated[int, options.number(bounds.THREADS, "--threads", "Torch threads.")] = 2,
     repeats: Annotated[int, options.number(bounds.REPEATS, "--repeats", "Timed repeats.")] = 3,
-    seed: options.Seed = None,
     as_json: options.Json = False,
 ) -> None:
     """Seconds of each proxy per network, in shared passes and one by one."""
@@ -43,7 +42,6 @@ def speed(
     from pelnas.images import load_images
     from pelnas.spaces import get_space
 
-    given = options.settings({"space": space, "images": images, "seed": seed})
     config = load_config(None, given)
     chosen, rng = get_space(config.space), np.random.default_rng(config.seed)
     drawn = [chosen.sample(rng) for _ in range(sample)]
@@ -57,12 +55,13 @@ def speed(
 
 
 @proxies.command("reproduce")
+@options.takes("seed", "batch")
 def reproduce(
+    *,
     data: Annotated[Path, typer.Option("--data", help="Folder with NAS-Bench-Suite-Zero.")],
     images: Annotated[Path, typer.Option("--images", help="The images of its data set.")],
     sample: Sample = 200,
-    seed: options.Seed = None,
-    batch: options.Batch = None,
+    given: dict[str, Any],
     proxy: Annotated[
         list[str] | None, typer.Option("--proxy", help="Repeatable. Default: all thirteen.")
     ] = None,
@@ -82,7 +81,7 @@ def reproduce(
     from pelnas.images import load_images
     from pelnas.spaces import get_space
 
-    config = load_config(None, options.settings({"seed": seed, "batch": batch}))
+    config = load_config(None, given)
     chosen = _of_the_suite(proxy or [])
     space, cache = get_space("nasbench201"), default_cache()
     loaded = load_images(images, config.scoring.resolution)
@@ -99,21 +98,16 @@ def reproduce(
 
 
 @proxies.command("validate")
+@options.takes(
+    *("dataset", "space", "images", "accuracy", "labels", "prior", "partition", "sample", "seed"),
+    *("reference", "batch"),
+    texts={"partition": "Niches by operations or by flops. Default: auto."},
+)
 def validate(
+    *,
     data: Annotated[Path, typer.Option("--data", help="Folder with trained accuracies.")],
-    dataset: options.Dataset = None,
-    space: options.Space = None,
-    images: options.Images = None,
-    accuracy: options.Accuracy = None,
-    labels: options.Labels = None,
-    prior: options.Prior = None,
-    partition: Annotated[
-        str | None, setting("partition", "Niches by operations or by flops.")
-    ] = None,
+    given: dict[str, Any],
     sample: Sample = 1500,
-    seed: options.Seed = None,
-    reference: options.Reference = None,
-    batch: options.Batch = None,
     config: options.Config = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Write a scatter plot to this PNG.")
@@ -121,16 +115,13 @@ def validate(
     as_json: options.Json = False,
 ) -> None:
     """Hold a predictor's order against trained accuracies, in all and inside each niche."""
-    given = dict(locals())
     from pelnas import load_config, tables
     from pelnas.app.display.output import print_json
     from pelnas.bench.validation import draw_scatter
     from pelnas.bench.validation import validate as against
     from pelnas.graph.session.problem import SearchProblem
 
-    apart = ("sample", "plot", "config", "as_json")
-    named = {name: value for name, value in given.items() if name not in apart}
-    settings = load_config(config, options.settings(named))
+    settings = load_config(config, given | {"data": data})
     truth = tables.true_accuracy(data, settings.dataset)
     problem = SearchProblem.build(settings)
     with closing(problem.evaluator), _counted("predicted", sample) as progress:

@@ -8,7 +8,6 @@ import typer
 from pelnas.app import options
 
 if TYPE_CHECKING:
-    from pelnas.config import SearchConfig
     from pelnas.devices import Device
     from pelnas.spaces import SearchSpace
     from pelnas.tools.evaluation import Evaluator
@@ -18,27 +17,23 @@ Architectures = Annotated[
 ]
 
 
+@options.takes(
+    *("space", "dataset", "images", "data", "accuracy", "labels", "prior", "seed", "config"),
+    *("reference", "batch"),
+)
 def score(
+    *,
     architectures: Architectures,
-    space: options.Space = None,
-    dataset: options.Dataset = None,
-    images: options.Images = None,
-    data: options.Data = None,
-    accuracy: options.Accuracy = None,
-    labels: options.Labels = None,
-    prior: options.Prior = None,
-    seed: options.Seed = None,
+    given: dict[str, Any],
     config: options.Config = None,
-    reference: options.Reference = None,
-    batch: options.Batch = None,
     as_json: options.Json = False,
 ) -> None:
     """Predict how good architectures are, untrained: proxies and their score."""
-    given = dict(locals())
+    from pelnas import load_config
     from pelnas.app.display.output import millions, print_json, print_table
     from pelnas.graph.session.problem import SearchProblem
 
-    with closing(SearchProblem.build(_config(given)).evaluator) as evaluator:
+    with closing(SearchProblem.build(load_config(config, given)).evaluator) as evaluator:
         records = _scores(evaluator, architectures)
         about = {"space": evaluator.space.name, "unit": evaluator.predictor.unit}
         about["source"] = evaluator.predictor.source
@@ -64,24 +59,23 @@ def score(
     )
 
 
+@options.takes("space", "device", "dataset", "data")
 def latency(
+    *,
     architectures: Architectures,
-    space: options.Space = None,
-    device: options.Device = None,
-    dataset: options.Dataset = None,
-    data: options.Data = None,
+    given: dict[str, Any],
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Measure architectures on this machine, or look them up for a device of a table."""
-    given = dict(locals())
+    from pelnas import load_config
     from pelnas.app.display.output import milliseconds, print_json, print_table
     from pelnas.cache import default_cache
     from pelnas.devices import get_device
     from pelnas.graph.session.problem import classes_of
     from pelnas.spaces import get_space
 
-    settings = _config(given)
+    settings = load_config(config, given)
     known = get_space(settings.space)
     target = get_device(settings, known, classes_of(settings.dataset), default_cache())
     records = _costs(known, target, architectures)
@@ -103,14 +97,6 @@ def latency(
         ),
         right=("index", "latency ms", "spread ms", "energy mJ"),
     )
-
-
-def _config(given: dict[str, Any]) -> "SearchConfig":
-    from pelnas import load_config
-
-    apart = ("architectures", "config", "as_json")
-    named = {name: value for name, value in given.items() if name not in apart}
-    return load_config(given["config"], options.settings(named))
 
 
 def _scores(evaluator: "Evaluator", texts: list[str]) -> list[dict[str, Any]]:

@@ -1,14 +1,13 @@
 """``pelnas search`` and ``pelnas resume``: the main job."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelnas.app import options
 from pelnas.app.commands.follow import follow
 from pelnas.app.consent_prompt import AcceptAddress, with_consent
-from pelnas.app.options import setting
 
 if TYPE_CHECKING:
     from pelnas import Search, SearchConfig
@@ -19,27 +18,10 @@ Chat = Annotated[
 ]
 
 
+@options.takes(*options.every(by_hand="reflection_model", config="name"))
 def search(
-    space: options.Space = None,
-    device: options.Device = None,
-    dataset: options.Dataset = None,
-    images: options.Images = None,
-    data: options.Data = None,
-    accuracy: options.Accuracy = None,
-    labels: options.Labels = None,
-    prior: options.Prior = None,
-    model: Annotated[
-        str | None, setting("model", "provider:model that plans, designs and reflects.")
-    ] = None,
-    planner_model: Annotated[
-        str | None, setting("planner_model", "Another model for the planner.")
-    ] = None,
-    designer_model: Annotated[
-        str | None, setting("designer_model", "Another model for the designers.")
-    ] = None,
-    reflection_model: Annotated[
-        str | None, setting("reflection_model", "Another model for reflection.")
-    ] = None,
+    *,
+    given: dict[str, Any],
     by_hand: Annotated[
         bool,
         typer.Option(
@@ -47,50 +29,7 @@ def search(
             help=f"Like --designer-model {options.BY_HAND}: a person designs, by files.",
         ),
     ] = False,
-    fallbacks: Annotated[
-        list[str] | None,
-        typer.Option("--fallback", help="Model to ask where a role's own one fails; repeatable."),
-    ] = None,
-    planner_fallbacks: Annotated[
-        list[str] | None,
-        typer.Option("--planner-fallback", help="The planner's own, in place of --fallback."),
-    ] = None,
-    designer_fallbacks: Annotated[
-        list[str] | None,
-        typer.Option("--designer-fallback", help="The designers' own, in place of --fallback."),
-    ] = None,
-    reflection_fallbacks: Annotated[
-        list[str] | None,
-        typer.Option("--reflection-fallback", help="Reflection's own, in place of --fallback."),
-    ] = None,
-    concurrency: Annotated[
-        list[str] | None,
-        setting("concurrency", "Calls to a provider at a time: PROVIDER=N, or N for all others."),
-    ] = None,
-    base_url: options.BaseUrl = None,
-    temperature: Annotated[
-        float | None, setting("temperature", "0 to 2; not sent at all unless given.")
-    ] = None,
-    partition: Annotated[
-        str | None, setting("partition", "Cut the space by operations or by flops.")
-    ] = None,
-    rounds: options.Rounds = None,
-    per_niche: options.PerNiche = None,
-    seed: options.Seed = None,
-    output: options.Output = None,
-    name: Annotated[str | None, setting("name", "Name of the run, behind its time stamp.")] = None,
     config: options.Config = None,
-    rules_from: Annotated[
-        list[str] | None,
-        typer.Option("--rules-from", help="Earlier run whose rules are tried; repeatable."),
-    ] = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_dollars: options.MaxDollars = None,
-    max_minutes: options.MaxMinutes = None,
-    max_evaluations: options.MaxEvaluations = None,
-    reference: options.Reference = None,
-    batch: options.Batch = None,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Only say what it is likely to use; make no run.")
     ] = False,
@@ -98,15 +37,12 @@ def search(
     as_json: options.Json = False,
 ) -> None:
     """Find the best networks for a device at every latency, without training any."""
-    given = dict(locals())
     _one_reader(chat, as_json)
-    path, *_ = (given.pop(name) for name in ("config", "as_json", "estimate", "by_hand", "chat"))
     from pelnas import Search, load_config
 
     if by_hand:
-        given["designer_model"] = _person(designer_model)
-
-    settings = load_config(path, options.settings(given))
+        given["designer_model"] = _person(given.get("designer_model"))
+    settings = load_config(config, given)
     if estimate:
         _estimate(settings, as_json)
         return
@@ -115,27 +51,22 @@ def search(
     follow(found, as_json, chat)
 
 
+@options.takes("rounds", *options.BUDGETS, texts={"rounds": "Rounds in all."})
 def resume(
+    *,
     run: options.Run = "last",
-    rounds: Annotated[int | None, typer.Option("--rounds", help="Rounds in all.")] = None,
-    max_calls: options.MaxCalls = None,
-    max_tokens: options.MaxTokens = None,
-    max_dollars: options.MaxDollars = None,
-    max_minutes: options.MaxMinutes = None,
-    max_evaluations: options.MaxEvaluations = None,
+    given: dict[str, Any],
     accept_address: AcceptAddress = False,
     output: options.Output = None,
     chat: Chat = False,
     as_json: options.Json = False,
 ) -> None:
     """Go on with a run that was stopped, killed, or ended by its limits; nothing is scored twice."""
-    given = dict(locals())
     _one_reader(chat, as_json)
     from pelnas import load_config
     from pelnas.store import find_run
 
-    limits = {name: given[name] for name in given if name == "rounds" or name.startswith("max_")}
-    budget = load_config(None, options.settings(limits)).budget
+    rounds, budget = given.get("rounds"), load_config(None, given).budget
     folder = find_run(options.runs_folder(output), run)
     search = with_consent(
         accept_address, lambda accept: _resumed(folder, rounds, budget, chat, accept)

@@ -8,19 +8,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, get_origin
 
+from pelnas.app.options import OPTIONS, kind
 from pelnas.app.options import settings as nested
 from pelnas.config import load_config
 from pelnas.errors import ConfigError, RunError
 
-#: What the form may set: options of ``pelnas search``.
-FIELDS = (
-    "name", "space", "device", "dataset", "images", "data", "accuracy", "model", "planner_model",
-    "designer_model", "reflection_model", "base_url", "temperature", "partition", "rounds",
-    "per_niche", "seed", "max_calls", "max_tokens", "max_dollars", "max_minutes", "max_evaluations",
-    "reference", "batch",
-)  # fmt: skip
+#: What the form may set: the options of ``pelnas search`` that take one value.
+FIELDS = tuple(name for name in OPTIONS if name != "output" and get_origin(kind(name)) is not list)
 LONGEST = 65_536  # bytes of what a search says that are looked through
 _BEGINS = re.compile(r"^pelnas: run (\S+) begins$", re.MULTILINE)
 

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from pelnas.app.display.progress import Progress
 from pelnas.app.main import app
-from pelnas.app.options import NESTED
+from pelnas.app.options import OPTIONS
 from pelnas.config import SearchConfig
 from pelnas.store import RunStore, list_runs
 
@@ -100,7 +100,7 @@ def test_progress_counts_what_the_fork_does_itself(first: Path, pelnas: Pelnas) 
 def test_help_says_that_settings_are_those_of_the_run() -> None:
     group: Any = get_command(app)
     asked = {parameter.name: parameter.help for parameter in group.commands["fork"].params}
-    settings = {*SearchConfig.model_fields, *NESTED} - {"name", "output"}
+    settings = OPTIONS.keys() - {"name", "output"}
     told = [asked[name] for name in asked if name in settings]
     assert len(told) == 12
     assert all(help_.count("Default:") == 1 for help_ in told)
