@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,6 +128,12 @@ def _options(
     """The best networks for a device at every latency, found by agents, without training."""
 
 
+@cache
+def _command() -> Any:
+    """Made once: that takes longer than what most commands do, and a program may run many."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """The entry point: runs one command and ends the process with its exit code."""
     # What is imported stays: looking through it for garbage takes a quarter of the time that
@@ -138,7 +145,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command. 0: done; 2: bad input, said in one sentence on standard error; 130: stopped."""
     try:
-        code = app(list(arguments), prog_name="pelnas", standalone_mode=False)
+        code = _command()(list(arguments), prog_name="pelnas", standalone_mode=False)
         sys.stdout.flush()
     except InputError as error:
         return _complain(str(error), 2)

@@ -138,7 +138,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_ends_as_if_nothing_was(
     pelnas: Pelnas, tmp_path: Path
 ) -> None:
     whole, broken = make_run(tmp_path / "whole"), make_run(tmp_path / "broken")
-    options = [FAST, GOOD, *BRIEF, "--epochs", "12", "--patience", "0", "--json"]
+    options = [FAST, GOOD, *BRIEF, "--epochs", "6", "--patience", "0", "--json"]
     command = [COMMAND, "train", str(broken), *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
