@@ -23,7 +23,7 @@ search: .venv/.search ## find the best networks for this machine (ARGS="--rounds
 # Compiled modules are kept, also where the caller's environment says not to: without them each
 # worker rewrites every test's assertions again, and each child process compiles the package.
 test: .venv/.dev ## run the tests (ARGS="tests/test_pareto.py -v" for options)
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev ## format, lint, types and floors
 	$(BIN)/python -m ruff format --check .

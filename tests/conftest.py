@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import warm
 from patience import limited
 
 if TYPE_CHECKING:
@@ -28,6 +30,16 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage",
 )  # fmt: skip
+# The files that take longest, begun first so that all workers of xdist end together.
+DEAREST = (
+    "graph/serve/test_graphs.py", "fuzz/test_fuzz.py", "graph/runs/test_fork.py",
+    "graph/search/test_directives.py", "injection/test_typed.py", "graph/session/test_extend.py",
+    "app/web/test_page.py", "app/commands/test_train.py", "agents/assistant/test_intents.py",
+    "app/mcp/test_tools.py", "graph/search/test_graph.py", "app/test_terminal.py",
+    "app/test_signals.py", "app/commands/test_chat.py", "training/test_training.py",
+    "injection/test_files.py", "injection/test_folders.py", "graph/session/test_position.py",
+    "app/commands/test_commands.py", "report/test_report.py", "test_packaging.py",
+)  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BLANK = b64decode(  # one white pixel, as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
@@ -36,6 +48,12 @@ BLANK = b64decode(  # one white pixel, as PNG
 # Read as torch is loaded, here and in every child: networks this small only wait for a second
 # thread, and where anything else runs beside the tests they wait for it ten times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dearest files first; the others, and what is in a file, stay as they are."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(DEAREST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_collection_finish() -> None:
@@ -48,6 +66,10 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     """Let it see everything again: at the end Hypothesis looks at who refers to what."""
     gc.unfreeze()
+
+
+def pytest_unconfigure() -> None:
+    warm.close()
 
 
 @pytest.fixture(scope="session")
@@ -73,11 +95,20 @@ def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
 
+@pytest.fixture(scope="session")
+def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders to be, by number: pytest would look through all of them to find the next number."""
+    folder = tmp_path_factory.mktemp("own")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache(_places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep measurements of tests, and what they name, out of the user's own files."""
-    monkeypatch.setenv("PELNAS_CACHE", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setenv("PELNAS_STATE", str(tmp_path_factory.mktemp("state")))
+    for name in ("PELNAS_CACHE", "PELNAS_STATE"):
+        place = next(_places)
+        place.mkdir()
+        monkeypatch.setenv(name, str(place))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -264,7 +295,7 @@ def held_search() -> Callable[[Path], AbstractContextManager[HeldSearch]]:
     def searching(folder: Path) -> Iterator[HeldSearch]:
         command = [sys.executable, str(HELD), str(folder)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
+        with warm.Warm(command, **pipes) as child:
             try:
                 yield HeldSearch(child)
             finally:

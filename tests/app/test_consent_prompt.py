@@ -3,13 +3,13 @@
 import os
 import pty
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.config import SearchConfig
@@ -73,7 +73,7 @@ def test_a_person_at_a_terminal_is_asked(
 ) -> None:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "pelnas", "resume", str(elsewhere), "--rounds", "2"]
-    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave) as child:
+    with warm.Warm(command, stdin=slave, stdout=slave, stderr=slave) as child:
         os.close(slave)
         os.write(master, f"{said}\n".encode())
         shown = b""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from patience import SECONDS, limited, until
 
 from pelnas.store import RunStore, find_run, list_runs
@@ -36,9 +37,7 @@ def test_a_signal_stops_cleanly_and_resume_finishes(
     pelnas: Callable[..., Any], table_options: list[str], tmp_path: Path, number: signal.Signals
 ) -> None:
     command = [COMMAND, "search", *table_options, *LONG, "--output", str(tmp_path), "--json"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with warm.Warm(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         wait_for("round 1 of 12 done", process)
         process.send_signal(number)
@@ -59,9 +58,7 @@ def test_a_signal_stops_cleanly_and_resume_finishes(
 def test_a_comparison_is_stopped_as_cleanly(table_options: list[str], tmp_path: Path) -> None:
     command = [COMMAND, "compare", "--seeds", "1", *table_options, "--rounds", "400"]
     command += ["--per-niche", "1", "--output", str(tmp_path)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with warm.Warm(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: any("run-started" in f.read_text() for f in tmp_path.glob("2*/events.jsonl")))
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
@@ -89,7 +86,7 @@ def test_a_signal_ends_a_search_that_waits_for_a_model(
         command = [COMMAND, "search", *table_options, "--output", str(tmp_path)]
         command += ["--model", "openai:silent", "--base-url", address]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        with warm.Warm(command, **pipes) as process:
             silent.settimeout(SECONDS)
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
@@ -108,7 +105,7 @@ def test_a_second_signal_ends_a_search_at_once_or_finds_it_ended(
         command = [COMMAND, "search", *table_options, "--output", str(tmp_path)]
         command += ["--model", "openai:silent", "--base-url", address]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]
+        with warm.Warm(command, **pipes) as process:
             silent.settimeout(SECONDS)
             connection, _ = silent.accept()
             process.send_signal(signal.SIGINT)
@@ -125,7 +122,7 @@ def test_a_terminal_sees_a_search_alive(table_options: list[str], tmp_path: Path
     ours, theirs = pty.openpty()
     command = [COMMAND, "search", *table_options, "--output", str(tmp_path)]
     environment = dict(os.environ) | {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
-    with subprocess.Popen(
+    with warm.Warm(
         command, stdout=subprocess.PIPE, stderr=theirs, env=environment, text=True
     ) as process:
         os.close(theirs)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+import warm
 
 from pelnas import Search
 from pelnas.directives import Boundary
@@ -90,7 +91,7 @@ def screen(folder: Path, *command: str) -> Iterator[Screen]:
     whole = [COMMAND, begin, folder.name, "--output", str(folder.parent), *options]
     environment = os.environ | {"TERM": "xterm"}
     ends = {"stdin": slave, "stdout": slave, "stderr": slave, "start_new_session": True}
-    with subprocess.Popen(whole, env=environment, **ends) as child:  # type: ignore[call-overload]
+    with warm.Warm(whole, env=environment, **ends) as child:
         os.close(slave)
         try:
             shown = Screen(child, master)
@@ -241,7 +242,7 @@ def test_a_search_in_another_process_is_followed_from_the_prompt(begun: Path) ->
     with screen(begun) as shown:
         give(shown, "/ban avg_pool_3x3", "d1: ")
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(search, check=True, **quiet)  # type: ignore[call-overload]
+        warm.run(search, check=True, **quiet)
         lines = shown.until_shown("has ended: all rounds done")
         order = [place_of(lines, told) for told in ("d1 took effect in round 1", "has ended")]
         assert order == sorted(order)

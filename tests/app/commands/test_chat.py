@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from patience import limited
 
 from pelnas.agents.assistant.intents import offered_for, parts_of
@@ -60,7 +61,7 @@ def terminal(folder: Path, *options: str, author: str = "ann") -> Iterator[Termi
     run = [folder.name, "--output", str(folder.parent), "--author", author]
     command = [COMMAND, "chat", *run, *options]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as child:  # type: ignore[call-overload]
+    with warm.Warm(command, **pipes) as child:
         try:
             yield Terminal(child)
             child.stdin.close()
@@ -299,7 +300,7 @@ def test_an_end_of_input_is_no_yes(
 
 def test_bytes_that_are_no_text_are_not_understood(begun: Path) -> None:
     command = [COMMAND, "chat", begun.name, "--output", str(begun.parent)]
-    done = subprocess.run(
+    done = warm.run(
         command, input=b"\xff\xfe\x1b[31m\n", capture_output=True, check=False, timeout=120
     )
     assert done.returncode == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.store import RunStore, find_run
@@ -42,9 +43,7 @@ def test_what_is_asked_of_a_run_at_rest_holds_when_it_goes_on(pelnas: Pelnas, be
 def test_a_running_search_is_steered_from_another_terminal(pelnas: Pelnas, begun: Path) -> None:
     assert pelnas("steer", "begun", "/pause", "--output", begun).code == 0
     command = [COMMAND, "resume", "begun", "--output", str(begun)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
+    with warm.Warm(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
             for line in child.stderr:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import warm
 from patience import limited
 
 from pelnas.directives import parse
@@ -25,6 +26,11 @@ Talk = Callable[..., None]
 Command = Callable[..., Any]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    warm.imports("mcp", "pelnas.app.mcp.tools", "uvicorn", "mcp.server.streamable_http_manager")
+
+
 @pytest.fixture
 def begun(begin: Callable[..., Path]) -> Path:
     return begin(name="begun")
@@ -34,7 +40,7 @@ def begun(begin: Callable[..., Path]) -> Path:
 def http(output: Path, *options: str) -> Iterator[tuple[str, str]]:
     """Address and token line of a server in a process of its own."""
     command = [COMMAND, "mcp", "--http", "--port", "0", "--output", str(output), *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+    with warm.Warm(command, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
             with limited(child):
@@ -299,7 +305,7 @@ def test_the_token_is_chosen_or_switched_off_in_words(
         assert httpx.post(address, json=HELLO, headers=own, timeout=20).status_code != 401
     monkeypatch.setenv("PELNAS_MCP_TOKEN", "short")
     command = [COMMAND, "mcp", "--http", "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = warm.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "choose a longer token" in done.stderr
 

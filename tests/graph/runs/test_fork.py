@@ -5,7 +5,6 @@ import json
 import random
 import shutil
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import warm
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
@@ -529,7 +529,7 @@ def test_killed_while_it_is_made_leaves_a_whole_fork_or_none(
 ) -> None:
     """By a signal that nobody can catch, right before one of the first commits."""
     before, output = digest(whole), tmp_path / "forks"
-    process = subprocess.run(
+    process = warm.run(
         [sys.executable, str(CHILD), str(whole), str(output), str(commits)],
         timeout=120,
         check=False,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from patience import until
 
 from pelnas import Search, SearchConfig
@@ -516,7 +517,7 @@ def test_two_people_steer_at_once_and_see_each_others_directives_in_order(config
     search = Search(config(rounds=1))
     contrary = ("/ban skip_connect", "/require skip_connect")
     typists = [
-        subprocess.Popen(
+        warm.Warm(
             [sys.executable, "-c", TYPIST, str(search.folder), str(who), contrary[who]],
             stdout=subprocess.PIPE,
             text=True,

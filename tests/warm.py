@@ -1,0 +1,132 @@
+"""Python processes forked from one that has imported everything: at work in a tenth of the time.
+
+``Warm(command, ...)`` is ``subprocess.Popen`` for a command of ``sys.executable`` or ``pelnas``;
+``run`` is ``subprocess.run``. Not for tests of how a fresh interpreter begins: what is read while
+modules are imported, as a variable of the environment, was read before.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PROGRAM = Path(__file__).with_name("warm_server.py")
+PELNAS = str(Path(sys.executable).with_name("pelnas"))
+SECONDS = 120.0  # until everything is imported, on a busy machine
+
+
+class Server:
+    """The process that forks; it ends with this one."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen([sys.executable, str(PROGRAM)], stdin=theirs)
+
+    def ask(self, request: Any, files: Sequence[int] = ()) -> None:
+        body = json.dumps(request).encode("utf-8", "surrogateescape")
+        socket.send_fds(self._requests, [b"%12d" % len(body)], files)
+        self._requests.sendall(body)
+
+    def close(self) -> None:
+        self._requests.close()
+        self._process.wait(SECONDS)
+
+
+@cache
+def _server() -> Server:
+    return Server()
+
+
+def imports(*modules: str) -> None:
+    """Have these imported before the next process is forked, too."""
+    _server().ask(modules)
+
+
+def close() -> None:
+    """End the process that forks, if one was needed."""
+    if _server.cache_info().currsize:
+        _server().close()
+        _server.cache_clear()
+
+
+class Warm(subprocess.Popen):  # type: ignore[type-arg]
+    """A process that is not a child of this one, whose end is heard of from the one that is."""
+
+    def _execute_child(
+        self, args: Sequence[str], executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
+        cwd: Any, env: Any, startupinfo: Any, creationflags: Any, shell: Any,
+        p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int, errread: int, errwrite: int,
+        restore_signals: Any, gid: Any, gids: Any, uid: Any, umask: Any, start_new_session: bool,
+        process_group: Any,
+    ) -> None:  # fmt: skip
+        program, *arguments = map(str, args)
+        if program == PELNAS:
+            arguments = ["-m", "pelnas", *arguments]
+        else:
+            assert program == sys.executable, f"{program} is no Python"
+        request = {
+            "arguments": arguments,
+            "cwd": os.fspath(cwd or os.getcwd()),
+            "environment": dict(os.environ if env is None else env),
+            "session": start_new_session,
+        }
+        given = zip((p2cread, c2pwrite, errwrite), range(3), strict=True)
+        ends = [own if end == -1 else end for end, own in given]
+        self._told, theirs = socket.socketpair()
+        with theirs:
+            _server().ask(request, [*ends, theirs.fileno()])
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+        self._told.settimeout(SECONDS)
+        self.pid = int(self._told.recv(12))
+        self._child_created = True
+
+    def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
+        if self.returncode is None:
+            with suppress(BlockingIOError):
+                self._hear(0)
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:
+        if self.returncode is None:
+            try:
+                self._hear(timeout)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+        return self.returncode
+
+    def _hear(self, timeout: float | None) -> None:
+        self._told.settimeout(timeout)
+        self.returncode = int(self._told.recv(12) or -9)
+        self._told.close()
+
+
+def run(
+    command: Sequence[str],
+    *,
+    input: Any = None,  # noqa: A002 - as subprocess.run calls it
+    capture_output: bool = False,
+    check: bool = False,
+    timeout: float = SECONDS,
+    **options: Any,
+) -> "subprocess.CompletedProcess[Any]":
+    """As ``subprocess.run``; never without a limit of time."""
+    if input is not None:
+        options["stdin"] = subprocess.PIPE
+    if capture_output:
+        options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Warm(command, **options) as process:
+        try:
+            out, err = process.communicate(input, timeout=timeout)
+        finally:
+            process.kill()
+    done = subprocess.CompletedProcess(command, process.returncode, out, err)
+    if check:
+        done.check_returncode()
+    return done

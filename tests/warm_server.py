@@ -1,0 +1,155 @@
+"""The process that ``warm`` forks: it imports what most commands need, and forks for each request.
+
+A request is the length of a JSON text, with the three standard files and a socket, and then that
+text; without any files it is a list of modules to import as well. A process in between is the
+parent of the one that is asked for: it writes its id to the socket, waits, and writes its code.
+"""
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+EARLY = (
+    "pelnas.app.main", "pelnas.graph.runs.search", "pelnas.graph.runs.fork",
+    "pelnas.graph.chat.console", "pelnas.agents.testing.scripted", "pelnas.report",
+    "pelnas.app.display.progress", "chromadb", "chromadb.api.rust", "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg", "pyarrow.parquet", "moocore", "prompt_toolkit", "rich.live",
+)  # fmt: skip
+
+
+def serve(requests: socket.socket) -> Callable[[], None]:
+    """Returns in the processes that were asked for only, with what they are to do."""
+    while True:
+        length, files, _, _ = socket.recv_fds(requests, 12, 4)
+        if not length:  # who asked has ended
+            _reap()
+            os._exit(0)
+        request = json.loads(_whole(requests, int(length)))
+        if not files:
+            _import(request)
+            continue
+        if os.fork() == 0:
+            requests.close()
+            if _forked(files):
+                return _prepared(request, files)
+        for file in files:
+            os.close(file)
+        _reap()
+
+
+def _import(modules: Iterable[str]) -> None:
+    for module in modules:
+        with suppress(ImportError):  # of an extra
+            import_module(module)
+    gc.collect()
+    gc.freeze()  # what is never looked at again is never copied
+
+
+def _whole(requests: socket.socket, length: int) -> bytes:
+    body = b""
+    while len(body) < length:
+        body += requests.recv(length - len(body))
+    return body
+
+
+def _reap() -> None:
+    """What has ended so far."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _forked(files: list[int]) -> bool:
+    """True in the process that was asked for; the one in between waits for it, and ends here."""
+    pid = os.fork()
+    if pid == 0:
+        return True
+    *ends, told = files
+    for file in (0, 1, 2, *ends):
+        os.close(file)
+    os.write(told, b"%-12d" % pid)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(OSError):  # nobody asks any more
+        os.write(told, b"%-12d" % code)
+    os._exit(0)
+
+
+def _prepared(request: dict[str, Any], files: list[int]) -> Callable[[], None]:
+    if request["session"]:
+        os.setsid()
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    for file in files:
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)
+        stream = open(  # noqa: SIM115 - it stays
+            number, "r" if number == 0 else "w", encoding=old.encoding, errors=old.errors,
+            buffering=1 if number == 2 else -1, closefd=False,
+        )  # fmt: skip
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return _program(request["arguments"])
+
+
+def _program(arguments: list[str]) -> Callable[[], None]:
+    """What ``python`` with these arguments does."""
+    what, *rest = arguments
+    if what == "-c":
+        code = rest.pop(0)
+        sys.argv, sys.path[0] = ["-c", *rest], ""
+        return lambda: exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102
+    if what == "-m":
+        module = rest.pop(0)
+        sys.argv, sys.path[0] = [module, *rest], os.getcwd()
+        return lambda: runpy.run_module(module, run_name="__main__", alter_sys=True) and None
+    sys.argv, sys.path[0] = [what, *rest], os.path.dirname(what)
+    return lambda: runpy.run_path(what, run_name="__main__") and None
+
+
+def _end(code: int | str | None) -> NoReturn:
+    """As multiprocessing ends a forked process: taking the interpreter apart would copy all of it."""
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(1 if isinstance(code, str) else code or 0)
+
+
+def _do(program: Callable[[], None]) -> NoReturn:
+    code: int | str | None = 0
+    try:
+        program()
+    except SystemExit as over:
+        code = over.code
+    except BaseException as error:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        code = 1
+    _end(code)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _import(EARLY)
+    _do(serve(socket.socket(fileno=os.dup(0))))
