@@ -8,7 +8,7 @@ from dataclasses import asdict
 from math import hypot, isfinite
 
 from pelnas.architecture import Candidate, Evaluation
-from pelnas.directives import Directives, say
+from pelnas.directives import Directives
 from pelnas.errors import InputError
 from pelnas.report import front_points, niche_rows
 from pelnas.store import RunStore
@@ -37,7 +37,7 @@ def status(store: RunStore) -> Answer:
         "spent": asdict(store.spent()),
         "forked_from": origin.in_words() if origin else None,
         "directives": [
-            {"id": d.id, "asks": say(d.order), "author": d.author, "status": d.status}
+            {"id": d.id, "asks": d.order.say(), "author": d.author, "status": d.status}
             for d in given
         ],
     }

@@ -27,7 +27,7 @@ from pelnas.agents.assistant.commands import Question
 from pelnas.agents.assistant.questions import QUESTIONS, Form
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.reasoning import without_reasoning
-from pelnas.directives import GRAMMAR, Order, command, parse
+from pelnas.directives import GRAMMAR, Order, parse
 from pelnas.errors import AnswerError, InputError
 from pelnas.prompts import load_prompt
 from pelnas.spaces import SearchSpace
@@ -150,7 +150,7 @@ class ToolCaller:
         if not words and not self._orders:
             raise AnswerError(f"{self._model.name} said nothing")
         order = self._orders[0] if self._orders else None
-        dropped = tuple(command(one) for one in self._orders[1:] if one != order)
+        dropped = tuple(one.command for one in self._orders[1:] if one != order)
         return Turn(self._model.name, words, tuple(self._looked_up), order, dropped)
 
     def _result(self, call: "_Call", number: int) -> ToolMessage:

@@ -36,7 +36,7 @@ from pelnas.agents.assistant.interpreter import About, Interpreter
 from pelnas.agents.assistant.spending import NO_LIMITS, Account, Accounted, Scene
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
-from pelnas.directives import Directive, Order, command
+from pelnas.directives import Directive, Order
 from pelnas.errors import BudgetExhausted, InputError, RunError
 from pelnas.graph.chat.boundary import in_words, keep, surviving
 from pelnas.graph.chat.chat_models import ModelSelector, OneModel
@@ -244,7 +244,7 @@ class Chat:
         with self._client(folder) as steering:
             checked = steering.check(order)
             told = f"I understand: {steering.say(checked)}. {ASK}"
-        pending = Pending(run=folder.name, command=command(checked), question=told, words=words)
+        pending = Pending(run=folder.name, command=checked.command, question=told, words=words)
         return {"pending": pending} | _said("\n".join(filter(None, (before, told))))
 
     def _client(self, folder: Path) -> SteeringClient:

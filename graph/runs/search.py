@@ -10,11 +10,11 @@ from langchain_core.runnables import RunnableConfig
 from pelnas.agents.models.base import LanguageModel
 from pelnas.config import Budget, SearchConfig
 from pelnas.directives import Directive
-from pelnas.directives.orders import ROUNDS_LIMIT
 from pelnas.errors import Stopped
 from pelnas.graph.search.graph import build_graph
 from pelnas.graph.session.open_runs import Sessions
 from pelnas.graph.session.session import Session
+from pelnas.inputs import bounds
 from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
@@ -138,7 +138,8 @@ class Search:
         """Without a checkpointer: where the run is follows from its store."""
         config: RunnableConfig = {
             "max_concurrency": AT_ONCE,  # else as few as there are processors, which all only wait
-            "recursion_limit": 10 + STEPS_A_ROUND * max(self.session.config.rounds, ROUNDS_LIMIT),
+            "recursion_limit": 10
+            + STEPS_A_ROUND * max(self.session.config.rounds, int(bounds.ROUNDS.high)),
         }
         self.session.tracer.run_begins()
         build_graph(sessions).invoke({"run": self.folder.name}, config)

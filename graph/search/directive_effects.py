@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
-from pelnas.directives import AddRule, Bound, Claim, Directive, EditRule, Focus
+from pelnas.directives import Bound, Claim, Claiming, Directive, Focus
 from pelnas.graph.session.session import Session
 from pelnas.partition import ENUMERABLE
 from pelnas.rules.rule import Rule, propose
@@ -137,7 +137,7 @@ def claims(session: Session) -> Claims:
     taken_back: dict[str, str] = {}
     for directive in session.queue.known:
         order = directive.order
-        if not isinstance(order, AddRule | EditRule) or directive.effect is None:
+        if not isinstance(order, Claiming) or directive.effect is None:
             continue
         rule = _rule(session, order.claim, directive)
         if directive.status == "active":

@@ -3,21 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pelnas.directives import (
-    Boundary,
-    Directive,
-    Ground,
-    Limit,
-    Order,
-    Pause,
-    Resume,
-    SetBudget,
-    SetModel,
-    SetRounds,
-    Stop,
-    check,
-)
-from pelnas.directives.orders import Grounded
+from pelnas.directives import Boundary, Directive, Ground, Order, check
 from pelnas.errors import DirectiveError
 from pelnas.graph.search.directive_effects import Claims, claims
 from pelnas.graph.search.evaluate import evaluate
@@ -48,22 +34,13 @@ def take_back(store: RunStore, ground: Ground, round_: int, *, same_unit: bool) 
 def _why_not(
     order: Order, standing: Sequence[Directive], ground: Ground, rules: set[str], same_unit: bool
 ) -> str:
-    if isinstance(order, Pause | Resume | Stop):
-        return "it was for the clock of the run that this one was forked from"
-    if isinstance(order, SetRounds | SetBudget | SetModel):
-        return "it is among the settings of this fork"
-    if isinstance(order, Limit) and not same_unit and _on_accuracy(order):
-        return "scores have another unit in this fork"
-    if isinstance(order, Grounded):
+    why = order.not_in_fork(same_unit)
+    if not why and order.grounded:
         try:
             check(order, standing, lambda: ground, rules=rules)
         except DirectiveError as problem:
             return str(problem)
-    return ""
-
-
-def _on_accuracy(limit: Limit) -> bool:
-    return any(bound.quantity == "accuracy" for bound in limit.bounds)
+    return why
 
 
 def evaluate_inherited(session: Session, next_: int) -> bool:

@@ -13,21 +13,18 @@ from typing import Any, Protocol
 
 from pelnas.directives import (
     Boundary,
+    Control,
     Directive,
     Directives,
     Ground,
     Pause,
-    Resume,
     SetModel,
-    Stop,
     Undo,
-    check,
-    command,
-    say,
 )
 from pelnas.directives.directive import Status
 from pelnas.errors import InputError
 from pelnas.graph.session.position import STEPS
+from pelnas.graph.session.problem import check_order
 from pelnas.store import RunStore
 from pelnas.traces.spans import RUN
 
@@ -137,13 +134,14 @@ class DirectiveQueue:
         if isinstance(order, Undo):
             target = next((d for d in self._known if d.id == order.directive), None)
             return target is not None and isinstance(target.order, Pause)
-        return isinstance(order, Pause | Resume | Stop)
+        return isinstance(order, Control)
 
     def _decide(self, directive: Directive, boundary: Boundary) -> None:
         earlier = [d for d in self._known if d.number < directive.number]
         if directive.scheduled is None:  # in a replay it was checked before
             try:
-                self._check(directive, earlier)
+                # Once more: what was asked without a client was not checked at all.
+                check_order(directive.order, earlier, self._store, lambda: self._ground)
             except InputError as problem:
                 self._mark(directive, "refused", boundary, str(problem))
                 return
@@ -160,16 +158,6 @@ class DirectiveQueue:
         for change in changes:
             self._mark(change, change.status, boundary, change.reason)
 
-    def _check(self, directive: Directive, earlier: list[Directive]) -> None:
-        """Once more: what was asked without a client was not checked at all."""
-        check(
-            directive.order,
-            earlier,
-            lambda: self._ground,
-            designed={candidate.architecture for candidate in self._store.candidates()},
-            rules={rule.id for rule in self._store.rules()},
-        )
-
     def _mark(self, directive: Directive, status: Status, boundary: Boundary, why: str) -> None:
         with self._store.together():
             self._store.mark_directive(directive, status, boundary, why)
@@ -178,8 +166,8 @@ class DirectiveQueue:
                 directive=directive.id,
                 author=directive.author,
                 status=status,
-                asks=say(directive.order),
-                command=command(directive.order),
+                asks=directive.order.say(),
+                command=directive.order.command,
                 reason=why,
                 effect=[boundary.round, boundary.node],
             )

@@ -10,8 +10,8 @@ from typing import Self
 
 from pelnas.budget import Meter
 from pelnas.config import Budget, SearchConfig
-from pelnas.directives import Directive, Directives, Order, SetBudget, SetRounds, Undo, command, say
-from pelnas.directives.grammar import number
+from pelnas.directives import Directive, Directives, Order, SetBudget, SetRounds, Undo
+from pelnas.directives.order import number
 from pelnas.errors import RunError
 from pelnas.graph.session.position import NOTHING_LEFT
 from pelnas.store import RunStore
@@ -54,10 +54,10 @@ class Extension:
             return
         with store.together():
             for order in self.orders:
-                store.append_directive(order, AUTHOR, command(order))
+                store.append_directive(order, AUTHOR, order.command)
             if self.reopens:
                 store.reopen()
-                told = "; ".join(map(say, self.orders))
+                told = "; ".join(order.say() for order in self.orders)
                 store.event("run-reopened", span=RUN, message=told)
 
 

@@ -1,6 +1,6 @@
 """The search problem that a configuration names, checked: space, partition, device, predictor, data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,7 +10,7 @@ from pelnas.architecture import Architecture, Cost
 from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
-from pelnas.directives import Ground
+from pelnas.directives import Directive, Ground, Order, check
 from pelnas.errors import InputError
 from pelnas.graph.session.trained_accuracies import labels_of
 from pelnas.images import ImageSet, load_images
@@ -19,7 +19,7 @@ from pelnas.predictors import best_predictor, get_predictor
 from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
 from pelnas.spaces import SearchSpace, get_space
-from pelnas.store import Sources
+from pelnas.store import RunStore, Sources
 from pelnas.tools.evaluation import Evaluator
 
 PROBES = 20  # architectures whose costs show whether a device tells energy
@@ -104,6 +104,22 @@ def ground_of(config: SearchConfig) -> Ground:
     """
     partition, device, _ = _without_scores(config)
     return ground(partition, device)
+
+
+def check_order(
+    order: Order, given: Sequence[Directive], store: RunStore, ground: Callable[[], Ground]
+) -> Order:
+    """An order as a run will store it, beside the directives ``given`` and what it has tried so far.
+
+    DirectiveError: it does not fit the run, or cannot be obeyed.
+    """
+    return check(
+        order,
+        given,
+        ground,
+        designed={candidate.architecture for candidate in store.candidates()},
+        rules={rule.id for rule in store.rules()},
+    )
 
 
 def outlook(config: SearchConfig) -> tuple[Partition, ImageSet | None]:

@@ -8,9 +8,9 @@ from typing import Self
 
 from pelnas.config import SearchConfig
 from pelnas.consent import Consent, reached
-from pelnas.directives import Directive, Directives, Ground, Order, SetModel, check, parse, say
+from pelnas.directives import Directive, Directives, Ground, Order, SetModel, parse
 from pelnas.errors import DirectiveError
-from pelnas.graph.session.problem import ground_of
+from pelnas.graph.session.problem import check_order, ground_of
 from pelnas.store import RunStore, WaitingOrder
 
 AUTHOR_LIMIT = 60  # characters
@@ -58,7 +58,7 @@ class SteeringClient:
 
     def say(self, order: Order) -> str:
         """An order in plain words, for a person to confirm, architectures explained."""
-        return say(order, self.ground.partition.space)
+        return order.say(self.ground.partition.space)
 
     def give(self, order: Order | str, author: str, words: str = "") -> Directive:
         """Check an order (or its command) and append it; it is pending then.
@@ -129,13 +129,7 @@ class SteeringClient:
     def _check(self, order: Order, given: list[Directive]) -> Order:
         if self._permit is not None:
             self._permit(order)
-        return check(
-            order,
-            given,
-            lambda: self.ground,
-            designed={candidate.architecture for candidate in self.store.candidates()},
-            rules={rule.id for rule in self.store.rules()},
-        )
+        return check_order(order, given, self.store, lambda: self.ground)
 
     def close(self) -> None:
         """Let the store go; a second call does nothing."""

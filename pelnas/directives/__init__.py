@@ -1,44 +1,45 @@
 """Directives: what a person may ask of a running search, as typed values that the program enforces."""
 
 from pelnas.directives.active import FOCUS_SHARE, Directives, Sizes
-from pelnas.directives.conflicts import Ground, check, conflict, resolve
-from pelnas.directives.directive import Boundary, Directive, Effects, scope_of
-from pelnas.directives.grammar import GRAMMAR, VERBS, command, parse
-from pelnas.directives.orders import (
-    AddRule,
-    Ban,
-    Bound,
-    Claim,
-    Constraint,
+from pelnas.directives.claims import AddRule, Claim, Claiming, EditRule, RetireRule, Retiring, Weigh
+from pelnas.directives.conflicts import Ground, check
+from pelnas.directives.controls import (
     Control,
-    EditRule,
-    Focus,
-    Limit,
-    Order,
     Pause,
-    Pin,
-    Require,
     Resume,
-    RetireRule,
-    Seed,
     SetBudget,
     SetModel,
     SetRounds,
+    Setting,
     Stop,
     Undo,
-    Weigh,
 )
-from pelnas.directives.words import say
+from pelnas.directives.designs import (
+    Ban,
+    Bound,
+    Constraint,
+    Focus,
+    Limit,
+    Pin,
+    Require,
+    Seed,
+    Wanted,
+)
+from pelnas.directives.directive import Boundary, Directive, Effects
+from pelnas.directives.grammar import GRAMMAR, ORDERS, VERBS, parse
+from pelnas.directives.order import Order, Records
 
 __all__ = [
     "FOCUS_SHARE",
     "GRAMMAR",
+    "ORDERS",
     "VERBS",
     "AddRule",
     "Ban",
     "Bound",
     "Boundary",
     "Claim",
+    "Claiming",
     "Constraint",
     "Control",
     "Directive",
@@ -51,22 +52,21 @@ __all__ = [
     "Order",
     "Pause",
     "Pin",
+    "Records",
     "Require",
     "Resume",
     "RetireRule",
+    "Retiring",
     "Seed",
     "SetBudget",
     "SetModel",
     "SetRounds",
+    "Setting",
     "Sizes",
     "Stop",
     "Undo",
+    "Wanted",
     "Weigh",
     "check",
-    "command",
-    "conflict",
     "parse",
-    "resolve",
-    "say",
-    "scope_of",
 ]

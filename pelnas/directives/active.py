@@ -6,37 +6,19 @@ from math import inf
 from typing import TypeVar
 
 from pelnas.architecture import Cost, Evaluation
-from pelnas.config import Budget, SearchConfig
+from pelnas.config import SearchConfig
+from pelnas.directives.claims import Retiring, Weigh
+from pelnas.directives.controls import Control, Pause, Stop
+from pelnas.directives.designs import Constraint, Focus, Limit, Pin, Quantity, Wanted
 from pelnas.directives.directive import Directive
-from pelnas.directives.grammar import command
-from pelnas.directives.orders import (
-    Ban,
-    Bound,
-    EditRule,
-    Focus,
-    Limit,
-    Order,
-    Pause,
-    Pin,
-    Quantity,
-    Require,
-    Resume,
-    RetireRule,
-    Seed,
-    SetBudget,
-    SetModel,
-    SetRounds,
-    Stop,
-    Weigh,
-)
-from pelnas.directives.words import bound_in_words, say
+from pelnas.directives.order import Order
 from pelnas.predicate import Features
 from pelnas.rules.evidence import Metric
 from pelnas.spaces import SearchSpace
 
 FOCUS_SHARE = 0.7  # of a round's designs that go to what is in focus, at least
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Order)
 Refused = tuple[str, str]  # id of the directive, and why in one clause
 
 
@@ -64,7 +46,7 @@ class Directives:
         """(id, order) of every active order of a kind; of those for one niche, only its own."""
         for directive in self.all:
             order = directive.order
-            if isinstance(order, kind) and self._concerns(order, niche):
+            if isinstance(order, kind) and order.concerns(niche):
                 yield directive.id, order
 
     # -- what is refused ------------------------------------------------------
@@ -72,24 +54,18 @@ class Directives:
     @property
     def constrain(self) -> bool:
         """Whether anything is limited, banned or required at all."""
-        return any(isinstance(directive.order, Limit | Ban | Require) for directive in self.all)
+        return any(self.of(Constraint))
 
     @property
     def constraints(self) -> str:
         """The limits, bans and requirements as commands: equal where the same is let in."""
-        orders = (d.order for d in self.all)
-        return "; ".join(command(o) for o in orders if isinstance(o, Limit | Ban | Require))
+        return "; ".join(order.command for _, order in self.of(Constraint))
 
     def refuses(self, features: Features, sizes: Sizes, niche: int) -> Refused | None:
         """The first directive that an architecture breaks by its features or sizes, and why."""
-        for directive in self.all:
-            order = directive.order
-            if not self._concerns(order, niche):
-                continue
-            if isinstance(order, Ban) and features.get(order.feature, 0) > 0:
-                return directive.id, say(order)
-            if isinstance(order, Require) and not features.get(order.feature, 0) > 0:
-                return directive.id, say(order)
+        for id_, order in self.of(Constraint, niche):
+            if order.excludes(features):
+                return id_, order.say()
         return self._beyond({"parameters": float(sizes.parameters), "flops": sizes.flops}, niche)
 
     def refuses_cost(self, cost: Cost, niche: int) -> Refused | None:
@@ -112,11 +88,7 @@ class Directives:
 
     def need_cost(self, niche: int) -> bool:
         """Whether a cost decides here: then it is looked up or measured before a design counts."""
-        return any(
-            bound.quantity in ("latency", "energy")
-            for _, limit in self.of(Limit, niche)
-            for bound in limit.bounds
-        )
+        return any(limit.on("latency", "energy") for _, limit in self.of(Limit, niche))
 
     def bounds(self, niche: int | None = None) -> dict[Quantity, tuple[float, float]]:
         """The range, (at least, at most), that all limits together leave of each limited quantity."""
@@ -135,12 +107,12 @@ class Directives:
     @property
     def focus(self) -> Focus | None:
         """The latest focus."""
-        return self._last(Focus)
+        return next((order for _, order in reversed(list(self.of(Focus)))), None)
 
     @property
     def pause(self) -> Directive | None:
         """The pause that nobody has ended."""
-        clock = [d for d in self.all if isinstance(d.order, Pause | Resume | Stop)]
+        clock = [d for d in self.all if isinstance(d.order, Control)]
         return clock[-1] if clock and isinstance(clock[-1].order, Pause) else None
 
     @property
@@ -155,22 +127,6 @@ class Directives:
         return next((d for d in reversed(self.all) if isinstance(d.order, Stop)), None)
 
     @property
-    def rounds(self) -> int | None:
-        """How many rounds in all; ``None``: as the configuration says."""
-        last = self._last(SetRounds)
-        return last.rounds if last else None
-
-    @property
-    def budgets(self) -> dict[str, float | None]:
-        """Limits in place of the configuration's; ``None`` inside: no limit."""
-        return {order.name: order.limit for _, order in self.of(SetBudget)}
-
-    @property
-    def models(self) -> dict[str, str]:
-        """Models in place of the configuration's, by role."""
-        return {order.role: order.model for _, order in self.of(SetModel)}
-
-    @property
     def weights(self) -> Mapping[Metric, float]:
         """How much each objective counts, where anybody said."""
         return {order.objective: order.weight for _, order in self.of(Weigh)}
@@ -178,11 +134,7 @@ class Directives:
     @property
     def seeds(self) -> list[tuple[str, str]]:
         """(id, architecture) of everything to be tried: seeds, and pins that were not tried yet."""
-        return [
-            (directive.id, directive.order.architecture)
-            for directive in self.all
-            if isinstance(directive.order, Seed | Pin)
-        ]
+        return [(id_, order.architecture) for id_, order in self.of(Wanted)]
 
     @property
     def pins(self) -> list[tuple[str, str]]:
@@ -195,17 +147,13 @@ class Directives:
         return {
             directive.order.rule: directive.id
             for directive in self.all
-            if isinstance(directive.order, RetireRule | EditRule)
+            if isinstance(directive.order, Retiring)
         }
 
     def wishes(self, niche: int | None = None) -> tuple[tuple[str, str], ...]:
         """(id, what it asks) of what whoever plans or designs (in a niche) should know."""
-        told = Limit | Ban | Require | Focus | Weigh
-        return tuple(
-            (directive.id, say(directive.order))
-            for directive in self.all
-            if isinstance(directive.order, told) and self._concerns(directive.order, niche)
-        )
+        told = (each for each in self.of(Order, niche) if each[1].informs)
+        return tuple((id_, order.say()) for id_, order in told)
 
     def set_aside(
         self, evaluations: Iterable[Evaluation], space: SearchSpace
@@ -223,33 +171,16 @@ class Directives:
 
     def applied(self, config: SearchConfig) -> SearchConfig:
         """A run's configuration with the rounds, budgets and models that were asked for since."""
-        budget = config.budget.model_dump() | self.budgets
-        models = {f"{role}_model": name for role, name in self.models.items()}
-        asked = {"rounds": self.rounds or config.rounds, "budget": Budget.model_validate(budget)}
-        return config.model_copy(update=asked | models)
+        for _, order in self.of(Order):
+            config = order.applied(config)
+        return config
 
     # -- inside ---------------------------------------------------------------
 
-    @staticmethod
-    def _concerns(order: Order, niche: int | None) -> bool:
-        own = order.niche if isinstance(order, Limit | Ban | Require) else None
-        return niche is None or own is None or own == niche
-
-    def _last(self, kind: type[T]) -> T | None:
-        last: T | None = None
-        for _, order in self.of(kind):
-            last = order
-        return last
-
     def _beyond(self, values: Mapping[Quantity, float | None], niche: int) -> Refused | None:
         """The first limit that known quantities break; those not given are not judged."""
-        for id_, limit in self.of(Limit, niche):
-            for bound in limit.bounds:
-                if bound.quantity in values and not bound.holds(values[bound.quantity]):
-                    return id_, _excess(bound, values[bound.quantity])
+        for id_, order in self.of(Constraint, niche):
+            excess = order.excess(values)
+            if excess:
+                return id_, excess
         return None
-
-
-def _excess(bound: Bound, value: float | None) -> str:
-    found = "unknown, or the device cannot run it" if value is None else f"{value:.6g}"
-    return f"keep to {bound_in_words(bound)}, found {found}"

@@ -2,30 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from pelnas.architecture import Architecture, Cost
-from pelnas.directives.active import Directives, Sizes
+from pelnas.directives.active import Directives, Refused, Sizes
+from pelnas.directives.designs import Ban, Constraint, Require
 from pelnas.directives.directive import Directive
-from pelnas.directives.grammar import command
-from pelnas.directives.orders import (
-    AddRule,
-    Ban,
-    Constraint,
-    EditRule,
-    Focus,
-    Grounded,
-    Limit,
-    Order,
-    Pin,
-    Require,
-    Resume,
-    RetireRule,
-    Seed,
-    Undo,
-)
-from pelnas.errors import ArchitectureError, DirectiveError
+from pelnas.directives.order import Order
+from pelnas.errors import DirectiveError
 from pelnas.partition import ENUMERABLE, Partition
 from pelnas.spaces import SearchSpace
 
@@ -65,128 +51,94 @@ def check(
     is asked for only where an order needs it. ``designed``: architectures that
     the run has tried; ``rules``: ids of its rules.
     """
-    grounded = isinstance(order, Grounded)
-    if grounded:
-        order = resolve(order, ground())
-    active = [replace(d, status="active") for d in given if d.status in ("pending", "active")]
-    if isinstance(order, Undo):
-        _check_undo(order, given)
-    if isinstance(order, Resume) and Directives(active).pause is None:
-        raise DirectiveError("the search is not paused: there is nothing to resume")
-    if isinstance(order, RetireRule | EditRule) and order.rule not in rules:
-        raise DirectiveError(
-            f"expected the id of a rule of this run, found {order.rule!r}: see `pelnas rules --all`"
-        )
-    reason = conflict(order, Directives(active), ground(), designed) if grounded else ""
-    if reason:
-        raise DirectiveError(reason)
-    return order
+    beside = Standing(given, ground, designed, rules)
+    beside.need_niche(order.place)
+    return order.check(beside)
 
 
-def resolve(order: Order, ground: Ground) -> Order:
-    """The order with its names checked and its architecture in official text.
+class Standing:
+    """What an order is checked beside. ``in_force``: the directives, those pending among them.
 
-    DirectiveError: an operation, position, niche, feature or architecture that
-    the run does not have, or energy where the device does not tell it.
+    Whether architectures are left is exact in spaces that can be listed. In larger ones
+    contradictions of bounds, bans and requirements are exact, and the rest is tried on a
+    sample, which the sentence says. Latency and energy are judged where a table tells
+    them, accuracy only by its bounds.
     """
-    niche = getattr(order.claim if isinstance(order, AddRule | EditRule) else order, "niche", None)
-    niches = ground.partition.niches
-    if niche is not None and niche >= len(niches):
-        raise DirectiveError(
-            f"niche {niche} does not exist: niches are 0 to {len(niches) - 1}, see `pelnas front`"
-        )
-    if isinstance(order, Ban | Require):
-        _check_feature(order.feature, ground.partition.space)
-    if isinstance(order, Limit):
-        _check_energy(order, ground)
-    if isinstance(order, AddRule | EditRule):
-        _check_predicate(order, ground.partition)
-    if isinstance(order, Seed | Pin):
-        space = ground.partition.space
-        try:
-            official = space.format(space.read(order.architecture))
-        except ArchitectureError as error:
-            raise DirectiveError(str(error)) from None
-        return replace(order, architecture=official)
-    return order
 
+    def __init__(
+        self,
+        given: Sequence[Directive],
+        ground: Callable[[], Ground],
+        designed: Collection[str],
+        rules: Collection[str],
+    ) -> None:
+        active = [replace(d, status="active") for d in given if d.status in ("pending", "active")]
+        self.given = given
+        self.in_force = Directives(active)
+        self._ground = ground
+        self._designed = designed
+        self._rules = rules
 
-def conflict(
-    order: Order, in_force: Directives, ground: Ground, designed: Collection[str] = ()
-) -> str:
-    """Why an order cannot be obeyed beside those in force, in one sentence; '' where it can.
+    @cached_property
+    def ground(self) -> Ground:
+        """What the run searches; made when first needed."""
+        return self._ground()
 
-    Exact in spaces that can be listed. In larger ones contradictions of bounds,
-    bans and requirements are exact, and the rest is tried on a sample, which
-    the sentence says. Latency and energy are judged where a table tells them,
-    accuracy only by its bounds.
-    """
-    if isinstance(order, Seed | Pin):
-        return "" if order.architecture in designed else _seed_conflict(order, in_force, ground)
-    if isinstance(order, Limit | Ban | Require):
-        for id_, text in in_force.seeds:
-            if text not in designed and _breaks(text, Directives([_as_new(order)]), ground):
-                return (
+    def need_niche(self, niche: int | None) -> None:
+        """DirectiveError: the run has no such niche."""
+        if niche is not None and niche >= len(self.ground.partition.niches):
+            raise DirectiveError(
+                f"niche {niche} does not exist: niches are 0 to"
+                f" {len(self.ground.partition.niches) - 1}, see `pelnas front`"
+            )
+
+    def need_rule(self, rule: str) -> None:
+        """DirectiveError: the run has no such rule."""
+        if rule not in self._rules:
+            raise DirectiveError(
+                f"expected the id of a rule of this run, found {rule!r}: see `pelnas rules --all`"
+            )
+
+    def need_allowed(self, text: str) -> None:
+        """DirectiveError: a directive in force would refuse an architecture that is not tried yet."""
+        found = None if text in self._designed else _breaks(text, self.in_force, self.ground)
+        if found:
+            raise DirectiveError(
+                f"{found[0]} does not allow it ({found[1]}): give '/undo {found[0]}' first"
+            )
+
+    def need_possible(self, new: Constraint) -> None:
+        """DirectiveError: it forbids what is to be tried next, or leaves nothing with the others."""
+        for id_, text in self.in_force.seeds:
+            if text not in self._designed and _breaks(
+                text, Directives([_as_new(new)]), self.ground
+            ):
+                raise DirectiveError(
                     f"{id_} asks to try {text} next, which this would forbid:"
                     f" give '/undo {id_}' first"
                 )
-        return _impossible(order, in_force, ground, None)
-    if isinstance(order, Focus):
-        wanted: Constraint | None = Limit(order.bounds) if order.bounds else None
-        return _impossible(wanted, in_force, ground, order.niche)
-    return ""
+        self.need_satisfiable(new, None)
 
-
-# -- names ------------------------------------------------------------------------
-
-
-def _check_feature(feature: str, space: SearchSpace) -> None:
-    operation, at, position = feature.partition("@")
-    if operation not in space.operations:
+    def need_satisfiable(self, new: Constraint | None, niche: int | None) -> None:
+        """DirectiveError: nothing (in the niche) satisfies what is in force and a new one together."""
+        ground = self.ground
+        others = [d for d in self.in_force.all if isinstance(d.order, Constraint)]
+        own = [_as_new(new)] if new is not None else []
+        if _satisfiable(own + others, ground, niche):
+            return
+        space = ground.partition.space
+        where = f"niche {niche}" if niche is not None else space.name
+        seen = "" if space.size <= ENUMERABLE else f" (of {SAMPLED:,} networks sampled)"
+        if own and not _satisfiable(own, ground, niche):
+            raise DirectiveError(f"no network of {where} can satisfy this{seen}: ask for less")
+        for other in others:
+            if not _satisfiable([*own, other], ground, niche):
+                others = [other]
+                break
+        names = ", ".join(f"{d.id} ({d.order.command})" for d in others)
         raise DirectiveError(
-            f"operation {operation!r} does not exist in {space.name}:"
-            f" use one of {', '.join(space.operations)}"
-        )
-    if at and position not in space.positions:
-        raise DirectiveError(
-            f"position {position!r} does not exist in {space.name}:"
-            f" use one of {', '.join(space.positions[:20])}"
-        )
-    if at and operation not in space.choices[space.positions.index(position)]:
-        options = space.choices[space.positions.index(position)]
-        raise DirectiveError(f"{position} takes no {operation}: use one of {', '.join(options)}")
-
-
-def _check_energy(order: Limit, ground: Ground) -> None:
-    asked = any(bound.quantity == "energy" for bound in order.bounds)
-    if asked and not ground.tells_energy():
-        raise DirectiveError(
-            "this run's device does not tell energy: limit latency, parameters or flops instead"
-        )
-
-
-def _check_predicate(order: AddRule | EditRule, partition: Partition) -> None:
-    known = partition.feature_names
-    for condition in order.claim.predicate.conditions:
-        if condition.feature not in known:
-            raise DirectiveError(
-                f"feature {condition.feature[:60]!r} does not exist:"
-                f" use one of {', '.join(sorted(known)[:40])}"
-            )
-
-
-def _check_undo(order: Undo, given: Sequence[Directive]) -> None:
-    known = {directive.id: directive for directive in given}
-    target = known.get(order.directive)
-    if target is None:
-        raise DirectiveError(
-            f"there is no directive {order.directive}: see `pelnas directives` for those given"
-        )
-    if target.status in ("undone", "refused"):
-        raise DirectiveError(f"{target.id} is {target.status} already: there is nothing to undo")
-    if isinstance(target.order, Undo | Resume):
-        raise DirectiveError(
-            f"{target.id} ({command(target.order)}) cannot be undone: give the directive again"
+            f"no network of {where} can satisfy this together with {names}{seen}:"
+            f" ask for less, or undo what stands in the way"
         )
 
 
@@ -197,52 +149,18 @@ def _as_new(order: Order) -> Directive:
     return Directive(NEW, order, "", "", 0.0, "active")
 
 
-def _breaks(text: str, directives: Directives, ground: Ground) -> tuple[str, str] | None:
+def _breaks(text: str, directives: Directives, ground: Ground) -> Refused | None:
     architecture = ground.partition.space.parse(text)
     return _refused(architecture, directives, ground)
 
 
-def _refused(
-    architecture: Architecture, directives: Directives, ground: Ground
-) -> tuple[str, str] | None:
+def _refused(architecture: Architecture, directives: Directives, ground: Ground) -> Refused | None:
     niche = ground.partition.locate(architecture)
     features = ground.partition.features(architecture)
     found = directives.refuses(features, ground.sizes(architecture), niche)
     if found is None and ground.cost is not None and directives.need_cost(niche):
         found = directives.refuses_cost(ground.cost(architecture), niche)
     return found
-
-
-def _seed_conflict(order: Seed | Pin, in_force: Directives, ground: Ground) -> str:
-    found = _breaks(order.architecture, in_force, ground)
-    if found is None:
-        return ""
-    return f"{found[0]} does not allow it ({found[1]}): give '/undo {found[0]}' first"
-
-
-def _impossible(
-    new: Constraint | None, in_force: Directives, ground: Ground, niche: int | None
-) -> str:
-    """Why nothing (in the niche) satisfies the constraints in force and a new one together."""
-    others = [d for d in in_force.all if isinstance(d.order, Limit | Ban | Require)]
-    own = [_as_new(new)] if new is not None else []
-    if _satisfiable(own + others, ground, niche):
-        return ""
-    where = f"niche {niche}" if niche is not None else ground.partition.space.name
-    seen = (
-        "" if ground.partition.space.size <= ENUMERABLE else f" (of {SAMPLED:,} networks sampled)"
-    )
-    if own and not _satisfiable(own, ground, niche):
-        return f"no network of {where} can satisfy this{seen}: ask for less"
-    for other in others:
-        if not _satisfiable([*own, other], ground, niche):
-            others = [other]
-            break
-    names = ", ".join(f"{d.id} ({command(d.order)})" for d in others)
-    return (
-        f"no network of {where} can satisfy this together with {names}{seen}:"
-        f" ask for less, or undo what stands in the way"
-    )
 
 
 def _satisfiable(wanted: Sequence[Directive], ground: Ground, niche: int | None) -> bool:

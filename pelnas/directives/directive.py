@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pelnas.directives.orders import AddRule, EditRule, Order, SetModel
+from pelnas.directives.order import Order, Records
 
 Status = Literal["pending", "active", "undone", "refused"]
+BEFORE_DESIGNS = ("plan", "design")  # a directive from here on holds for the designs of its round
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,11 @@ class Boundary:
 
     round: int
     node: str
+
+    def follows(self, round_: int) -> bool:
+        """Whether the designs of a round were made before it."""
+        early = round_ == self.round and self.node not in BEFORE_DESIGNS
+        return round_ < self.round or early
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,19 @@ class Directive:
     @property
     def scope(self) -> str:
         """Where it holds: ``niche 2``, a role, or ``run``."""
-        return scope_of(self.order)
+        return self.order.scope
 
+    def covers(self, round_: int) -> bool:
+        """Whether it was in force when the designs of a round were made."""
+        begun, ended = self.effect, self.ended
+        return (
+            begun is not None
+            and not begun.follows(round_)
+            and (ended is None or ended.follows(round_))
+        )
 
-def scope_of(order: Order) -> str:
-    """Where an order holds: ``niche 2``, a role such as ``designer``, or ``run``."""
-    if isinstance(order, SetModel):
-        return order.role
-    claimed = order.claim if isinstance(order, AddRule | EditRule) else order
-    niche = getattr(claimed, "niche", None)
-    return "run" if niche is None else f"niche {niche}"
+    def outcome(self, records: Records) -> str:
+        """What came of it so far; '' where nothing is to be told, or figures tell it."""
+        if self.effect is None or self.status == "refused":
+            return ""
+        return self.order.outcome(self, records)

@@ -8,7 +8,6 @@ from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.config import differences
-from pelnas.directives import command
 from pelnas.pareto import hypervolume
 from pelnas.report.front import archive_of, finite
 from pelnas.report.spend import Spend, shares, spend_of
@@ -240,7 +239,7 @@ def _numbered(given: Sequence[Given]) -> dict[tuple[str, str, int], str]:
 
 
 def _asked(store: RunStore) -> list[Given]:
-    return [(command(d.order), d.author, d.status) for d in store.directives()]
+    return [(d.order.command, d.author, d.status) for d in store.directives()]
 
 
 def _plain(value: Any) -> Any:

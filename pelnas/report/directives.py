@@ -6,19 +6,9 @@ from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
-from pelnas.directives import (
-    Ban,
-    Boundary,
-    Directive,
-    Directives,
-    Focus,
-    Limit,
-    Require,
-    command,
-    say,
-)
+from pelnas.directives import Constraint, Directive, Directives, Focus, Limit
 from pelnas.report.front import finite
-from pelnas.report.outcomes import Outcomes, made_before
+from pelnas.report.outcomes import StoredRecords
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore
 
@@ -86,8 +76,8 @@ class Pinned:
 def directive_rows(store: RunStore) -> list[DirectiveRow]:
     """One row for each directive, in the order in which they were given."""
     space, evaluations = get_space(store.config.space), store.evaluations()
-    outcomes = Outcomes(store, space, evaluations)
-    return [_row(each, evaluations, space, outcomes.of(each)) for each in store.directives()]
+    records = StoredRecords(store, evaluations)
+    return [_row(each, space, records) for each in records.directives]
 
 
 def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
@@ -106,14 +96,12 @@ def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
     return rows
 
 
-def _row(
-    directive: Directive, evaluations: Sequence[Evaluation], space: SearchSpace, outcome: str
-) -> DirectiveRow:
+def _row(directive: Directive, space: SearchSpace, records: StoredRecords) -> DirectiveRow:
     effect, ended, effects = directive.effect, directive.ended, directive.effects
     return DirectiveRow(
         id=directive.id,
-        asks=say(directive.order),
-        command=command(directive.order),
+        asks=directive.order.say(),
+        command=directive.order.command,
         words=directive.words,
         author=directive.author,
         time=directive.time,
@@ -126,8 +114,8 @@ def _row(
         refused=effects.refused,
         avoided=effects.avoided,
         niches=effects.niches,
-        outcome=outcome,
-        **_changes(directive, evaluations, space),
+        outcome=directive.outcome(records),
+        **_changes(directive, records.evaluations, space),
     )
 
 
@@ -135,15 +123,15 @@ def _changes(
     directive: Directive, evaluations: Sequence[Evaluation], space: SearchSpace
 ) -> dict[str, Any]:
     order, effect = directive.order, directive.effect
-    if not isinstance(order, Limit | Ban | Require | Focus):
+    if not isinstance(order, Constraint | Focus):
         return {}
     if effect is None or directive.status == "refused":
         return {}
     inside = _inside(order, evaluations, space)
-    early = [e for e in evaluations if _designed_before(e, effect)]
-    late = [e for e in evaluations if not _designed_before(e, effect)]
+    early = [e for e in evaluations if effect.follows(e.candidate.round)]
+    late = [e for e in evaluations if not effect.follows(e.candidate.round)]
     if directive.ended is not None:
-        late = [e for e in late if _designed_before(e, directive.ended)]
+        late = [e for e in late if directive.ended.follows(e.candidate.round)]
     return {
         "aside": None if isinstance(order, Focus) else _aside(directive, evaluations, inside),
         "share_before": _share(early, inside),
@@ -158,7 +146,7 @@ def _aside(directive: Directive, evaluations: Sequence[Evaluation], inside: set[
 
 
 def _inside(
-    order: Limit | Ban | Require | Focus, evaluations: Sequence[Evaluation], space: SearchSpace
+    order: Constraint | Focus, evaluations: Sequence[Evaluation], space: SearchSpace
 ) -> set[str]:
     """The evaluated candidates that are as the order asks."""
     if isinstance(order, Focus) and order.niche is not None:
@@ -166,10 +154,6 @@ def _inside(
     alone = Limit(order.bounds) if isinstance(order, Focus) else order
     broken = Directives([Directive(0, alone, "", "", 0.0, "active")]).set_aside(evaluations, space)
     return {e.id for e in evaluations if e.id not in broken}
-
-
-def _designed_before(evaluation: Evaluation, boundary: Boundary) -> bool:
-    return made_before(evaluation.candidate.round, boundary)
 
 
 def _share(evaluations: Sequence[Evaluation], inside: set[str]) -> float | None:

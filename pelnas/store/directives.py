@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from pelnas.architecture import Cost
-from pelnas.directives import Boundary, Directive, Effects, Order, command, parse
+from pelnas.directives import Boundary, Directive, Effects, Order, parse
 from pelnas.directives.directive import Status
 from pelnas.store.database import Database, Row, plain
 from pelnas.store.decoding import decodes
@@ -60,7 +60,7 @@ class DirectiveLog:
             cursor = connection.execute(
                 "INSERT INTO directives (time, author, words, command, round, node)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (now, plain(author), plain(words), command(order), *place),
+                (now, plain(author), plain(words), order.command, *place),
             )
             number = int(cursor.lastrowid or 0)
         return Directive(number, order, author, words, now, scheduled=scheduled)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from pelnas.directives import Order, command, parse
+from pelnas.directives import Order, parse
 from pelnas.store.database import Database, plain
 
 _UNDECIDED = "SELECT * FROM waiting WHERE number NOT IN (SELECT waiting FROM decided)"
@@ -41,7 +41,7 @@ class WaitingOrders:
         with self._database.transaction() as connection:
             cursor = connection.execute(
                 "INSERT INTO waiting (time, author, words, command) VALUES (?, ?, ?, ?)",
-                (now, plain(author), plain(words), command(order)),
+                (now, plain(author), plain(words), order.command),
             )
             return WaitingOrder(int(cursor.lastrowid or 0), order, author, words, now)
 

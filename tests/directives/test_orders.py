@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pelnas.architecture import Architecture, Cost
-from pelnas.config import ROLES, Budget
+from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.directives import (
     GRAMMAR,
     AddRule,
@@ -36,9 +36,7 @@ from pelnas.directives import (
     Undo,
     Weigh,
     check,
-    command,
     parse,
-    say,
 )
 from pelnas.errors import DirectiveError
 from pelnas.inputs.bounds import MINUTES
@@ -49,6 +47,7 @@ from pelnas.spaces.cell import CellSpace
 
 TINY = get_space("tiny")
 PARTITION = partition_by_operations(TINY, 10, 32)
+CONFIG = SearchConfig()
 PLAIN = "|none~0|+|skip_connect~0|none~1|"
 CONVOLUTION = "|nor_conv_1x1~0|+|skip_connect~0|none~1|"
 
@@ -110,10 +109,10 @@ ORDERS: st.SearchStrategy[Order] = st.one_of(
 @given(ORDERS)
 @settings(max_examples=400)
 def test_what_is_written_reads_back_as_the_same(order: Order) -> None:
-    assert parse(command(order)) == order
-    assert parse(f"  {command(order)}\n") == order
-    assert "\n" not in command(order)
-    assert say(order)
+    assert parse(order.command) == order
+    assert parse(f"  {order.command}\n") == order
+    assert "\n" not in order.command
+    assert order.say()
 
 
 @pytest.mark.parametrize(
@@ -225,7 +224,7 @@ def test_no_text_does_anything_but_parse_or_be_refused(text: str) -> None:
         order = parse("/" + text)
     except DirectiveError:
         return
-    assert parse(command(order)) == order
+    assert parse(order.command) == order
 
 
 def test_every_form_of_the_grammar_is_understood() -> None:
@@ -246,15 +245,15 @@ def test_every_form_of_the_grammar_is_understood() -> None:
         text = form
         for placeholder, value in filled.items():
             text = text.replace(placeholder, value)
-        assert command(parse(text)) == text
+        assert parse(text).command == text
         assert meaning
 
 
 def test_plain_words_name_numbers_units_and_places() -> None:
-    told = say(parse("/limit latency<=5 parameters<=300000 in niche 2"))
+    told = parse("/limit latency<=5 parameters<=300000 in niche 2").say()
     assert told == "keep to latency at most 5 ms and parameters at most 300,000 in niche 2"
-    assert say(parse("/ban skip_connect@0->1")) == "design nothing with skip_connect at 0->1"
-    assert "node 1 gets node 0" in say(Seed(PLAIN), TINY)
+    assert parse("/ban skip_connect@0->1").say() == "design nothing with skip_connect at 0->1"
+    assert "node 1 gets node 0" in Seed(PLAIN).say(TINY)
 
 
 # -- what is refused ------------------------------------------------------------------
@@ -309,12 +308,13 @@ def test_costs_and_scores_are_refused_beyond_their_bounds() -> None:
 def test_later_wishes_stand_in_the_place_of_earlier_ones_until_they_are_undone() -> None:
     given_ = directives("/focus niche 1", "/rounds 5", "/focus niche 2", "/rounds 9", "/pause")
     now = Directives(given_)
-    assert (now.focus, now.rounds) == (Focus(niche=2), 9)
+    assert (now.focus, now.applied(CONFIG).rounds) == (Focus(niche=2), 9)
     assert now.paused == given_[4]
     before = Directives(
         replace(d, status="undone") if d.id in ("d3", "d4", "d5") else d for d in given_
     )
-    assert (before.focus, before.rounds, before.paused) == (Focus(niche=1), 5, None)
+    assert (before.focus, before.paused) == (Focus(niche=1), None)
+    assert before.applied(CONFIG).rounds == 5
 
 
 @pytest.mark.parametrize("ending", ["/resume", "/stop"])

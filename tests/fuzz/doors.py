@@ -119,11 +119,11 @@ class Directives(Door):
         return _command(rng)
 
     def knock(self, given: str) -> None:
-        from pelnas.directives import command, parse
+        from pelnas.directives import parse
 
         with one_sentence():
             order = parse(given)
-            assert parse(command(order)) == order
+            assert parse(order.command) == order
             self._client.say(self._client.check(order))
 
     @cached_property

@@ -16,7 +16,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.app.main import run
-from pelnas.directives import say
 from pelnas.graph.chat.console import Talk
 from pelnas.graph.chat.graph import build_chat
 from pelnas.store import RunStore
@@ -56,7 +55,7 @@ def lines_with(attempt: str) -> list[str]:
 
 def given(folder: Path) -> list[str]:
     with RunStore.read(folder) as store:
-        return [say(directive.order) for directive in store.directives()]
+        return [directive.order.say() for directive in store.directives()]
 
 
 def is_shown_safely(text: str) -> None:

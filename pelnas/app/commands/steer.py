@@ -118,10 +118,7 @@ def directives(
 
 
 def _waits(order: "WaitingOrder") -> dict[str, str]:
-    from pelnas.directives import command
-    from pelnas.directives import say as in_words
-
-    told = {"id": order.id, "asks": in_words(order.order), "command": command(order.order)}
+    told = {"id": order.id, "asks": order.order.say(), "command": order.order.command}
     return told | {"author": order.author, "words": order.words}
 
 
@@ -137,16 +134,14 @@ def _awaited(client: "SteeringClient", given: "Directive", seconds: float) -> "D
 
 def _tell(client: "SteeringClient", directive: "Directive", as_json: bool) -> None:
     from pelnas.app.display.output import print_json, say
-    from pelnas.directives import command
-    from pelnas.directives import say as in_words
     from pelnas.errors import DirectiveError
     from pelnas.store.folder import in_use
 
     if directive.status == "refused":
         raise DirectiveError(f"{directive.id} was refused: {directive.reason}")
-    asks, running = in_words(directive.order), in_use(client.store.folder)
+    asks, running = directive.order.say(), in_use(client.store.folder)
     if as_json:
-        document = {"id": directive.id, "asks": asks, "command": command(directive.order)}
+        document = {"id": directive.id, "asks": asks, "command": directive.order.command}
         place = [directive.effect.round, directive.effect.node] if directive.effect else None
         print_json(document | {"status": directive.status, "effect": place, "running": running})
         return

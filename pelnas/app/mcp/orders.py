@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from pelnas.app.mcp.arguments import NEWEST
 from pelnas.app.mcp.failures import told
-from pelnas.directives import Order, command, parse
+from pelnas.directives import Order, parse
 from pelnas.errors import InputError
 from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.tools.runs import run_below
@@ -40,7 +40,7 @@ def asking(output: Path) -> Steer:
             return None
         with _client(output, run) as client:
             order = client.check(parse(command))
-            asked = f"The model asks to steer {run}: {client.say(order)} ({_official(order)})."
+            asked = f"The model asks to steer {run}: {client.say(order)} ({order.command})."
         return Elicit(f"{asked} Give this order?", Answer)
 
     def steer(
@@ -93,11 +93,7 @@ def _client(output: Path, run: str) -> SteeringClient:
 
 
 def _told(client: SteeringClient, order: Order) -> dict[str, Any]:
-    return {"command": _official(order), "says": client.say(order)}
-
-
-def _official(order: Order) -> str:
-    return command(order)
+    return {"command": order.command, "says": client.say(order)}
 
 
 def _can_ask(context: Context[Any, Any]) -> bool:

@@ -14,7 +14,7 @@ from pelnas.agents.models.connect import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.architecture import Design
 from pelnas.calls.call import Message
-from pelnas.directives import Boundary, command
+from pelnas.directives import Boundary
 from pelnas.graph.chat.chat_models import OneModel
 from pelnas.graph.chat.console import Talk
 from pelnas.graph.chat.graph import build_chat
@@ -40,7 +40,7 @@ def begun(begin: Callable[..., Path]) -> Path:
 
 def given(folder: Path) -> list[tuple[str, str, str]]:
     with RunStore.read(folder) as store:
-        return [(command(d.order), d.author, d.words) for d in store.directives()]
+        return [(d.order.command, d.author, d.words) for d in store.directives()]
 
 
 def asking(server: LoopbackServer) -> LanguageModel:

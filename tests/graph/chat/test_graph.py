@@ -27,10 +27,8 @@ def talk(begun: Path) -> Talk:
 
 
 def given(folder: Path) -> list[tuple[str, str, str]]:
-    from pelnas.directives import command
-
     with RunStore.read(folder) as store:
-        return [(command(d.order), d.author, d.words) for d in store.directives()]
+        return [(d.order.command, d.author, d.words) for d in store.directives()]
 
 
 def test_an_order_is_said_back_and_given_only_after_a_yes(talk: Talk, begun: Path) -> None:

@@ -14,7 +14,7 @@ from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import Message
 from pelnas.config import Budget
-from pelnas.directives import Boundary, command
+from pelnas.directives import Boundary
 from pelnas.errors import ModelError, RunError, StoreError
 from pelnas.graph.runs.replay import replay
 from pelnas.graph.runs.search import Result
@@ -73,7 +73,7 @@ def check_replay(folder: Path) -> None:
 
 def asked(folder: Path) -> list[tuple[str, str, str, Boundary | None]]:
     with RunStore.read(folder) as store:
-        return [(command(d.order), d.author, d.status, d.effect) for d in store.directives()]
+        return [(d.order.command, d.author, d.status, d.effect) for d in store.directives()]
 
 
 # -- what ended it, and what lets it go on ------------------------------------------------
