@@ -13,11 +13,13 @@ from pelnas.app.commands import bench_predictors, proxies
 from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
+    from pelnas.bench.scaling import Cost
     from pelnas.bench.search import Quality
 
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
 bench.command("predictors")(bench_predictors.bench_predictors)
+LENGTHS = (10, 100)  # rounds of searches whose costs are compared
 MODELS = ("builtin:evolver", "builtin:random")
 
 
@@ -56,6 +58,61 @@ def bench_search(
         print_json({"runs": [asdict(one) for one in found], "means": _means(found)})
     else:
         _print_means(_means(found))
+
+
+@bench.command("scaling")
+def bench_scaling(
+    data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
+    device: Annotated[str, typer.Option("--device", help="A device of the tables.")] = "edgegpu",
+    dataset: Annotated[str, typer.Option("--dataset", help="A data set of them.")] = "cifar10",
+    rounds: Annotated[
+        list[int] | None, typer.Option("--rounds", help="Repeatable. Default: 10 and 100.")
+    ] = None,
+    per_niche: Annotated[
+        int, options.number(bounds.PER_NICHE, "--per-niche", "Designs of a niche in a round.")
+    ] = 10,
+    seed: Annotated[int, options.number(bounds.SEED, "--seed", "Of every search.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """CPU time and peak memory of a search by table, and how they grow with its length."""
+    from pelnas.app.display.output import print_json
+    from pelnas.bench.scaling import costs
+
+    given = {"data": data, "device": device, "dataset": dataset, "accuracy": "table"}
+    given |= {"per-niche": per_niche, "seed": seed}
+    search = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    found = list(costs(search, rounds or LENGTHS))
+    if as_json:
+        print_json([asdict(one) | {"cpu_ratio": _ratio(one, found[0])} for one in found])
+    else:
+        _print_costs(found)
+
+
+def _ratio(one: "Cost", first: "Cost") -> float:
+    """How many times the CPU time of the first search another one takes."""
+    return one.cpu_seconds / first.cpu_seconds
+
+
+def _print_costs(found: "list[Cost]") -> None:
+    from pelnas.app.display.output import print_table
+
+    numbers = ("evaluations", "CPU s", "of the first", "s", "peak MB")
+    print_table(
+        "searches in processes of their own, importing included",
+        ("rounds", *numbers),
+        (
+            (
+                str(one.rounds),
+                str(one.evaluations),
+                f"{one.cpu_seconds:.1f}",
+                f"{_ratio(one, found[0]):.1f}x",
+                f"{one.seconds:.1f}",
+                f"{one.peak_mb:.0f}",
+            )
+            for one in found
+        ),
+        right=numbers,
+    )
 
 
 def _told(runs: "Iterator[Quality]") -> "Iterator[Quality]":
