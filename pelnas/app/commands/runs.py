@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pelnas.app import options
+from pelnas.text import plural
 
 if TYPE_CHECKING:
     from pelnas.report import FrontPoint
@@ -48,7 +49,7 @@ def runs(
         print_json({"runs": records})
         return
     print_table(
-        f"{len(found)} runs in {options.runs_folder(output)}",
+        f"{len(found)} {plural(len(found), 'run')} in {options.runs_folder(output)}",
         ("run", "started", "status", "rounds", "designs", "models", "why it ended", "forked from"),
         (
             (
@@ -117,7 +118,7 @@ def rules(
         print_json({"run": name, "rules": [rule.to_dict() for rule in known]})
         return
     print_table(
-        f"{len(known)} rules of {name}{'' if everything else ', in force'}",
+        f"{len(known)} {plural(len(known), 'rule')} of {name}{'' if everything else ', in force'}",
         ("rule", "niche", "status", "claim", "effect", "for", "against", "since", "author", "text"),
         (
             (

@@ -12,6 +12,7 @@ import typer
 from pelnas.app import options
 from pelnas.inputs import bounds
 from pelnas.inputs.bounds import Range
+from pelnas.text import plural
 from pelnas.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _print(
     space = get_space(store.config.space)
     parts = ", ".join(f"{count} for {part}" for part, count in counts.items())
     print_table(
-        f"{len(records)} networks trained on {data.name}: images {parts}",
+        f"{len(records)} {plural(len(records), 'network')} trained on {data.name}: images {parts}",
         ("index", "seed", "validation %", "test %", "epochs", "best", "time", "weights"),
         (
             (

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pelnas.text import plural
+
 if TYPE_CHECKING:
     from pelnas.config import SearchConfig
     from pelnas.graph.estimate.estimate import Estimate
@@ -9,7 +11,8 @@ if TYPE_CHECKING:
 
 def foretold(config: "SearchConfig", found: "Estimate") -> str:
     """A search in one sentence, and what would end it before its rounds."""
-    return f"expected in {config.rounds} rounds: {amounts(found)}{_end(config, found)}"
+    rounds = f"{config.rounds} {plural(config.rounds, 'round')}"
+    return f"expected in {rounds}: {amounts(found)}{_end(config, found)}"
 
 
 def scored(accuracy: str, images: str, in_words: str) -> str:
