@@ -7,7 +7,7 @@ from typing import Any
 from pelnas.architecture import Evaluation
 from pelnas.pareto import non_dominated
 from pelnas.store import RunStore
-from pelnas.tools.questions import nearest_of
+from pelnas.tools.answers import nearest_of
 from pelnas.tools.run_view import Answer, Findings, Subject, dominates
 from pelnas.tools.what_if import one_change
 from pelnas.traces.lineage import story_of_candidate

@@ -1,194 +1,209 @@
-"""What people ask of a run, answered from its store: plain values with the ids that they rest on.
+"""Every question to a run, one row each: what people, models and other programs may ask.
 
-Rounds and niches count from 0. Scores: higher is better, in the run's own unit;
-latency in ms, lower is better. A run may be asked while its search writes to it.
+The command line, conversations, the web UI and MCP hosts take names, arguments, answers
+and texts from here.
 """
 
-from dataclasses import asdict
-from math import hypot, isfinite
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from pelnas.architecture import Candidate, Evaluation
-from pelnas.directives import Directives
-from pelnas.errors import InputError
-from pelnas.report import front_points, niche_rows
+from pelnas.errors import DirectiveError
 from pelnas.store import RunStore
-from pelnas.store.folder import in_use
-from pelnas.tools.run_view import Answer, Findings, Subject, dominates
+from pelnas.tools import answers, score_one, text
+from pelnas.tools.directive_outcomes import directives, tell_directives
+from pelnas.tools.explain import explain
+
+ARCHITECTURE = "id such as r3n2c5, text, or index"
 
 
-def status(store: RunStore) -> Answer:
-    """How a run stands: its state, rounds, best finds, spend, and the directives given."""
-    front, given = front_points(store), store.directives()
-    directives = Directives(given)
-    pause = directives.pause
-    begun, _ = store.designed()
-    origin = store.origin()
-    return {
-        "run": store.name,
-        "state": _state(store, pause is not None),
-        "reason": store.reason,
-        "paused_by": pause.id if pause else None,
-        "rounds_begun": begun,
-        "rounds": directives.applied(store.config).rounds,
-        "unit": store.sources().unit,
-        "on_front": len(front),
-        "best": {"id": front[-1].id, "score": front[-1].score} if front else None,
-        "fastest": {"id": front[0].id, "latency_ms": front[0].latency_ms} if front else None,
-        "spent": asdict(store.spent()),
-        "forked_from": origin.in_words() if origin else None,
-        "directives": [
-            {"id": d.id, "asks": d.order.say(), "author": d.author, "status": d.status}
-            for d in given
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that a question takes. ``kind``: what a model gives for it; ``about``: what it is told.
 
-
-def front(store: RunStore) -> list[Answer]:
-    """The answer of the run by latency, each point with its id and the rules its designer saw."""
-    return [point.to_dict() for point in front_points(store)]
-
-
-def compare(store: RunStore, first: str, second: str) -> Answer:
-    """Two architectures side by side: what differs, and which of them dominates.
-
-    Differences are the second minus the first, ``None`` where one is not evaluated;
-    ``within_uncertainty``: the scores differ by less than their uncertainties together.
-    RunError, ArchitectureError: see ``Findings.find``.
+    ``written``: a pattern of the word that people write, '' for any; ``remedy``: what they
+    are told of another one.
     """
-    findings = Findings(store)
-    a, b = findings.find(first), findings.find(second)
-    answer: Answer = {
-        "first": _shown(findings, a),
-        "second": _shown(findings, b),
-        "changed": findings.changed(a.architecture, b.architecture),
-        "score_difference": None,
-        "latency_difference_ms": None,
-        "within_uncertainty": None,
-        "dominates": None,
-    }
-    if a.evaluation and b.evaluation and a.evaluation.cost.feasible and b.evaluation.cost.feasible:
-        answer |= _differences(a.evaluation, b.evaluation)
-    return answer
+
+    name: str
+    kind: type = str
+    about: str = ARCHITECTURE
+    written: str = ""
+    remedy: str = ""
+    needed: bool = True
+
+    def read(self, word: str, form: str) -> Any:
+        """The value of a word. DirectiveError: none."""
+        if self.written and not re.fullmatch(self.written, word):
+            raise DirectiveError(f"expected {form}, found {word[:40]!r}: {self.remedy}")
+        return self.kind(word)
 
 
-def niches(store: RunStore) -> list[Answer]:
-    """Every niche with its counts and the ids of its points on the front."""
-    points = front_points(store)
-    return [
-        row.to_dict() | {"front": [point.id for point in points if point.niche == row.niche]}
-        for row in niche_rows(store)
-    ]
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One question. ``form``: as people write it; ``tool``: its name for models.
 
+    ``does``, ``about``: what people, and MCP hosts, are told of it. ``ask``: the answer
+    from a run and the parts, in plain values; ``lines``: an answer as lines of text with
+    the ids that it rests on.
+    """
 
-def rules(store: RunStore, every: bool = False) -> list[Answer]:
-    """The rules in force (or ``every`` one) with measured effect and the candidates that tell it."""
-    taken = Directives(store.directives()).retired_rules
-    return [
-        rule.to_dict() | {"retired_by": taken.get(rule.id)}
-        for rule in store.rules()
-        if every or (rule.status == "in-force" and rule.id not in taken)
-    ]
+    form: str
+    tool: str
+    does: str
+    about: str
+    ask: Callable[..., Any]
+    lines: Callable[[Any], list[str]]
+    parts: tuple[Part, ...] = ()
 
+    @property
+    def verb(self) -> str:
+        return self.form.split()[0]
 
-def tried(store: RunStore, niche: int) -> Answer:
-    """What was planned, designed and refused in a niche. InputError: there is no such niche."""
-    rows = niches(store)
-    if not 0 <= niche < len(rows):
-        raise InputError(
-            f"run {store.name} has niches 0 to {len(rows) - 1}, found {niche}: give one of these"
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many words it takes, at least and at most."""
+        return sum(part.needed for part in self.parts), len(self.parts)
+
+    def words(self, given: dict[str, Any]) -> tuple[str, ...]:
+        """The parts that a model gave, as a person writes them."""
+        values = [(part, given.get(part.name)) for part in self.parts]
+        return tuple(
+            part.name if value is True else str(value)
+            for part, value in values
+            if value is not None and value is not False
         )
-    findings = Findings(store)
-    return {
-        "niche": rows[niche],
-        "plans": [{"round": r} | asdict(e) for r, e in store.plans() if e.niche == niche],
-        "designs": [_designed(findings, c) for c in store.candidates(niche=niche)],
-        "refusals": [{"round": r} | asdict(x) for r, n, x in store.refusals() if n == niche],
-    }
+
+    def tell(self, store: RunStore, *words: str) -> list[str]:
+        """The answer to a person who wrote these words. InputError: none."""
+        return self.lines(self.ask(store, *self._read(words)))
+
+    def _read(self, words: tuple[str, ...]) -> Iterator[Any]:
+        return (part.read(word, self.form) for part, word in zip(self.parts, words, strict=False))
 
 
-def nearest(store: RunStore, named: str, limit: int = 3) -> list[Answer]:
-    """The points of the front nearest to an architecture, without itself.
+_ONE = (Part("architecture"),)
+_MS = Part("latency_ms", float, "milliseconds", r"[0-9]{1,9}(?:\.[0-9]{1,9})?", "give milliseconds")
+_NICHE = Part("niche", int, "number of the niche, from 0", r"[0-9]{1,3}", "give a niche's number")
+_ALL = Part(
+    "all", bool, "true: every rule, not only those in force", "all", "say all, or nothing", False
+)
 
-    By latency where it is known, else by how many operations differ.
-    RunError, ArchitectureError: see ``Findings.find``.
-    """
-    findings = Findings(store)
-    return nearest_of(findings, findings.find(named), limit)
-
-
-def nearest_of(findings: Findings, subject: Subject, limit: int) -> list[Answer]:
-    """The same over what was read already."""
-    own = subject.evaluation
-    rows = []
-    for point in findings.front:
-        if point.candidate.architecture == subject.text:
-            continue
-        there = findings.space.read(point.candidate.architecture)
-        row = findings.brief(point)
-        row |= {"changed": findings.changed(subject.architecture, there)}
-        known = own is not None and own.cost.feasible
-        row |= {
-            "score_difference": point.score - own.score if own else None,
-            "latency_difference_ms": point.latency_ms - own.latency_ms if known and own else None,
-        }
-        rows.append(row)
-    return sorted(rows, key=_distance)[:limit]
-
-
-def afford(store: RunStore, latency_ms: float) -> Answer:
-    """What a latency budget costs in accuracy: the best within it beside the best of all.
-
-    ``score_lost``: how much score the budget costs; ``None`` where nothing found is
-    within it; ``next``: the first point beyond. InputError: no finite number.
-    """
-    if not isfinite(latency_ms):
-        raise InputError(f"expected a latency in ms, found {latency_ms}: give a number such as 4")
-    findings = Findings(store)
-    within = [e for e in findings.front if e.latency_ms <= latency_ms]
-    beyond = [e for e in findings.front if e.latency_ms > latency_ms]
-    best = findings.front[-1] if findings.front else None
-    return {
-        "latency_ms": latency_ms,
-        "unit": store.sources().unit,
-        "within": findings.brief(within[-1]) if within else None,
-        "best": findings.brief(best) if best else None,
-        "next": findings.brief(beyond[0]) if beyond else None,
-        "score_lost": best.score - within[-1].score if best and within else None,
-    }
-
-
-def _state(store: RunStore, paused: bool) -> str:
-    if store.status == "finished":
-        return "finished"
-    if not in_use(store.folder):
-        return "stopped"
-    return "paused" if paused else "running"
-
-
-def _shown(findings: Findings, subject: Subject) -> Answer:
-    if subject.evaluation:
-        return findings.brief(subject.evaluation)
-    return {"id": subject.candidate.id if subject.candidate else None, "architecture": subject.text}
-
-
-def _differences(a: Evaluation, b: Evaluation) -> Answer:
-    gap = b.score - a.score
-    first, second = dominates(a, b), dominates(b, a)
-    return {
-        "score_difference": gap,
-        "latency_difference_ms": b.latency_ms - a.latency_ms,
-        "within_uncertainty": abs(gap) < hypot(a.prediction.uncertainty, b.prediction.uncertainty),
-        "dominates": a.id if first else b.id if second else None,
-    }
-
-
-def _designed(findings: Findings, candidate: Candidate) -> Answer:
-    """A design with what became of it."""
-    evaluation, design = findings.by_id.get(candidate.id), candidate.design
-    found = findings.brief(evaluation) if evaluation else {"id": candidate.id}
-    return found | asdict(design) | {"round": candidate.round, "evaluated": evaluation is not None}
-
-
-def _distance(row: Answer) -> tuple[float, int, float]:
-    latency = row["latency_difference_ms"]
-    return (0.0 if latency is None else abs(latency), len(row["changed"]), row["latency_ms"])
+#: Every question.
+QUESTIONS: tuple[Form, ...] = (
+    Form(
+        "/status",
+        "status",
+        "how the run stands, and the directives given",
+        "How a run stands: state, rounds, best finds, spend, directives.",
+        answers.status,
+        text.tell_status,
+    ),
+    Form(
+        "/front",
+        "front",
+        "the answer so far, by latency",
+        "The non-dominated architectures found so far, by latency.",
+        answers.front,
+        text.tell_front,
+    ),
+    Form(
+        "/why ARCHITECTURE",
+        "explain",
+        "why it is on the front, or why not: an id, best, fastest, a text or an index",
+        "Why an architecture (candidate id, text or index) is on the front, or why not.",
+        explain,
+        text.tell_explanation,
+        _ONE,
+    ),
+    Form(
+        "/compare ARCHITECTURE ARCHITECTURE",
+        "compare",
+        "two of them side by side",
+        "Two architectures side by side.",
+        answers.compare,
+        text.tell_comparison,
+        (Part("first"), Part("second")),
+    ),
+    Form(
+        "/nearest ARCHITECTURE",
+        "nearest",
+        "the nearest points of the front",
+        "The nearest points of the front to an architecture.",
+        answers.nearest,
+        text.tell_front,
+        _ONE,
+    ),
+    Form(
+        "/score ARCHITECTURE",
+        "score",
+        "its score, stored or predicted now; also where it was not tried",
+        "The score of any architecture: stored, looked up, or predicted now; the run is unchanged.",
+        score_one.score,
+        score_one.tell_score,
+        _ONE,
+    ),
+    Form(
+        "/latency ARCHITECTURE",
+        "latency",
+        "its latency, stored, looked up or measured now",
+        "The latency of any architecture: stored, looked up, or measured now; the run is unchanged.",
+        score_one.latency,
+        score_one.tell_latency,
+        _ONE,
+    ),
+    Form(
+        "/within 4",
+        "afford",
+        "what a budget of 4 ms costs in accuracy",
+        "What a latency budget costs in accuracy.",
+        answers.afford,
+        text.tell_afford,
+        (_MS,),
+    ),
+    Form(
+        "/niche 3",
+        "tried",
+        "what the designer of this niche tried",
+        "What was planned, designed and refused in a niche.",
+        answers.tried,
+        text.tell_niche,
+        (_NICHE,),
+    ),
+    Form(
+        "/niches",
+        "niches",
+        "what became of every niche",
+        "What became of every niche.",
+        answers.niches,
+        text.tell_niches,
+    ),
+    Form(
+        "/rules [all]",
+        "rules",
+        "the rules in force, or all, with their evidence",
+        "The design rules in force, or every one, with their evidence.",
+        answers.rules,
+        text.tell_rules,
+        (_ALL,),
+    ),
+    Form(
+        "/directives",
+        "directives",
+        "what was asked of the search, by whom, and what it changed",
+        "What was asked of the search, by whom, and what it changed.",
+        directives,
+        tell_directives,
+    ),
+    Form(
+        "/call ID",
+        "call",
+        "prompt and answer of a model call",
+        "Prompt, answer and cost of a model call, such as r3.designer.n2.a0.",
+        answers.call,
+        text.tell_call,
+        (Part("id", str, "id such as r3.designer.n2.a0"),),
+    ),
+)
+FORMS = {form.verb: form for form in QUESTIONS}

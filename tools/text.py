@@ -6,6 +6,7 @@ from pelnas.tools.run_view import Answer
 from pelnas.traces.text import one_line
 
 SHOWN = 10  # entries of a list that are told; how many more there are is said
+PASSAGE = 4_000  # characters of a prompt or an answer that are told
 POINTS_SHOWN = 40  # of a front, whose best points come last
 
 
@@ -129,6 +130,14 @@ def tell_explanation(answer: Answer) -> list[str]:
         lines.append("nearest on the front:")
         lines += [f"  {brief(n)}; {_changed(n['changed'])}" for n in answer["neighbours"]]
     return [*lines, *_changes(answer), *_proxies(answer["proxies"]), *_birth(answer)]
+
+
+def tell_call(answer: Answer) -> list[str]:
+    """A model call: what was asked and answered."""
+    tokens = answer["tokens_in"] + answer["tokens_out"]
+    asked = [f"{m['role']} said: {m['content'][:PASSAGE]}" for m in answer["messages"]]
+    head = f"{answer['id']}: {answer['model']}, {tokens} tokens, {answer['outcome']}"
+    return [head, *asked, f"{answer['model']} answered: {answer['answer'][:PASSAGE]}"]
 
 
 def _changes(answer: Answer) -> list[str]:

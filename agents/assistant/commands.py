@@ -1,23 +1,22 @@
 """The agent that people talk to: what a line asks for, and the answer from the run's own data.
 
 Without a language model it understands commands: the orders of ``pelnas.directives``
-and the questions of ``pelnas.agents.assistant.questions``. What is neither is asked back, and
+and the questions of ``pelnas.tools.questions``. What is neither is asked back, and
 never guessed at.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pelnas.agents.assistant.questions import QUESTIONS
 from pelnas.directives import GRAMMAR, VERBS, Order, parse
 from pelnas.errors import DirectiveError
 from pelnas.store import RunStore
 from pelnas.tools import text
+from pelnas.tools.questions import FORMS, QUESTIONS
 from pelnas.traces.text import one_line
 
 HELP = "/help"
 WIDTH = 66  # columns of a form in the help
-_FORMS = {form.verb: form for form in QUESTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,12 @@ def understand(line: str) -> Question | Order | Unclear:
             return parse(line)
         except DirectiveError as error:
             return Unclear(str(error))
-    if verb not in _FORMS and verb != HELP:
+    if verb not in FORMS and verb != HELP:
         found = f"{one_line(line, 80)!r} is no command" if line.strip() else "that is empty"
         return Unclear(f"{found}: what do you want to know or change? {HELP} lists all commands")
-    least, most = _FORMS[verb].counts if verb in _FORMS else (0, 0)
+    least, most = FORMS[verb].counts if verb in FORMS else (0, 0)
     if not least <= len(words) <= most:
-        form = _FORMS[verb].form if verb in _FORMS else HELP
+        form = FORMS[verb].form if verb in FORMS else HELP
         return Unclear(f"expected {form}, found {one_line(line, 80)!r}: write it in that form")
     return Question(verb, tuple(words))
 
@@ -57,7 +56,7 @@ def answer(store: RunStore, question: Question) -> str:
     """The answer to a question, with ids. InputError: something it names is not there."""
     if question.verb == HELP:
         return help_text()
-    return text.text_of(_FORMS[question.verb].tell(store, *question.words))
+    return text.text_of(FORMS[question.verb].tell(store, *question.words))
 
 
 def help_text(more: Sequence[tuple[str, str]] = ()) -> str:

@@ -24,13 +24,13 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import Field, ValidationError, create_model
 
 from pelnas.agents.assistant.commands import Question
-from pelnas.agents.assistant.questions import QUESTIONS, Form
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.reasoning import without_reasoning
 from pelnas.directives import GRAMMAR, Order, parse
 from pelnas.errors import AnswerError, InputError
 from pelnas.prompts import load_prompt
 from pelnas.spaces import SearchSpace
+from pelnas.tools.questions import QUESTIONS, Form
 from pelnas.traces.text import visible
 
 CALLS = 8  # tool calls in one turn
@@ -171,8 +171,9 @@ class ToolCaller:
     # -- the tools --------------------------------------------------------------------
 
     def _make_tools(self) -> list[BaseTool]:
-        questions = [_tool(form.tool, form.does, _schema(form), self._looking_up(form))
-                     for form in QUESTIONS if form.tool]  # fmt: skip
+        questions = [
+            _tool(form.tool, form.does, _schema(form), self._looking_up(form)) for form in QUESTIONS
+        ]
         proposing = create_model(
             STEER,
             command=(str, Field(description="one command, such as /ban avg_pool_3x3")),

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pelnas.agents.assistant.commands import HELP
-from pelnas.agents.assistant.questions import QUESTIONS
 from pelnas.directives import GRAMMAR
 from pelnas.errors import InputError
 from pelnas.graph.chat.graph import OWN
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
+from pelnas.tools.questions import QUESTIONS
 from pelnas.tools.run_view import ENDS
 
 FORMS = (*(form.form for form in QUESTIONS), *(form for form, _ in (*OWN, *GRAMMAR)), HELP, "/quit")

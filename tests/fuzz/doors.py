@@ -364,10 +364,10 @@ def _asked(name: str, *options: object) -> Callable[[Path], None]:
 
     def ask(folder: Path) -> None:
         from pelnas.store import RunStore
-        from pelnas.tools import directive_outcomes, questions
+        from pelnas.tools import answers, directive_outcomes
 
         with RunStore.read(folder) as store:
-            where = questions if hasattr(questions, name) else directive_outcomes
+            where = answers if hasattr(answers, name) else directive_outcomes
             json.dumps(getattr(where, name)(store, *options), default=str)
 
     return ask

@@ -19,12 +19,12 @@ def explain(
     """Explain an architecture from a run's data: rank, dominators, changes, rules, its origin."""
     from pelnas.app.display.output import print_json, say
     from pelnas.store import RunStore, find_run
-    from pelnas.tools.explain import explain as explained
-    from pelnas.tools.text import tell_explanation, text_of
+    from pelnas.tools.questions import FORMS
+    from pelnas.tools.text import text_of
 
     with RunStore.read(find_run(options.runs_folder(output), run)) as store:
-        answer = explained(store, architecture)
+        answer = FORMS["/why"].ask(store, architecture)
     if as_json:
         print_json(answer)
     else:
-        say(text_of(tell_explanation(answer)))
+        say(text_of(FORMS["/why"].lines(answer)))

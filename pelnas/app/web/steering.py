@@ -10,13 +10,13 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from pelnas.agents.assistant.commands import HELP
-from pelnas.agents.assistant.questions import QUESTIONS
 from pelnas.agents.models.base import LanguageModel
 from pelnas.app.user import user
 from pelnas.directives import GRAMMAR
 from pelnas.errors import InputError
 from pelnas.report.directives import directive_rows
 from pelnas.store import RunStore
+from pelnas.tools.questions import QUESTIONS
 
 if TYPE_CHECKING:
     from pelnas.graph.chat.console import Talk

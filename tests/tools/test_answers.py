@@ -12,7 +12,7 @@ from pelnas.errors import ArchitectureError, InputError, RunError
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
-from pelnas.tools import questions
+from pelnas.tools import answers
 from pelnas.tools.explain import explain
 from pelnas.tools.run_view import Findings, dominates
 from pelnas.tools.what_if import Fit, Forest, one_change
@@ -39,37 +39,37 @@ def small(tmp_path: Path) -> RunStore:
 
 def test_the_ends_of_the_front_go_by_name(small: RunStore) -> None:
     with small:
-        told = questions.compare(small, "fastest", " best ")
+        told = answers.compare(small, "fastest", " best ")
     assert [told[which]["id"] for which in ("first", "second")] == ["r0n0c0", "r0n0c3"]
 
 
 def test_an_empty_front_has_no_ends(tmp_path: Path) -> None:
     config = SearchConfig(output=tmp_path / "runs", space="tiny")
     with RunStore.create(config, "s") as store, pytest.raises(RunError, match="ask again later"):
-        questions.nearest(store, "best")
+        answers.nearest(store, "best")
 
 
 def test_a_latency_budget_costs_what_the_front_says(small: RunStore) -> None:
     with small:
-        answer = questions.afford(small, 3)
+        answer = answers.afford(small, 3)
         assert (answer["within"]["id"], answer["best"]["id"]) == ("r0n0c1", "r0n0c3")
         assert answer["next"]["id"] == "r0n0c3"
         assert answer["score_lost"] == 10
-        assert questions.afford(small, 0.5)["score_lost"] is None
+        assert answers.afford(small, 0.5)["score_lost"] is None
         with pytest.raises(InputError, match="a number such as 4"):
-            questions.afford(small, math.nan)
+            answers.afford(small, math.nan)
 
 
 def test_two_architectures_are_compared_by_id_text_and_index(small: RunStore) -> None:
     with small:
-        by_id = questions.compare(small, "r0n0c2", "r0n0c1")
+        by_id = answers.compare(small, "r0n0c2", "r0n0c1")
         assert by_id["dominates"] == "r0n0c1"
         assert by_id["score_difference"] == 1
         assert by_id["latency_difference_ms"] == -0.5
         assert by_id["within_uncertainty"] is True
-        assert questions.compare(small, "2", TINY.format(TINY.at(1))) == by_id
-        assert questions.compare(small, "r0n0c0", "r0n0c1")["dominates"] is None
-        unknown = questions.compare(small, "r0n0c0", "99")
+        assert answers.compare(small, "2", TINY.format(TINY.at(1))) == by_id
+        assert answers.compare(small, "r0n0c0", "r0n0c1")["dominates"] is None
+        unknown = answers.compare(small, "r0n0c0", "99")
         assert (unknown["second"]["id"], unknown["score_difference"]) == (None, None)
 
 
@@ -187,21 +187,21 @@ def test_one_changed_operation_is_evaluated_or_predicted(talkative_run: Path) ->
 def test_a_run_is_told_with_ids_that_exist(talkative_run: Path) -> None:
     with RunStore.read(talkative_run) as store:
         known = {candidate.id for candidate in store.candidates()}
-        points = [point["id"] for point in questions.front(store)]
+        points = [point["id"] for point in answers.front(store)]
         assert points == [point.id for point in front_points(store)]
-        status = questions.status(store)
+        status = answers.status(store)
         assert (status["state"], status["rounds_begun"]) == ("finished", 4)
         assert status["best"]["id"] == points[-1]
-        told = questions.niches(store)
+        told = answers.niches(store)
         assert sorted(i for row in told for i in row["front"]) == sorted(points)
-        for rule in questions.rules(store, every=True):
+        for rule in answers.rules(store, every=True):
             assert set(rule["evidence"]) <= known
-        tried = questions.tried(store, 2)
+        tried = answers.tried(store, 2)
         assert tried["designs"]
         assert all(store.call(design["call"]) for design in tried["designs"] if design["call"])
         assert {plan["focus"] for plan in tried["plans"]} == {"be fast"}
         with pytest.raises(InputError, match="niches 0 to 2, found 7"):
-            questions.tried(store, 7)
+            answers.tried(store, 7)
 
 
 def test_an_explanation_leads_back_to_call_and_rules(talkative_run: Path) -> None:
