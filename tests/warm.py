@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("warm_server.py")
+RELAY = PROGRAM.with_name("warm_relay.py")
 PELNAS = str(Path(sys.executable).with_name("pelnas"))
 SECONDS = 120.0  # until everything is imported, on a busy machine
 
@@ -25,9 +27,15 @@ class Server:
     """The process that forks; it ends with this one."""
 
     def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="pelnas-")
+        self.address = self._folder.name + "/socket"  # for who cannot be handed one
         self._requests, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen([sys.executable, str(PROGRAM)], stdin=theirs)
+        with theirs, socket.socket(socket.AF_UNIX) as others:
+            others.bind(self.address)
+            others.listen()
+            number = others.fileno()
+            command = [sys.executable, str(PROGRAM), str(number)]
+            self._process = subprocess.Popen(command, stdin=theirs, pass_fds=[number])
 
     def ask(self, request: Any, files: Sequence[int] = ()) -> None:
         body = json.dumps(request).encode("utf-8", "surrogateescape")
@@ -37,6 +45,7 @@ class Server:
     def close(self) -> None:
         self._requests.close()
         self._process.wait(SECONDS)
+        self._folder.cleanup()
 
 
 @cache
@@ -47,6 +56,11 @@ def _server() -> Server:
 def imports(*modules: str) -> None:
     """Have these imported before the next process is forked, too."""
     _server().ask(modules)
+
+
+def relay(*arguments: str) -> list[str]:
+    """A command that becomes ``pelnas`` with these arguments, for a library that starts one itself."""
+    return [sys.executable, "-I", "-S", str(RELAY), _server().address, "-m", "pelnas", *arguments]
 
 
 def close() -> None:

@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -28,19 +29,20 @@ EARLY = (
 )  # fmt: skip
 
 
-def serve(requests: socket.socket) -> Callable[[], None]:
+def serve(tests: socket.socket, others: socket.socket) -> Callable[[], None]:
     """Returns in the processes that were asked for only, with what they are to do."""
     while True:
-        length, files, _, _ = socket.recv_fds(requests, 12, 4)
-        if not length:  # who asked has ended
-            _reap()
-            os._exit(0)
-        request = json.loads(_whole(requests, int(length)))
+        if tests in select.select([tests, others], [], [])[0]:
+            request, files = _read(tests)
+        else:
+            with others.accept()[0] as connection:
+                request, files = _read(connection)
         if not files:
             _import(request)
             continue
         if os.fork() == 0:
-            requests.close()
+            tests.close()
+            others.close()
             if _forked(files):
                 return _prepared(request, files)
         for file in files:
@@ -56,11 +58,15 @@ def _import(modules: Iterable[str]) -> None:
     gc.freeze()  # what is never looked at again is never copied
 
 
-def _whole(requests: socket.socket, length: int) -> bytes:
+def _read(requests: socket.socket) -> tuple[Any, list[int]]:
+    length, files, _, _ = socket.recv_fds(requests, 12, 4)
+    if not length:  # the tests have ended
+        _reap()
+        os._exit(0)
     body = b""
-    while len(body) < length:
-        body += requests.recv(length - len(body))
-    return body
+    while len(body) < int(length):
+        body += requests.recv(int(length) - len(body))
+    return json.loads(body), files
 
 
 def _reap() -> None:
@@ -152,4 +158,4 @@ def _do(program: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _import(EARLY)
-    _do(serve(socket.socket(fileno=os.dup(0))))
+    _do(serve(socket.socket(fileno=os.dup(0)), socket.socket(fileno=int(sys.argv[1]))))

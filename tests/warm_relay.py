@@ -1,0 +1,33 @@
+"""``python warm_relay.py SOCKET ARGUMENT...``: what ``python`` with the arguments does, forked by ``warm``.
+
+For a library that starts a command itself: the process has the standard files of this one, which
+hands a signal to end on, and ends as it ends.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+
+def work(address: str, arguments: list[str]) -> int:
+    told, theirs = socket.socketpair()
+    request = {
+        "arguments": arguments,
+        "cwd": os.getcwd(),
+        "environment": dict(os.environ),
+        "session": False,
+    }
+    body = json.dumps(request).encode()
+    with theirs, socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        socket.send_fds(server, [b"%12d" % len(body)], [0, 1, 2, theirs.fileno()])
+        server.sendall(body)
+    pid = int(told.recv(12))
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
+    return int(told.recv(12))
+
+
+if __name__ == "__main__":
+    sys.exit(work(sys.argv[1], sys.argv[2:]))
