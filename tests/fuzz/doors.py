@@ -525,7 +525,7 @@ class Web(Door):
 
     @cached_property
     def _client(self) -> Any:
-        from app.test_web_api import client_of
+        from app.web.test_api import client_of
 
         from pelnas.app.web import starts
 
