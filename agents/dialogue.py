@@ -13,6 +13,7 @@ from pelnas.agents.models.json_answer import read
 from pelnas.agents.models.reasoning import shortened, without_reasoning
 from pelnas.agents.models.reply_checks import received
 from pelnas.calls.call import CALLING, CallRecord, Message, call_id, request_hash
+from pelnas.calls.usage import Usage
 from pelnas.errors import AnswerError, ModelCallError
 
 ATTEMPTS = 2  # requests of one question: the second sends a broken answer back
@@ -42,7 +43,7 @@ class Meter(Protocol):
     def before_call(self) -> None:
         """Called before each request. BudgetExhausted: nothing may be sent any more."""
 
-    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
+    def after_call(self, usage: Usage) -> None:
         """Called after each request that was sent; a failed one has cost nothing."""
 
 
@@ -128,10 +129,10 @@ class Dialogue:
             self._ledger.record_call(call)
         except ModelCallError as error:
             lost = time.perf_counter() - began
-            self._ledger.record_call(replace(blank, problem=str(error), seconds=lost))
+            self._ledger.record_call(replace(blank, problem=str(error), usage=Usage(seconds=lost)))
             raise
         finally:
-            self._meter.after_call(call.tokens, call.dollars or 0.0)
+            self._meter.after_call(call.usage)
         return call, None if problem else answer
 
     def _send(
@@ -144,12 +145,7 @@ class Dialogue:
             blank,
             answered_by=reply.model,
             answer=shortened(reply.text, ANSWER_LIMIT),
-            tokens_in=reply.tokens_in,
-            tokens_out=reply.tokens_out,
-            seconds=reply.seconds,
-            tokens_cached=reply.tokens_cached,
-            tokens_reasoning=reply.tokens_reasoning,
-            dollars=reply.dollars,
+            usage=reply.usage,
         )
 
     def _read(
@@ -184,11 +180,7 @@ class Dialogue:
             schema=schema.__name__,
             request=request_hash(self._model.name, messages, schema.model_json_schema()),
             answer="",
-            tokens_in=0,
-            tokens_out=0,
-            seconds=0.0,
             outcome="failed",
-            dollars=0.0,
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Protocol
 
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted
 
@@ -96,15 +97,15 @@ class Meter:
                     return
                 self._turn.wait()
 
-    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
-        """Settle a reserved call. ``tokens``: in and out together, 0 where none was answered."""
+    def after_call(self, usage: Usage) -> None:
+        """Settle a reserved call, which took nothing where nothing was answered."""
         with self._turn:
             self._in_flight -= 1
             self._calls += 1
-            self._tokens += tokens
-            self._dollars += dollars
-            self._largest = max(self._largest, tokens)
-            self._dearest = max(self._dearest, dollars)
+            self._tokens += usage.tokens
+            self._dollars += usage.dollars
+            self._largest = max(self._largest, usage.tokens)
+            self._dearest = max(self._dearest, usage.dollars)
             self._turn.notify_all()
 
     def allow_evaluations(self, wanted: int) -> int:

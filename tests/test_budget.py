@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pelnas.budget import Meter, Spent
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted
 
@@ -38,7 +39,7 @@ class Clock:
 def test_without_limits_nothing_is_refused() -> None:
     meter = Meter(Budget(), Account(Spent(10**6, 10**9, 1e9, 10**6)))
     meter.before_call()
-    meter.after_call(10**9)
+    meter.after_call(Usage(10**9))
     assert meter.allow_evaluations(7) == 7
     assert meter.exhausted() == ""
     assert meter.warnings() == []
@@ -48,7 +49,7 @@ def test_without_limits_nothing_is_refused() -> None:
 def test_calls_continue_over_resumes() -> None:
     meter = Meter(Budget(calls=3), Account(Spent(calls=2)))
     meter.before_call()
-    meter.after_call(5)
+    meter.after_call(Usage(5))
     with pytest.raises(BudgetExhausted, match=r"budget of calls is spent \(3 of 3 calls\)"):
         meter.before_call()
 
@@ -63,10 +64,10 @@ def test_a_reserved_call_counts_before_it_is_made() -> None:
 def test_tokens_are_settled_after_the_call() -> None:
     meter = Meter(Budget(tokens=100), Account(Spent(tokens=40)))
     meter.before_call()
-    meter.after_call(59)
+    meter.after_call(Usage(59))
     assert meter.exhausted() == ""
     meter.before_call()
-    meter.after_call(30)
+    meter.after_call(Usage(30))
     assert "129 of 100 tokens" in meter.exhausted()
     with pytest.raises(BudgetExhausted, match="129 of 100 tokens"):
         meter.before_call()
@@ -133,7 +134,7 @@ def run_designers(meter: Meter, tokens: int) -> tuple[int, int]:
             threading.Event().wait(0.001)
             with lock:
                 flying -= 1
-            meter.after_call(tokens)
+            meter.after_call(Usage(tokens))
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(designer, range(16)))
@@ -174,10 +175,10 @@ def test_time_paused_is_not_booked_and_another_budget_holds_at_once() -> None:
 def test_dollars_are_held_like_tokens() -> None:
     meter = Meter(Budget(dollars=1), Account(Spent(dollars=0.5)))
     meter.before_call()
-    meter.after_call(10, 0.375)
+    meter.after_call(Usage(10, dollars=0.375))
     assert meter.warnings() == ["0.875 of 1 dollars used (88%)"]
     meter.before_call()
-    meter.after_call(10, 0.25)
+    meter.after_call(Usage(10, dollars=0.25))
     with pytest.raises(BudgetExhausted, match=r"dollars is spent \(1\.125 of 1 dollars\)"):
         meter.before_call()
 
@@ -192,7 +193,7 @@ def test_dollars_are_passed_by_one_call_at_most_under_many_designers() -> None:
             except BudgetExhausted:
                 return
             paid.append(1.0)
-            meter.after_call(7, 1.0)
+            meter.after_call(Usage(7, dollars=1.0))
 
     with ThreadPoolExecutor(8) as pool:
         for work in [pool.submit(designer) for _ in range(8)]:

@@ -16,6 +16,7 @@ from pelnas.agents.models.wrappers import Wrapped
 from pelnas.budget import Meter, Spent
 from pelnas.calls.call import Message
 from pelnas.calls.prices import in_words
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted, StoreError
 from pelnas.store.conversations import TalkCall
@@ -58,17 +59,17 @@ class Account:
                 f" ever, see /help; free words take another conversation, with a larger {larger}"
             ) from None
 
-    def after_call(self, tokens: int, dollars: float | None) -> None:
-        """Settle a call. ``dollars``: ``None``: of unknown price."""
+    def after_call(self, usage: Usage) -> None:
+        """Settle a call."""
         spent = self._spent
         self._spent = replace(
             spent,
             calls=spent.calls + 1,
-            tokens=spent.tokens + tokens,
-            dollars=spent.dollars + (dollars or 0.0),
-            unpriced=spent.unpriced + (dollars is None),
+            tokens=spent.tokens + usage.tokens,
+            dollars=spent.dollars + usage.dollars,
+            unpriced=spent.unpriced + usage.unpriced,
         )
-        self._meter.after_call(tokens, dollars or 0.0)
+        self._meter.after_call(usage)
 
     def __str__(self) -> str:
         spent, limits = self._spent, self._limits
@@ -150,12 +151,7 @@ class Accounted(Wrapped):
                 call,
                 answered_by=reply.model,
                 answer=self._clean(answer),
-                tokens_in=reply.tokens_in,
-                tokens_out=reply.tokens_out,
-                tokens_cached=reply.tokens_cached,
-                tokens_reasoning=reply.tokens_reasoning,
-                dollars=reply.dollars,
-                seconds=reply.seconds,
+                usage=reply.usage,
                 outcome="ok",
             )
 
@@ -165,7 +161,7 @@ class Accounted(Wrapped):
             call = replace(call, problem=self._clean(str(error) or type(error).__name__))
             raise
         finally:
-            self._account.after_call(call.tokens, call.dollars)
+            self._account.after_call(call.usage)
             self._write(call)
 
     def _write(self, call: TalkCall) -> None:

@@ -128,7 +128,7 @@ class ToolCaller:
         calls, spent, end = 0, 0, time.monotonic() + SECONDS
         while True:
             step = self._model.step(messages, list(self._tools.values()))
-            spent += step.reply.tokens
+            spent += step.reply.usage.tokens
             asked = _asked(step.message)
             if not asked:
                 return self._done(step.reply.text)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates
+from pelnas.calls.usage import Usage
 from pelnas.errors import ModelCallError, ToolsRefusedError
 
 if TYPE_CHECKING:
@@ -20,26 +21,15 @@ if TYPE_CHECKING:
 class Reply:
     """An answer as the provider gave it.
 
-    ``text``: the raw text, JSON if the model obeyed. ``seconds``: wall time,
-    retries included. ``model``: the name under which the provider answered.
-    ``tokens_cached`` and ``tokens_reasoning``: parts of in and out, where the provider reports them.
-    ``dollars``: what the call cost; ``None``: unknown. ``rung``: how the answer was
-    held to its form, '' where nobody knows.
+    ``text``: the raw text, JSON if the model obeyed. ``usage``: what it took, its
+    seconds with retries included. ``model``: the name under which the provider answered.
+    ``rung``: how the answer was held to its form, '' where nobody knows.
     """
 
     text: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
+    usage: Usage
     model: str
-    tokens_cached: int | None = None
-    tokens_reasoning: int | None = None
-    dollars: float | None = None
     rung: str = ""
-
-    @property
-    def tokens(self) -> int:
-        return self.tokens_in + self.tokens_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from pelnas.agents.models.base import OptionLogprobs, Reply, RetryPolicy
 from pelnas.agents.models.langchain import ProviderModel
 from pelnas.calls.prices import Tariff
+from pelnas.calls.usage import Usage
 from pelnas.errors import ModelCallError, ModelError, UnreadableError
 from pelnas.inputs.formats import regular
 from pelnas.inputs.paths import expanded
@@ -169,10 +170,8 @@ class LocalModel(ProviderModel):
         logs = tuple(_logs(answer, options) for answer in answers)
         likeliest = json.dumps([max(log, key=log.__getitem__) for log in logs])
         read, written = (sum(a["usage"][side] for a in answers) for side in SIDES)
-        seconds = time.perf_counter() - began
-        return OptionLogprobs(
-            logs, Reply(likeliest, read, written, seconds, self._file, dollars=0.0)
-        )
+        usage = Usage(read, written, seconds=time.perf_counter() - began)
+        return OptionLogprobs(logs, Reply(likeliest, usage, self._file))
 
     def close(self) -> None:
         for held in ("_ladder", "_engine"):

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pelnas.agents.models.base import LanguageModel, Reply
 from pelnas.calls import tokens
 from pelnas.calls.call import Message, request_hash
+from pelnas.calls.usage import Usage
 from pelnas.errors import BudgetExhausted, ModelError, Stopped
 from pelnas.inputs.paths import expanded
 from pelnas.store import write_atomically
@@ -59,15 +60,9 @@ class HandModel(LanguageModel):
         answer = self.folder / f"{name}.answer.md"
         self._put(self.folder / f"{name}.md", question(messages, schema, answer.name))
         text = self._wait_for(answer)
-        return Reply(
-            text,
-            tokens.estimate(messages),
-            tokens.count(text),
-            time.perf_counter() - started,
-            self.name,
-            dollars=0.0,
-            rung="by hand",
-        )
+        seconds = time.perf_counter() - started
+        usage = Usage(tokens.estimate(messages), tokens.count(text), seconds=seconds)
+        return Reply(text, usage, self.name, rung="by hand")
 
     def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
         self._minutes_left = minutes_left

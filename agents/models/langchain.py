@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import tenacity
@@ -32,6 +32,7 @@ from pelnas.agents.models.waiting import Waiting
 from pelnas.calls import tokens
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Tariff, rates, tariff
+from pelnas.calls.usage import Usage
 from pelnas.errors import BudgetExhausted, ModelCallError, Stopped, ToolsRefusedError
 
 _LONGEST_WAIT = 30.0  # seconds of backoff where the provider asks for nothing
@@ -84,9 +85,9 @@ class ProviderModel(LanguageModel):
             ) from None
         text = self._said(_text_of(held.message))
         prompt = tokens.estimate(messages, self.name)
-        spent = _Tokens.of(held.message, prompt, tokens.count(text, self.name))
+        spent = _told(held.message, prompt, tokens.count(text, self.name))
         for empty in held.spent:
-            spent = spent.plus(_Tokens.of(empty, prompt, 0))
+            spent += _told(empty, prompt, 0)
         return self._reply(held.message, text, spent, started, held.rung)
 
     def step(self, messages: Sequence[BaseMessage], tools: Sequence[BaseTool]) -> ModelStep:
@@ -100,7 +101,7 @@ class ProviderModel(LanguageModel):
         message = _scrubbed(message, self.redact)
         text = self._said(str(message.text))
         prompt = sum(tokens.count(str(each.text), self.name) for each in messages)
-        spent = _Tokens.of(message, prompt, tokens.count(text, self.name))
+        spent = _told(message, prompt, tokens.count(text, self.name))
         return ModelStep(message, self._reply(message, text, spent, started))
 
     def redact(self, text: str) -> str:
@@ -117,22 +118,13 @@ class ProviderModel(LanguageModel):
         return self.redact(reply_checks.plain(text))
 
     def _reply(
-        self, message: AIMessage, text: str, spent: "_Tokens", started: float, rung: str = ""
+        self, message: AIMessage, text: str, spent: Usage, started: float, rung: str = ""
     ) -> Reply:
         answered_by = reply_checks.name(message.response_metadata.get("model_name"))
-        return Reply(
-            text,
-            spent.into,
-            spent.out,
-            time.monotonic() - started,
-            clean(answered_by or self.name.partition(":")[2], self._secrets),
-            tokens_cached=spent.cached,
-            tokens_reasoning=spent.reasoning,
-            dollars=None
-            if self._bill is None
-            else self._bill.dollars(spent.into, spent.out, spent.cached),
-            rung=rung,
-        )
+        usage = replace(spent, seconds=time.monotonic() - started)
+        usage = usage.at(None if self._bill is None else self._bill.dollars(spent))
+        shown = clean(answered_by or self.name.partition(":")[2], self._secrets)
+        return Reply(text, usage, shown, rung)
 
     def _persisting(self, started: float) -> Persist:
         """Ask until there is an answer or the patience ends, which is one for all rungs."""
@@ -170,36 +162,17 @@ class ProviderModel(LanguageModel):
         return f"{self.name} gave no answer{times}: {kind(error)} ({words}){hint}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Tokens:
-    """What requests took, as the provider says it, or as it is counted here."""
-
-    into: int
-    out: int
-    cached: int | None
-    reasoning: int | None
-
-    @classmethod
-    def of(cls, message: AIMessage, prompt: int, answer: int) -> "_Tokens":
-        """Of one request. ``prompt``, ``answer``: tokens where the provider reports none."""
-        usage: Mapping[str, Any] = message.usage_metadata or {}
-        into = reply_checks.count(usage.get("input_tokens")) or prompt
-        out = reply_checks.count(usage.get("output_tokens")) or answer
-        return cls(
-            into,
-            out,
-            _part(usage, "input_token_details", "cache_read", into),
-            _part(usage, "output_token_details", "reasoning", out),
-        )
-
-    def plus(self, other: "_Tokens") -> "_Tokens":
-        """Of two requests together."""
-        return _Tokens(
-            self.into + other.into,
-            self.out + other.out,
-            _sum(self.cached, other.cached),
-            _sum(self.reasoning, other.reasoning),
-        )
+def _told(message: AIMessage, prompt: int, answer: int) -> Usage:
+    """What a request took; ``prompt``, ``answer``: tokens where the provider tells none."""
+    usage: Mapping[str, Any] = message.usage_metadata or {}
+    into = reply_checks.count(usage.get("input_tokens")) or prompt
+    out = reply_checks.count(usage.get("output_tokens")) or answer
+    return Usage(
+        into,
+        out,
+        _part(usage, "input_token_details", "cache_read", into),
+        _part(usage, "output_token_details", "reasoning", out),
+    )
 
 
 def _scrubbed(message: AIMessage, redact: Callable[[str], str]) -> AIMessage:
@@ -224,7 +197,3 @@ def _text_of(message: AIMessage) -> str:
 def _part(usage: Mapping[str, Any], side: str, name: str, whole: int) -> int | None:
     """Tokens of one kind, where the provider reports them separately."""
     return reply_checks.part((usage.get(side) or {}).get(name), whole)
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return one if other is None else other if one is None else one + other

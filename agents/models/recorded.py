@@ -24,13 +24,4 @@ class RecordedModel(LanguageModel):
         call = self._recording.answer(request, messages)
         if call.outcome == "failed":
             raise ModelCallError(call.problem)
-        return Reply(
-            call.answer,
-            call.tokens_in,
-            call.tokens_out,
-            call.seconds,
-            call.answered_by,
-            call.tokens_cached,
-            call.tokens_reasoning,
-            call.dollars,
-        )
+        return Reply(call.answer, call.usage, call.answered_by)

@@ -14,6 +14,7 @@ from typing import Any
 from pelnas.agents.models.base import Reply
 from pelnas.calls import tokens
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 
 MOST_TOKENS = 10_000_000  # of one request: more than any context holds
 NAME_LIMIT = 200  # characters of a model's name
@@ -60,21 +61,19 @@ def name(value: object) -> str:
 def received(reply: Reply, messages: Sequence[Message]) -> Reply:
     """A reply, of whichever model, with only what can be: counts that cannot are estimated here."""
     text = plain(reply.text)
-    into, out = count(reply.tokens_in), count(reply.tokens_out)
+    told = reply.usage
+    into, out = count(told.tokens_in), count(told.tokens_out)
     into = tokens.estimate(messages) if into is None else into
     out = tokens.count(text) if out is None else out
-    return replace(
-        reply,
-        text=text,
-        tokens_in=into,
-        tokens_out=out,
-        seconds=_amount(reply.seconds) or 0.0,
-        model=name(reply.model),
-        tokens_cached=part(reply.tokens_cached, into),
-        tokens_reasoning=part(reply.tokens_reasoning, out),
-        dollars=_amount(reply.dollars),
-        rung=name(reply.rung),
+    usage = Usage(
+        into,
+        out,
+        part(told.tokens_cached, into),
+        part(told.tokens_reasoning, out),
+        seconds=_amount(told.seconds) or 0.0,
     )
+    usage = usage.at(_amount(told.price))
+    return replace(reply, text=text, usage=usage, model=name(reply.model), rung=name(reply.rung))
 
 
 def _amount(value: object) -> float | None:

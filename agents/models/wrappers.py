@@ -96,6 +96,5 @@ class Priced(Wrapped):
         return replace(weighed, reply=self._priced(weighed.reply))
 
     def _priced(self, reply: Reply) -> Reply:
-        spent = reply.tokens_in, reply.tokens_out, reply.tokens_cached
         assert self.rates is not None  # noqa: S101 - given to the constructor
-        return replace(reply, dollars=self.rates.dollars(*spent))
+        return replace(reply, usage=reply.usage.at(self.rates.dollars(reply.usage)))

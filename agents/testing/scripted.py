@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pelnas.agents.models.base import LanguageModel, Reply
 from pelnas.calls import tokens
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 from pelnas.errors import ModelCallError
 
 #: What answers a request: its messages and the JSON schema that the answer should fit.
@@ -37,9 +38,7 @@ class ScriptedModel(LanguageModel):
         with self._lock:
             self.requests.append(tuple(messages))
             text = self._answer(messages, schema.model_json_schema())
-        return Reply(
-            text, tokens.estimate(messages), tokens.count(text), 0.0, self.name, dollars=0.0
-        )
+        return Reply(text, Usage(tokens.estimate(messages), tokens.count(text)), self.name)
 
 
 def _from_list(answers: Iterable[str | BaseModel | Exception]) -> Answerer:

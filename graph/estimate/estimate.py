@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from statistics import fmean
-from typing import Any
 
 from pelnas.agents.models.server_address import own_server
 from pelnas.agents.planner import NichePlan, PlanAnswer, PlanBrief, settle
 from pelnas.calls.prices import tariff
+from pelnas.calls.usage import NOTHING, Usage
 from pelnas.config import BUILTIN, ROLES, SearchConfig, alike
 from pelnas.errors import InputError
-from pelnas.graph.estimate.prompt_sizes import Rehearsal, Usage
+from pelnas.graph.estimate.prompt_sizes import Rehearsal
 from pelnas.graph.session.problem import resolved
 from pelnas.partition import Partition
 from pelnas.store import RunStore
@@ -23,29 +23,18 @@ LOOKED_AT = 20  # earlier runs
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Of a round, or of all up to one. ``dollars``: ``None`` where a price is unknown."""
+    """Of a round, or of all up to one."""
 
     calls: int = 0
-    tokens_in: float = 0.0
-    tokens_out: float = 0.0
-    dollars: float | None = 0.0
+    usage: Usage = NOTHING
     evaluations: int = 0
 
     def __add__(self, other: "Amount") -> "Amount":
-        dollars = None
-        if self.dollars is not None and other.dollars is not None:
-            dollars = self.dollars + other.dollars
         return Amount(
             self.calls + other.calls,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            dollars,
+            self.usage + other.usage,
             self.evaluations + other.evaluations,
         )
-
-    @property
-    def tokens(self) -> float:
-        return self.tokens_in + self.tokens_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +82,9 @@ def _estimate(config: SearchConfig, partition: Partition, earlier: "Earlier") ->
     return Estimate(
         rounds=config.rounds,
         calls=sums[-1].calls,
-        tokens_in=round(sums[-1].tokens_in),
-        tokens_out=round(sums[-1].tokens_out),
-        dollars=sums[-1].dollars,
+        tokens_in=sums[-1].usage.tokens_in,
+        tokens_out=sums[-1].usage.tokens_out,
+        dollars=sums[-1].usage.price,
         evaluations=sums[-1].evaluations,
         minutes=minutes[-1],
         ends_by=ends_by,
@@ -170,9 +159,7 @@ def _costs(config: SearchConfig, rehearsal: Rehearsal, measured: Mapping[str, Us
             return Amount()
         usage = measured.get(role) or _rehearsed(rehearsal, role, round_, niche, designs, before)
         bill = tariff(model, own_server(model, config.base_url))
-        spent = round(usage.tokens_in), round(usage.tokens_out)
-        dollars = None if bill is None else bill.dollars(*spent)
-        return Amount(1, usage.tokens_in, usage.tokens_out, dollars)
+        return Amount(1, usage.at(None if bill is None else bill.dollars(usage)))
 
     return cost
 
@@ -188,7 +175,8 @@ def _end(config: SearchConfig, sums: list[Amount], minutes: list[float | None]) 
     """What ends the search, and in which round."""
     limits = {name: limit for name, limit in config.budget.model_dump().items() if limit}
     for number, (spent, time) in enumerate(zip(sums, minutes, strict=True), start=1):
-        used: dict[str, Any] = {name: getattr(spent, name, time) for name in limits}
+        tokens, dollars = spent.usage.tokens, spent.usage.price
+        used = asdict(spent) | {"tokens": tokens, "dollars": dollars, "minutes": time}
         for name, limit in limits.items():
             if used[name] is not None and used[name] >= limit:
                 return name, number
@@ -232,8 +220,8 @@ def _calls(config: SearchConfig, store: RunStore) -> dict[str, Usage]:
         answered = [call for call in made if call.outcome != "failed"]
         if answered:
             found[role] = Usage(
-                fmean(call.tokens_in for call in answered),
-                fmean(call.tokens_out for call in answered),
+                round(fmean(call.usage.tokens_in for call in answered)),
+                round(fmean(call.usage.tokens_out for call in answered)),
             )
     return found
 

@@ -4,7 +4,6 @@ The prompts are the real ones, filled with drawn networks and invented figures.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +16,7 @@ from pelnas.agents import reflection as reflecting
 from pelnas.architecture import Candidate, Cost, Design, Evaluation, Prediction, candidate_id
 from pelnas.calls import tokens
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
 from pelnas.evolution import Task
 from pelnas.partition import Partition
@@ -29,14 +29,6 @@ SENTENCE = "Swaps pooling for a wider convolution on the longest path, which may
 SCORE, LATENCY_MS = 71.35, 4.217  # as long as figures are
 FRONT = 12  # points of all niches together, or at most of one
 NEW_RULES = 2  # that a niche gets in a round: others say again what is known
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call."""
-
-    tokens_in: float
-    tokens_out: float
 
 
 class Rehearsal:

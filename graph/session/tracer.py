@@ -130,9 +130,9 @@ class Tracer:
             _call_place(call),
             call=call.id,
             model=call.model,
-            tokens=call.tokens,
-            dollars=call.dollars,
-            seconds=call.seconds,
+            tokens=call.usage.tokens,
+            dollars=call.usage.price,
+            seconds=call.usage.seconds,
             outcome=call.outcome,
         )
 

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from pelnas.calls.usage import NOTHING, Usage
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -27,9 +29,7 @@ class CallRecord:
     or ``failed`` (no answer); ``problem`` says what was wrong, or that a good answer
     had to be repaired.
     ``request``: hash of messages, schema and model, see ``request_hash``.
-    ``tokens_cached``: of ``tokens_in``, read from the provider's cache;
-    ``tokens_reasoning``: of ``tokens_out``, not shown; ``None``: it does not tell.
-    ``dollars``: by the prices of the day of the call; ``None``: unknown.
+    ``usage``: what it took, by the prices of the day of the call.
     """
 
     id: str
@@ -43,18 +43,14 @@ class CallRecord:
     schema: str
     request: str
     answer: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
     outcome: str
     problem: str = ""
-    tokens_cached: int | None = None
-    tokens_reasoning: int | None = None
-    dollars: float | None = None
+    usage: Usage = NOTHING
 
     @property
     def tokens(self) -> int:
-        return self.tokens_in + self.tokens_out
+        """In and out together."""
+        return self.usage.tokens
 
 
 #: The id of the call that this thread is making.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 
+from pelnas.calls.usage import Usage
 from pelnas.text import plural
 
 PACKAGE = "genai-prices"
@@ -32,18 +33,18 @@ class Tariff:
     provider: str = ""
     model: str = ""
 
-    def dollars(self, tokens_in: int, tokens_out: int, tokens_cached: int | None = None) -> float:
-        """US dollars of one call. ``tokens_cached``: of ``tokens_in``, read from a cache."""
+    def dollars(self, usage: Usage) -> float:
+        """US dollars of one call."""
         if not self.provider:
             return 0.0
-        from genai_prices import Usage, calc_price
+        import genai_prices
 
-        usage = Usage(
-            input_tokens=tokens_in,
-            output_tokens=tokens_out,
-            cache_read_tokens=min(tokens_cached or 0, tokens_in),
+        billed = genai_prices.Usage(
+            input_tokens=usage.tokens_in,
+            output_tokens=usage.tokens_out,
+            cache_read_tokens=min(usage.tokens_cached or 0, usage.tokens_in),
         )
-        price = calc_price(usage, model_ref=self.model, provider_id=self.provider)
+        price = genai_prices.calc_price(billed, model_ref=self.model, provider_id=self.provider)
         return float(price.total_price)
 
     @property
@@ -52,7 +53,8 @@ class Tariff:
 
         Some providers charge more for requests as long as a million tokens are.
         """
-        return round(1000 * self.dollars(1000, 0), 6), round(1000 * self.dollars(0, 1000), 6)
+        into, out = self.dollars(Usage(1000)), self.dollars(Usage(0, 1000))
+        return round(1000 * into, 6), round(1000 * out, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,14 @@ class Rates:
         """In, out and cached."""
         return self.dollars_in, self.dollars_out, self.dollars_cached
 
-    def dollars(
-        self, tokens_in: int, tokens_out: int, tokens_cached: int | None = None
-    ) -> float | None:
-        """US dollars of one call, ``None``: unknown. ``tokens_cached``: of ``tokens_in``."""
+    def dollars(self, usage: Usage) -> float | None:
+        """US dollars of one call, ``None``: unknown."""
         if self.dollars_in is None or self.dollars_out is None or self.dollars_cached is None:
             return None
-        cached = min(tokens_cached or 0, tokens_in)
-        fresh = tokens_in - cached
+        cached = min(usage.tokens_cached or 0, usage.tokens_in)
+        fresh, out = usage.tokens_in - cached, usage.tokens_out
         return (
-            fresh * self.dollars_in + cached * self.dollars_cached + tokens_out * self.dollars_out
+            fresh * self.dollars_in + cached * self.dollars_cached + out * self.dollars_out
         ) / 1e6
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ def rates(name: str, bill: Tariff | None, today: date | None = None) -> Rates | 
     into, out, cached = None, None, None
     if bill is not None:
         into, out = bill.per_million
-        cached = round(1000 * bill.dollars(1000, 0, 1000), 6)
+        cached = round(1000 * bill.dollars(Usage(1000, 0, 1000)), 6)
     day = (today or date.today()).isoformat()
     return Rates(name, into, out, cached, f"{PACKAGE} {version(PACKAGE)}", day)
 
@@ -122,15 +122,15 @@ def tariff(name: str, base_url: str | None = None) -> Tariff | None:
     provider, _, model = name.partition(":")
     if provider in FREE:
         return Tariff()
-    from genai_prices import Usage, calc_price
+    import genai_prices
 
-    usage = Usage(input_tokens=1, output_tokens=1)
+    billed = genai_prices.Usage(input_tokens=1, output_tokens=1)
     try:
         if base_url:
-            price = calc_price(usage, model_ref=model, provider_api_url=base_url)
+            price = genai_prices.calc_price(billed, model_ref=model, provider_api_url=base_url)
         else:
             known = _CATALOGUE.get(provider, provider)
-            price = calc_price(usage, model_ref=model, provider_id=known)
+            price = genai_prices.calc_price(billed, model_ref=model, provider_id=known)
     except LookupError:
         return None
     return Tariff(price.provider.id, model)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pelnas.calls.call import CallRecord
+from pelnas.calls.usage import NOTHING
 from pelnas.config import BUILTIN
 from pelnas.store import RunStore
 
@@ -100,12 +101,13 @@ def _rules(store: RunStore) -> dict[str, dict[str, int]]:
 
 def _calls(calls: Iterable[CallRecord], author: str) -> dict[str, Any]:
     own = [call for call in calls if call.model == author]
+    used = sum((call.usage for call in own), NOTHING)
     return {
         "calls": len(own),
         "invalid": sum(call.outcome == "invalid" for call in own),
         "failed": sum(call.outcome == "failed" for call in own),
-        "tokens": sum(call.tokens for call in own),
-        "seconds": sum(call.seconds for call in own),
-        "dollars": sum(call.dollars or 0.0 for call in own),
-        "unpriced": sum(call.dollars is None for call in own),
+        "tokens": used.tokens,
+        "seconds": used.seconds,
+        "dollars": used.dollars,
+        "unpriced": used.unpriced,
     }

@@ -4,10 +4,11 @@ import json
 from dataclasses import fields
 
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import STORED, flat, nested
 from pelnas.store.database import Database, Row, plain
-from pelnas.store.decoding import decodes, json_of
+from pelnas.store.decoding import checked, decodes, json_of
 
-_COLUMNS = tuple(field.name for field in fields(CallRecord))
+_COLUMNS = (*(field.name for field in fields(CallRecord) if field.name != "usage"), *STORED)
 # A call that is made again under its id with another request has been paid twice:
 # what the replaced ones cost stays in the sums. The same request again is the same call.
 _UPSERT = (
@@ -29,11 +30,11 @@ class Calls:
 
     def record_call(self, call: CallRecord) -> None:
         """Store a call in place of one of the same id."""
-        values = {name: getattr(call, name) for name in _COLUMNS}
+        values = flat(call)
         values["messages"] = json.dumps([(m.role, m.content) for m in call.messages])
         values |= {"answer": plain(call.answer), "problem": plain(call.problem)}
         with self._database.transaction() as connection:
-            connection.execute(_UPSERT, tuple(values.values()))
+            connection.execute(_UPSERT, [values[name] for name in _COLUMNS])
 
     def recall(self, call_id: str, request: str) -> CallRecord | None:
         """The call of this id, if it asked just this; whatever its outcome."""
@@ -61,4 +62,6 @@ class Calls:
 def _call_of(row: Row) -> CallRecord:
     values = {name: row[name] for name in _COLUMNS}
     values["messages"] = tuple(Message(*message) for message in json_of(row["messages"]))
-    return CallRecord(**values)
+    call = CallRecord(**nested(values))
+    checked(call.usage)
+    return call

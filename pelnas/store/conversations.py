@@ -6,7 +6,7 @@ It is no part of the run: nothing in it counts to a budget, is replayed, forked 
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from filelock import Timeout
 
 from pelnas import locks
 from pelnas.calls.call import Message
+from pelnas.calls.usage import NOTHING, Usage, flat, nested
 from pelnas.errors import StoreError, UnreadableError
 from pelnas.inputs.formats import parse_json
 from pelnas.store.database import plain
@@ -31,7 +32,7 @@ class TalkCall:
 
     ``id``: ``t1f0c9a2b.3``: the conversation, and the request's number in it. ``words``: what the
     person said. ``answer``: what the model said, and which tools it called. ``outcome``: ``ok``
-    or ``failed`` (no answer); ``problem`` says what was wrong. ``dollars``: ``None``: unknown.
+    or ``failed`` (no answer); ``problem`` says what was wrong.
     """
 
     id: str
@@ -42,23 +43,14 @@ class TalkCall:
     messages: tuple[Message, ...]
     answered_by: str = ""
     answer: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens_cached: int | None = None
-    tokens_reasoning: int | None = None
-    dollars: float | None = 0.0
-    seconds: float = 0.0
     outcome: str = "failed"
     problem: str = ""
+    usage: Usage = NOTHING
 
     @property
     def talk(self) -> str:
         """The conversation that it belongs to."""
         return self.id.rpartition(".")[0]
-
-    @property
-    def tokens(self) -> int:
-        return self.tokens_in + self.tokens_out
 
 
 class TalkLog:
@@ -70,7 +62,7 @@ class TalkLog:
 
     def append(self, call: TalkCall) -> None:
         """Write one down. StoreError: the folder cannot be written. RunError: a link is in the way."""
-        line = plain(json.dumps(asdict(call), ensure_ascii=False)).encode() + b"\n"
+        line = plain(json.dumps(flat(call), ensure_ascii=False)).encode() + b"\n"
         try:
             with (
                 os.fdopen(open_to_append(self._folder, TALKS), "ab+") as file,  # makes no folder
@@ -117,6 +109,8 @@ def _call_of(line: bytes) -> TalkCall | None:
     try:
         values = parse_json(line, strict=False)
         values["messages"] = tuple(Message(**message) for message in values["messages"])
-        return checked(TalkCall(**values))
+        call = checked(TalkCall(**nested(values)))
+        checked(call.usage)
+        return call
     except (UnreadableError, TypeError, KeyError):
         return None

@@ -5,6 +5,7 @@ from typing import Any
 
 from pelnas.architecture import Candidate, Evaluation
 from pelnas.calls.call import CallRecord
+from pelnas.calls.usage import flat
 from pelnas.errors import RunError
 from pelnas.report import front_points
 from pelnas.rules.rule import Rule
@@ -81,7 +82,7 @@ class CandidateStory:
         """Plain values, with the whole prompt and answer."""
         return {
             "candidate": self.subject.to_dict(),
-            "call": None if self.call is None else asdict(self.call),
+            "call": None if self.call is None else flat(self.call),
             "ancestors": [ancestor.to_dict() for ancestor in self.ancestors],
             "rules": [rule.to_dict() for rule in self.rules],
         }

@@ -19,6 +19,7 @@ from pelnas.agents.models.json_answer import read_answer, strict_schema
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.architecture import Refusal
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import Usage
 from pelnas.errors import AnswerError
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
@@ -67,7 +68,7 @@ class Purse:
     def before_call(self) -> None:
         """Every call is allowed."""
 
-    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
+    def after_call(self, usage: Usage) -> None:
         """Nothing is counted."""
 
 

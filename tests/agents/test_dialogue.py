@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from pelnas.agents.dialogue import ANSWER_LIMIT, SHOWN_BACK, Dialogue
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import Usage
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 
 
@@ -52,9 +53,9 @@ class Purse:
         self.left -= 1
         self.open += 1
 
-    def after_call(self, tokens: int, dollars: float = 0.0) -> None:
+    def after_call(self, usage: Usage) -> None:
         self.open -= 1
-        self.tokens += tokens
+        self.tokens += usage.tokens
 
 
 def dialogue(
@@ -75,7 +76,7 @@ def test_a_good_answer_is_returned_with_its_call_and_recorded() -> None:
         "scripted:answers",
         GOOD.model_dump_json(),
     )
-    assert record.tokens_in > 0
+    assert record.usage.tokens_in > 0
     assert purse.tokens == record.tokens
     assert purse.open == 0
 
@@ -165,7 +166,7 @@ def test_a_failed_call_is_recorded_with_the_time_it_took() -> None:
     book = Book()
     with pytest.raises(ModelCallError):
         dialogue(ScriptedModel(fail), book).ask("s", "u", Plan)
-    assert book.calls["r3.designer.n2.a0"].seconds >= 0.02
+    assert book.calls["r3.designer.n2.a0"].usage.seconds >= 0.02
 
 
 def test_the_budget_is_asked_before_the_sending_back_too() -> None:

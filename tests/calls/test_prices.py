@@ -20,6 +20,7 @@ from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates, context_window, in_words, rates, tariff
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import ModelError
 from pelnas.graph.session.steering_client import SteeringClient
@@ -31,16 +32,16 @@ def test_a_call_costs_its_tokens_at_the_prices_of_the_catalogue() -> None:
     known = tariff("openai:gpt-4o-mini")  # old enough that its price stays: 0.15 and 0.60 a million
     assert known is not None
     assert known.per_million == pytest.approx((0.15, 0.60))
-    assert known.dollars(2_000, 500) == pytest.approx(2_000 * 0.15e-6 + 500 * 0.60e-6)
-    assert known.dollars(2_000, 0, 2_000) == pytest.approx(2_000 * 0.075e-6)
-    assert known.dollars(10, 0, 99) == known.dollars(10, 0, 10)
+    assert known.dollars(Usage(2_000, 500)) == pytest.approx(2_000 * 0.15e-6 + 500 * 0.60e-6)
+    assert known.dollars(Usage(2_000, 0, 2_000)) == pytest.approx(2_000 * 0.075e-6)
+    assert known.dollars(Usage(10, 0, 99)) == known.dollars(Usage(10, 0, 10))
 
 
 def test_the_price_of_a_million_tokens_is_that_of_usual_requests() -> None:
     tiered = tariff("anthropic:claude-sonnet-4-5")  # 6.00 in for requests above 200,000 tokens
     assert tiered is not None
     assert tiered.per_million == pytest.approx((3.0, 15.0))
-    assert tiered.dollars(1_000_000, 0) == pytest.approx(6.0)
+    assert tiered.dollars(Usage(1_000_000)) == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_the_price_of_a_million_tokens_is_that_of_usual_requests() -> None:
 def test_what_runs_here_costs_nothing(name: str) -> None:
     free = tariff(name)
     assert free is not None
-    assert free.dollars(10**6, 10**6) == 0
+    assert free.dollars(Usage(10**6, 10**6)) == 0
     assert context_window(name) is None
 
 
@@ -67,7 +68,7 @@ def test_a_server_of_ones_own_is_not_billed_by_the_name_of_its_model() -> None:
 def test_names_of_providers_are_translated() -> None:
     known = tariff("google_genai:gemini-2.5-flash")
     assert known is not None
-    assert known.dollars(1000, 0) > 0
+    assert known.dollars(Usage(1000)) > 0
     assert context_window("openai:gpt-4o-mini") == 128_000
 
 
@@ -105,7 +106,7 @@ class Paid(ScriptedModel):
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         reply = super().ask(messages, schema)
-        return replace(reply, dollars=0.5 if self.priced else None)
+        return replace(reply, usage=reply.usage.at(0.5 if self.priced else None))
 
 
 def test_a_budget_of_dollars_needs_known_prices(tmp_path: Path, tiny_tables: Path) -> None:
@@ -159,16 +160,16 @@ def test_kept_rates_price_a_call_by_definition_and_say_where_they_come_from() ->
     found = rates("openai:gpt-4o-mini", tariff("openai:gpt-4o-mini"), date(2026, 7, 31))
     assert found is not None
     assert found.prices == (0.15, 0.6, 0.075)
-    assert found.dollars(2_000, 500) == pytest.approx(2_000 * 0.15e-6 + 500 * 0.60e-6)
-    assert found.dollars(2_000, 0, 1_000) == pytest.approx(1_000 * 0.225e-6)
-    assert found.dollars(10, 0, 99) == found.dollars(10, 0, 10)
+    assert found.dollars(Usage(2_000, 500)) == pytest.approx(2_000 * 0.15e-6 + 500 * 0.60e-6)
+    assert found.dollars(Usage(2_000, 0, 1_000)) == pytest.approx(1_000 * 0.225e-6)
+    assert found.dollars(Usage(10, 0, 99)) == found.dollars(Usage(10, 0, 10))
     known = f"genai-prices {version('genai-prices')}, 2026-07-31"
     assert str(found) == (
         f"openai:gpt-4o-mini: $0.15 in, $0.6 out, $0.075 cached a million tokens ({known})"
     )
     unknown = rates("openai:no-such-model", None, date(2026, 7, 31))
     assert unknown is not None
-    assert (unknown.known, unknown.dollars(10, 10)) == (False, None)
+    assert (unknown.known, unknown.dollars(Usage(10, 10))) == (False, None)
     assert str(unknown) == f"openai:no-such-model: price unknown ({known})"
     assert rates("ollama:qwen3", tariff("ollama:qwen3")) is None
 
@@ -184,7 +185,7 @@ class Billed(ScriptedModel):
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         reply = super().ask(messages, schema)
         assert self.rates is not None
-        return replace(reply, dollars=self.rates.dollars(reply.tokens_in, reply.tokens_out))
+        return replace(reply, usage=reply.usage.at(self.rates.dollars(reply.usage)))
 
 
 def run_twice(tmp_path: Path, tables: Path, first: Billed, second: Billed) -> RunStore:
@@ -199,7 +200,7 @@ def test_a_resumed_run_keeps_the_prices_it_began_with(tmp_path: Path, tiny_table
     with run_twice(tmp_path, tiny_tables, Billed(2.0), Billed(5.0)) as store:
         calls = store.calls()
         assert {call.round for call in calls} == {0, 1, 2, 3}
-        assert all(call.dollars == pytest.approx(2e-6 * call.tokens) for call in calls)
+        assert all(call.usage.dollars == pytest.approx(2e-6 * call.tokens) for call in calls)
         assert store.spent().dollars == pytest.approx(2e-6 * store.spent().tokens)
         assert store.rates() == {"scripted:answers": Billed(2.0).rates}
         assert sum(event.kind == "priced" for event in store.events()) == 1
@@ -210,7 +211,7 @@ def test_a_resumed_run_keeps_the_prices_it_began_with(tmp_path: Path, tiny_table
 
 def test_a_price_that_was_unknown_stays_unknown(tmp_path: Path, tiny_tables: Path) -> None:
     with run_twice(tmp_path, tiny_tables, Billed(None), Billed(5.0)) as store:
-        assert all(call.dollars is None for call in store.calls())
+        assert all(call.usage.price is None for call in store.calls())
         assert store.spent().unpriced == store.spent().calls > 0
 
 
@@ -227,7 +228,7 @@ def test_another_model_adds_its_price(tmp_path: Path, tiny_tables: Path) -> None
         assert kinds == ["priced", "run-started", "priced"]
         for call in store.calls():
             price = 5e-6 if call.agent == "planner" else 2e-6
-            assert call.dollars == pytest.approx(price * call.tokens)
+            assert call.usage.dollars == pytest.approx(price * call.tokens)
 
 
 def dearer(model: str) -> DataSnapshot:
@@ -270,7 +271,7 @@ def test_a_newer_catalogue_does_not_change_a_run(tmp_path: Path, tiny_tables: Pa
             set_custom_snapshot(None)
     with RunStore.read(folder) as store:
         for call in store.calls():
-            assert call.dollars == pytest.approx(
-                call.tokens_in * 0.15e-6 + call.tokens_out * 0.6e-6
+            assert call.usage.dollars == pytest.approx(
+                call.usage.tokens_in * 0.15e-6 + call.usage.tokens_out * 0.6e-6
             )
         assert store.rates()[name].prices == (0.15, 0.6, 0.075)

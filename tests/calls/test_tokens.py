@@ -46,7 +46,7 @@ FRESH = """
 import os, socket, sys
 def refuse(*_): raise SystemExit("the network was used")
 socket.socket.connect = refuse
-from pelnas import tokens
+from pelnas.calls import tokens
 assert "tiktoken" not in sys.modules, "tiktoken is loaded too early"
 print(tokens.count("hello world"), tokens.count("hello world", "openai:gpt-4"))
 print(os.environ.get("TIKTOKEN_CACHE_DIR"))

@@ -64,9 +64,9 @@ def test_an_answer_fits_its_schema_and_is_counted(model: LanguageModel) -> None:
     assert isinstance(reply, Reply)
     answer, problem = read_answer(reply.text, Answer)
     assert answer is not None, problem
-    assert reply.tokens_in > 0
-    assert reply.tokens_out > 0
-    assert reply.seconds >= 0
+    assert reply.usage.tokens_in > 0
+    assert reply.usage.tokens_out > 0
+    assert reply.usage.seconds >= 0
     assert reply.model
 
 

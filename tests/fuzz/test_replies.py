@@ -44,13 +44,13 @@ def answer(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
 
 def _check(reply: Reply) -> None:
     """What a ledger, a budget and a reader may rely on."""
-    for told in (reply.tokens_in, reply.tokens_out):
+    for told in (reply.usage.tokens_in, reply.usage.tokens_out):
         assert isinstance(told, int)
         assert 0 <= told <= 3 * MOST_TOKENS  # three rungs of the ladder may have been paid
-    assert reply.tokens > 0
-    for part in (reply.tokens_cached, reply.tokens_reasoning):
-        assert part is None or 0 <= part <= reply.tokens
-    assert 0 <= reply.seconds < math.inf
+    assert reply.usage.tokens > 0
+    for part in (reply.usage.tokens_cached, reply.usage.tokens_reasoning):
+        assert part is None or 0 <= part <= reply.usage.tokens
+    assert 0 <= reply.usage.seconds < math.inf
     for text in (reply.text, reply.model):
         text.encode()
         assert KEY not in text
@@ -121,7 +121,7 @@ def _searched(seed: int, folder: Path, toy: Callable[..., SearchConfig]) -> int:
         calls = store.calls()
         assert calls
         assert store.spent().tokens > 0
-        assert all(call.tokens_in >= 0 and call.tokens_out >= 0 for call in calls)
+        assert all(call.usage.tokens_in >= 0 and call.usage.tokens_out >= 0 for call in calls)
         assert {e.id for e in store.evaluations()} == {c.id for c in store.candidates()}
     files = [path for path in run.folder.rglob("*") if path.is_file()]
     assert [path.name for path in files if KEY.encode() in path.read_bytes()] == []

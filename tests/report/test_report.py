@@ -22,6 +22,7 @@ from PIL import Image
 
 from pelnas.architecture import Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
 from pelnas.pareto import hypervolume
 from pelnas.predicate import Condition, Predicate
@@ -199,10 +200,8 @@ def test_rates_count_what_each_agent_did(begin: Callable[..., RunStore]) -> None
                 "D",
                 "h",
                 "{}",
-                10,
-                5,
-                0.5,
                 outcome,
+                usage=Usage(10, 5, unpriced=1, seconds=0.5),
             )
         )
     rows = {(rate.agent, rate.author): rate for rate in agent_stats(store)}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 from pelnas.errors import StoreError
 from pelnas.store.conversations import TALKS, TalkCall, TalkLog
 
@@ -20,10 +21,8 @@ CALL = TalkCall(
     model="openai:toy",
     messages=(Message("user", "well?"),),
     answer="yes",
-    tokens_in=3,
-    tokens_out=1,
-    dollars=None,
     outcome="ok",
+    usage=Usage(3, 1, unpriced=1),
 )
 
 
@@ -36,7 +35,7 @@ def test_what_is_appended_is_read_back_in_order(tmp_path: Path) -> None:
     assert log.calls() == [CALL, second]
     assert log.call("t2.1") == second
     assert log.call("t2.2") is None
-    assert (CALL.talk, CALL.tokens) == ("t1", 4)
+    assert (CALL.talk, CALL.usage.tokens) == ("t1", 4)
 
 
 @given(text=st.text())

@@ -9,6 +9,7 @@ import pytest
 
 from pelnas.architecture import Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
 from pelnas.directives import Ban, Boundary, Directives, Focus, Undo
 from pelnas.errors import RunError
@@ -23,7 +24,7 @@ def call(round_: int) -> CallRecord:
     messages = (Message("user", f"round {round_}"),)
     return CallRecord(
         f"r{round_}.planner.a0", round_, "planner", None, 0, "openai:x", "x", messages, "PlanAnswer",
-        f"hash {round_}", "{}", 100, 20, 0.5, "ok", dollars=0.25,
+        f"hash {round_}", "{}", "ok", usage=Usage(100, 20, dollars=0.25, seconds=0.5),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pelnas.architecture import Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget, SearchConfig
 from pelnas.errors import StoreError
 from pelnas.predicate import Condition, Predicate
@@ -38,10 +39,8 @@ CALL = CallRecord(
     schema="DesignAnswer",
     request="hash",
     answer='{"designs": []}',
-    tokens_in=100,
-    tokens_out=20,
-    seconds=1.5,
     outcome="ok",
+    usage=Usage(100, 20, unpriced=1, seconds=1.5),
 )
 
 
@@ -192,9 +191,9 @@ def test_what_was_paid_counts_once_and_stays_counted(store: RunStore) -> None:
     store.record_call(CALL)
     store.record_call(CALL)
     assert store.spent() == Spent(calls=1, tokens=120, unpriced=1)
-    store.record_call(replace(CALL, request="another prompt", tokens_in=1, dollars=0.5))
+    store.record_call(replace(CALL, request="another prompt", usage=Usage(1, 20, dollars=0.5)))
     assert store.spent() == Spent(calls=2, tokens=141, dollars=0.5, unpriced=1)
-    store.record_call(replace(CALL, request="a third one", tokens_in=1, dollars=0.25))
+    store.record_call(replace(CALL, request="a third one", usage=Usage(1, 20, dollars=0.25)))
     assert store.spent() == Spent(calls=3, tokens=162, dollars=0.75, unpriced=1)
     store.record_call(replace(CALL, id="r0.planner.a0", model="builtin:evolver"))
     assert store.spent() == Spent(calls=3, tokens=162, dollars=0.75, unpriced=1)

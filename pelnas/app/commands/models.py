@@ -120,13 +120,13 @@ def _checked(name: str, base_url: str | None) -> dict[str, Any]:
         "model": name,
         "works": answer is not None,
         "problem": problem,
-        "seconds": reply.seconds,
+        "seconds": reply.usage.seconds,
         "answered_by": reply.model,
         "rung": reply.rung,
         "answer": reply.text[:200],
-        "tokens_in": reply.tokens_in,
-        "tokens_out": reply.tokens_out,
-        "dollars": reply.dollars,
+        "tokens_in": reply.usage.tokens_in,
+        "tokens_out": reply.usage.tokens_out,
+        "dollars": reply.usage.price,
     }
 
 

@@ -1,13 +1,13 @@
 """One model call, one candidate or one rule in full, for a person or as a document."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pelnas.app.display.output import milliseconds, print_json, print_table, say
 from pelnas.calls.call import CallRecord
 from pelnas.calls.prices import in_words
+from pelnas.calls.usage import NOTHING, Usage, flat
 from pelnas.errors import RunError
 from pelnas.store.conversations import TalkCall, TalkLog
 from pelnas.traces.text import one_line
@@ -39,13 +39,13 @@ def tell_call(store: "RunStore", call_id: str, as_json: bool) -> None:
             " or, in conversations, t1f0c9a2b.3; see `pelnas trace`, with --conversations or without"
         )
     if as_json:
-        print_json(asdict(call) | {"tokens": call.tokens})
+        print_json(flat(call) | {"tokens": call.usage.tokens})
         return
     _facts(
         ("call", call.id),
         ("model", f"{call.model}, answered by {call.answered_by or 'nobody'}"),
         ("outcome", f"{call.outcome}{': ' if call.problem else ''}{call.problem}"),
-        ("cost", f"{call.seconds:.2f} s, {_cost(call)}"),
+        ("cost", f"{call.usage.seconds:.2f} s, {_cost(call.usage)}"),
         *_circumstances(call),
     )
     for message in call.messages:
@@ -53,13 +53,13 @@ def tell_call(store: "RunStore", call_id: str, as_json: bool) -> None:
     _passage("answer", call.answer or "(none)")
 
 
-def _cost(call: CallRecord | TalkCall) -> str:
-    parts = [f"{call.tokens_in:,} tokens in, {call.tokens_out:,} out"]
-    if call.tokens_cached is not None:
-        parts.append(f"{call.tokens_cached:,} of those in were cached")
-    if call.tokens_reasoning is not None:
-        parts.append(f"{call.tokens_reasoning:,} of those out were reasoning")
-    parts.append(in_words(call.dollars))
+def _cost(usage: Usage) -> str:
+    parts = [f"{usage.tokens_in:,} tokens in, {usage.tokens_out:,} out"]
+    if usage.tokens_cached is not None:
+        parts.append(f"{usage.tokens_cached:,} of those in were cached")
+    if usage.tokens_reasoning is not None:
+        parts.append(f"{usage.tokens_reasoning:,} of those out were reasoning")
+    parts.append(in_words(usage.price))
     return ", ".join(parts)
 
 
@@ -73,13 +73,13 @@ def tell_conversations(store: "RunStore", as_json: bool) -> None:
     """What models were asked in conversations about the run, and what that cost."""
     calls = TalkLog(store.folder).calls()
     if as_json:
-        print_json({"run": store.name, "calls": [asdict(call) for call in calls]})
+        print_json({"run": store.name, "calls": [flat(call) for call in calls]})
         return
-    spent, unpriced = sum(c.dollars or 0.0 for c in calls), sum(c.dollars is None for c in calls)
+    used = sum((call.usage for call in calls), NOTHING)
     talks = len({call.talk for call in calls})
     print_table(
         f"{sum(bool(c.model) for c in calls)} model calls in {talks} conversations about {store.name},"
-        f" {sum(c.tokens for c in calls):,} tokens, {in_words(spent, unpriced)}",
+        f" {used.tokens:,} tokens, {in_words(used.dollars, used.unpriced)}",
         ("id", "when", "by", "model", "tokens", "price", "outcome", "said"),
         (
             (
@@ -87,8 +87,8 @@ def tell_conversations(store: "RunStore", as_json: bool) -> None:
                 _moment(call.time),
                 call.author,
                 call.model,
-                f"{call.tokens:,}",
-                in_words(call.dollars),
+                f"{call.usage.tokens:,}",
+                in_words(call.usage.price),
                 call.outcome,
                 one_line(call.words, 60),
             )

@@ -18,6 +18,7 @@ from pelnas.app.web.library import Library
 from pelnas.app.web.live import never, tail
 from pelnas.app.web.starts import Starts
 from pelnas.architecture import Evaluation
+from pelnas.calls.usage import flat
 from pelnas.errors import InputError, RunError, UnreadableError
 from pelnas.inputs.formats import parse_json, what_failed
 from pelnas.report.front import aside_of
@@ -165,7 +166,7 @@ class Api:
             call = store.call(id_)
             if call is None:
                 raise RunError(f"there is no call {id_[:60]!r} in {store.name}: see its timeline")
-            return asdict(call)
+            return flat(call)
 
     async def events(self, request: Request) -> Response:
         """The events from a place on, as they happen."""

@@ -12,6 +12,7 @@ from pelnas.agents.assistant.intent_ranking import NEUTRAL, beliefs
 from pelnas.agents.models.base import LanguageModel, OptionLogprobs, Reply
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 
 OFFERED = {name: INTENTS[name] for name in ("pause", "resume", "front")}
 Formula = Callable[[str, str, int], float]
@@ -38,7 +39,7 @@ class Weighing(LanguageModel):
             {o: math.log(self._formula(end, o, place)) for place, o in enumerate(options)}
             for end in ends
         )
-        return OptionLogprobs(logs, Reply("", 0, 0, 0.0, self.name))
+        return OptionLogprobs(logs, Reply("", Usage(), self.name))
 
 
 def test_a_leaning_of_the_model_is_taken_off() -> None:

@@ -18,6 +18,7 @@ from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.budget import Spent
 from pelnas.calls.call import Message
 from pelnas.calls.prices import Rates
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted, ModelCallError, StoreError
 from pelnas.store.conversations import TalkCall
@@ -65,12 +66,12 @@ def test_a_step_with_tools_costs_what_its_tokens_cost() -> None:
     with serving(ToolCalls([("look", '{"place": "here"}')])) as server:
         model = Priced(connect("openai:toy", base_url=server.url, retry=QUICK), RATES)
         step = model.step([HumanMessage("where?")], [look])
-    told = step.reply
+    told = step.reply.usage
     assert told.tokens_in > 0
     assert told.tokens_out > 0
     assert told.dollars == pytest.approx((1000 * told.tokens_in + 10_000 * told.tokens_out) / 1e6)
     assert told.seconds > 0
-    assert told.model == "toy"
+    assert step.reply.model == "toy"
 
 
 def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None:
@@ -87,11 +88,10 @@ def test_every_request_is_counted_and_written_down(kept: list[TalkCall]) -> None
     assert second.messages == tuple(ASKED)
     assert second.answer == '{"word": "yes"}'
     costs = [step.reply, reply]
-    assert [call.tokens for call in kept] == [cost.tokens for cost in costs]
-    assert [call.dollars for call in kept] == [cost.dollars for cost in costs]
+    assert [call.usage for call in kept] == [cost.usage for cost in costs]
     spent = account.spent()
-    assert (spent.calls, spent.tokens) == (2, sum(cost.tokens for cost in costs))
-    assert spent.dollars == pytest.approx(sum(cost.dollars or 0 for cost in costs))
+    assert (spent.calls, spent.tokens) == (2, sum(cost.usage.tokens for cost in costs))
+    assert spent.dollars == pytest.approx(sum(cost.usage.dollars for cost in costs))
 
 
 def test_what_is_weighed_is_one_call_with_all_its_ends(kept: list[TalkCall], smollm2: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_is_weighed_is_one_call_with_all_its_ends(kept: list[TalkCall], smo
         " blue, no,",
     ]
     assert call.answer == weighed.reply.text == '[" blue", " green"]'
-    assert account.spent() == Spent(calls=1, tokens=weighed.reply.tokens)
+    assert account.spent() == Spent(calls=1, tokens=weighed.reply.usage.tokens)
 
 
 def test_what_tools_answered_and_were_asked_is_part_of_the_next_request(
@@ -136,7 +136,7 @@ def test_a_failed_call_counts_and_costs_nothing(kept: list[TalkCall]) -> None:
         with pytest.raises(ModelCallError):
             model.step([HumanMessage("where?")], [look])
     assert account.spent() == Spent(calls=1)
-    assert (kept[0].outcome, kept[0].tokens, kept[0].dollars) == ("failed", 0, 0.0)
+    assert (kept[0].outcome, kept[0].usage.tokens, kept[0].usage.price) == ("failed", 0, 0.0)
     assert "HTTP 500" in kept[0].problem
 
 
@@ -191,7 +191,7 @@ def test_an_account_tells_what_is_known_and_what_is_not() -> None:
         "this conversation: 0 model calls, 0 tokens of at most 9,000, $0.00 of at most $0.5000"
     )
     account.before_call()
-    account.after_call(1234, None)
+    account.after_call(Usage(1234, unpriced=1))
     assert str(Account(before=account.spent())) == (
         "this conversation: 1 model call, 1,234 tokens, 1 call of unknown price"
     )

@@ -34,8 +34,8 @@ def test_the_answer_is_held_to_the_schema_and_counted(smollm2: Path) -> None:
     assert choice is not None, problem
     assert model.name == f"local:{smollm2}"
     assert reply.model == smollm2.name
-    assert 0 < reply.tokens_out <= 60
-    assert reply.tokens_in > 10
+    assert 0 < reply.usage.tokens_out <= 60
+    assert reply.usage.tokens_in > 10
     assert model.ask(ASKED, Choice).text == reply.text
     model.close()
 
@@ -49,8 +49,8 @@ def test_options_are_weighed_by_how_likely_they_follow(smollm2: Path) -> None:
     for log in weighed.logs:
         assert list(log) == options
         assert sum(math.exp(value) for value in log.values()) < 1
-    assert weighed.reply.tokens_out == len(ends)
-    assert weighed.reply.tokens_in > 20
+    assert weighed.reply.usage.tokens_out == len(ends)
+    assert weighed.reply.usage.tokens_in > 20
     assert model.option_logprobs("Milk is white. ", ends, options).logs[0][
         " blue"
     ] == pytest.approx(weighed.logs[0][" blue"], abs=0.05)
@@ -95,7 +95,7 @@ def test_llama_cpp_as_a_server_is_held_by_the_schema_at_the_first_request(
     reply = model.ask(ASKED, Choice)
     assert read_answer(reply.text, Choice)[0] is not None
     assert reply.rung == "the provider's own schema"
-    assert 0 < reply.tokens_out <= 60
+    assert 0 < reply.usage.tokens_out <= 60
 
 
 def test_a_prompt_beyond_the_context_is_one_clear_sentence(smollm2: Path) -> None:

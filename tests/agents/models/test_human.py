@@ -92,7 +92,7 @@ def test_a_question_says_all_that_is_needed_and_its_answer_is_read(tmp_path: Pat
     assert form is not None
     assert json.loads(form[1]) == Word.model_json_schema()
     assert read_answer(reply.text, Word) == (Word(word="yes"), "")
-    assert (reply.dollars, reply.rung) == (0.0, "by hand")
+    assert (reply.usage.price, reply.rung) == (0.0, "by hand")
 
 
 def test_an_equal_question_is_answered_once_and_another_one_anew(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def completion(text: str, finish: str = "stop", **more: Any) -> bytes:
 
 
 def client(server: LoopbackServer, **settings: Any) -> LanguageModel:
-    return connect("openai:toy", base_url=server.url, **{"patience": QUICK, **settings})
+    return connect("openai:toy", base_url=server.url, **{"retry": QUICK, **settings})
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_tokens_are_counted_where_the_server_does_not() -> None:
     with LoopbackServer(say_yes, faults=[Fault(body=body)]) as server:
         reply = client(server).ask(ASKED, Answer)
     assert (reply.text, reply.model) == ("{}", "other")
-    assert reply.tokens_in == 2 * 4 + 2 + 3
-    assert reply.tokens_out == 1
+    assert reply.usage.tokens_in == 2 * 4 + 2 + 3
+    assert reply.usage.tokens_out == 1
 
 
 def rungs(server: LoopbackServer) -> list[str]:
@@ -161,8 +161,10 @@ def test_a_tool_call_that_brings_nothing_is_paid_once_and_not_tried_again() -> N
         first, second = (model.ask(ASKED, Answer) for _ in range(2))
     assert rungs(server) == ["tool", "text", "text"]
     assert (first.text, first.rung) == (second.text, second.rung) == (TEXT, "JSON in text")
-    assert first.tokens_in - second.tokens_in == 2 * 4 + 2 + 3  # the prompt without the schema
-    assert first.tokens_out == second.tokens_out
+    assert (
+        first.usage.tokens_in - second.usage.tokens_in == 2 * 4 + 2 + 3
+    )  # the prompt without the schema
+    assert first.usage.tokens_out == second.usage.tokens_out
 
 
 @pytest.mark.parametrize("text", ["no", "{}", '{"word": "y', '{"word": NaN}'])
@@ -221,7 +223,7 @@ def test_an_unfinished_answer_comes_back_as_it_is() -> None:
     body = completion('{"word": "y', finish="length", usage=usage)
     with LoopbackServer(say_yes, faults=[Fault(body=body)]) as server:
         reply = client(server).ask(ASKED, Answer)
-    assert (reply.text, reply.tokens_in, reply.tokens_out) == ('{"word": "y', 7, 5)
+    assert (reply.text, reply.usage.tokens_in, reply.usage.tokens_out) == ('{"word": "y', 7, 5)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_stream_that_nobody_asked_for_is_read() -> None:
     body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
     with LoopbackServer(say_yes, faults=[Fault(body=body.encode())]) as server:
         reply = client(server.url).ask(ASKED, Answer)
-    assert (reply.text, reply.tokens_in, reply.tokens_out) == (TEXT, 7, 5)
+    assert (reply.text, reply.usage.tokens_in, reply.usage.tokens_out) == (TEXT, 7, 5)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_whatever_is_told_of_tokens_the_answer_is_read_and_counted(told: Any) ->
     with LoopbackServer(say_yes, faults=[Fault(body=body)]) as server:
         reply = client(server.url).ask(ASKED, Answer)
     assert (reply.text, reply.model) == (TEXT, "?x")
-    assert 0 < reply.tokens_in < 1000
-    assert 0 < reply.tokens_out < 1000
-    assert reply.tokens_reasoning in (None, 0, 1)
+    assert 0 < reply.usage.tokens_in < 1000
+    assert 0 < reply.usage.tokens_out < 1000
+    assert reply.usage.tokens_reasoning in (None, 0, 1)
 
 
 @pytest.mark.parametrize("escaped", [False, True])

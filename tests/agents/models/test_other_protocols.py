@@ -177,11 +177,12 @@ def test_an_answer_is_held_to_the_schema_and_counted(
 ) -> None:
     server.will(spoken.says(TEXT))
     reply = model.ask(ASKED, Answer)
-    counted = (reply.tokens_in, reply.tokens_out, reply.tokens_cached, reply.tokens_reasoning)
+    used = reply.usage
+    counted = (used.tokens_in, used.tokens_out, used.tokens_cached, used.tokens_reasoning)
     assert (reply.text, reply.rung) == (TEXT, "the provider's own schema")
     assert counted == spoken.tokens
     assert reply.model == spoken.answered_by
-    assert reply.dollars is None  # a server of one's own may bill what it likes
+    assert reply.usage.price is None  # a server of one's own may bill what it likes
     assert not model.priced
     (body,) = server.bodies
     assert list(spoken.native(body)["properties"]) == ["word"]

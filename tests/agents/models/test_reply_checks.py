@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pelnas.agents.models import reply_checks
 from pelnas.agents.models.base import Reply
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 
 ASKED = [Message("user", "a word?")]
 KEY = "planted-4f1d9c2b7a"
@@ -29,19 +30,19 @@ def test_a_count_is_a_whole_number(told: float, counted: int) -> None:
 
 @pytest.mark.parametrize("told", ODD, ids=repr)
 def test_every_field_of_a_reply_can_be_stored_and_counted(told: Any) -> None:
-    reply = Reply("two words", told, told, told, told, told, told, told, told)
+    reply = Reply("two words", Usage(*[told] * 7), told, told)
     found = reply_checks.received(reply, ASKED)
-    assert 0 < found.tokens_in <= reply_checks.MOST_TOKENS
-    assert 0 < found.tokens_out <= reply_checks.MOST_TOKENS
-    assert 0 <= found.seconds < math.inf
-    assert found.dollars is None or 0 <= found.dollars < math.inf
-    assert found.tokens_cached is None
-    assert found.tokens_reasoning is None
+    assert 0 < found.usage.tokens_in <= reply_checks.MOST_TOKENS
+    assert 0 < found.usage.tokens_out <= reply_checks.MOST_TOKENS
+    assert 0 <= found.usage.seconds < math.inf
+    assert 0 <= found.usage.dollars < math.inf
+    assert found.usage.tokens_cached is None
+    assert found.usage.tokens_reasoning is None
     assert isinstance(found.model, str)
 
 
 def test_half_a_character_is_not_kept() -> None:
-    reply = Reply("\ud800", 1, 1, 0.0, "mo\udfffdel\n\x00")
+    reply = Reply("\ud800", Usage(1, 1), "mo\udfffdel\n\x00")
     found = reply_checks.received(reply, ASKED)
     assert (found.text, found.model) == ("?", "mo?del \x00")
     found.model.encode()

@@ -28,4 +28,8 @@ def test_a_script_is_read_in_order_and_ends() -> None:
 def test_a_function_sees_messages_and_schema() -> None:
     model = ScriptedModel(lambda messages, schema: f"{messages[-1].content} {schema['title']}")
     reply = model.ask([Message("user", "hello world")], Answer)
-    assert (reply.text, reply.tokens_in, reply.tokens_out) == ("hello world Answer", 6, 3)
+    assert (reply.text, reply.usage.tokens_in, reply.usage.tokens_out) == (
+        "hello world Answer",
+        6,
+        3,
+    )

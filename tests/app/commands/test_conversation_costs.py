@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pelnas.calls.call import Message
+from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
 from pelnas.store import RunStore
 from pelnas.store.conversations import TalkCall, TalkLog
@@ -31,11 +32,7 @@ def talked(tmp_path: Path) -> Path:
             *asked,
             answered_by="toy-2",
             answer='front {"niche": 1}',
-            tokens_in=1000,
-            tokens_out=234,
-            tokens_cached=500,
-            dollars=0.0123,
-            seconds=1.5,
+            usage=Usage(1000, 234, 500, dollars=0.0123, seconds=1.5),
             outcome="ok",
         )
     )

@@ -66,7 +66,7 @@ def test_a_call_is_shown_in_full_and_cannot_act(
     outcome = pelnas("trace", talkative_run, "--call", call.id)
     assert all(message.content in outcome.out for message in call.messages)
     assert "␛[31mI would rather talk." in outcome.out
-    assert f"{call.tokens_in:,} tokens in, {call.tokens_out:,} out" in outcome.out
+    assert f"{call.usage.tokens_in:,} tokens in, {call.usage.tokens_out:,} out" in outcome.out
     assert "invalid" in outcome.out
     document = pelnas("trace", talkative_run, "--call", call.id, "--json").json()
     assert document["answer"] == call.answer

@@ -13,6 +13,7 @@ from pelnas import SearchConfig
 from pelnas.architecture import Candidate, Cost, Design, Prediction, Refusal
 from pelnas.budget import Spent
 from pelnas.calls.call import CallRecord, Message, call_id, request_hash
+from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.partition import Partition, partition_by_operations
 from pelnas.rules.evidence import Evidence, Observation
@@ -90,8 +91,8 @@ class _Writer:
         )
         call = CallRecord(
             id_, round_, agent, niche, 0, MODEL, MODEL, messages, "Designs",
-            request_hash(MODEL, messages, {}), '{"designs": []}' * 40, 2400, 600,
-            float(self.rng.uniform(1, 6)), "ok",
+            request_hash(MODEL, messages, {}), '{"designs": []}' * 40, "ok",
+            usage=Usage(2400, 600, unpriced=1, seconds=float(self.rng.uniform(1, 6))),
         )  # fmt: skip
         step_at = {"span": span, "parent": round_span(round_), "round": round_, "agent": agent}
         call_at = {"span": id_, "parent": span, "round": round_, "agent": agent, "niche": niche}
@@ -104,11 +105,13 @@ class _Writer:
             **call_at,
             **told,
             tokens=call.tokens,
-            seconds=call.seconds,
+            seconds=call.usage.seconds,
             outcome="ok",
             problem="",
         )
-        self.store.event("step-ended", **step_at, niche=niche, seconds=call.seconds, outcome="ok")
+        self.store.event(
+            "step-ended", **step_at, niche=niche, seconds=call.usage.seconds, outcome="ok"
+        )
 
     def _design(self, round_: int, niche: int) -> None:
         parents = [c.id for c in self.store.candidates(round_ - 1, niche)[:2]] if round_ else []

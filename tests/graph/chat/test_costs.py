@@ -61,10 +61,12 @@ def test_a_conversation_tells_what_it_has_cost(begun: Path) -> None:
         (told,) = talk.say("/spent")
         assert len(server.requests) == 3
     calls = TalkLog(begun).calls()
-    tokens, dollars = sum(c.tokens for c in calls), sum(c.dollars or 0 for c in calls)
+    tokens, dollars = sum(c.usage.tokens for c in calls), sum(c.usage.dollars for c in calls)
     assert told == f"this conversation: 3 model calls, {tokens:,} tokens, ${dollars:.2f}"
     assert talk.cost == told
-    assert dollars == pytest.approx(sum(c.tokens_in / 1e3 + c.tokens_out / 1e2 for c in calls))
+    assert dollars == pytest.approx(
+        sum(c.usage.tokens_in / 1e3 + c.usage.tokens_out / 1e2 for c in calls)
+    )
 
 
 def test_beyond_its_limit_commands_work_and_free_words_get_one_sentence(begun: Path) -> None:
@@ -185,8 +187,8 @@ def test_what_an_answer_had_cost_that_was_cut_off_is_told(begun: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             talk.say("how far is it?")
     paid, cut = TalkLog(begun).calls()
-    assert (cut.outcome, cut.tokens) == ("failed", 0)
-    assert (talk.spent.calls, talk.spent.tokens) == (2, paid.tokens)
+    assert (cut.outcome, cut.usage.tokens) == ("failed", 0)
+    assert (talk.spent.calls, talk.spent.tokens) == (2, paid.usage.tokens)
     assert talk.cost.startswith("this conversation: 2 model calls")
 
 

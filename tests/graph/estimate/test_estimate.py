@@ -72,8 +72,8 @@ def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(config: Setti
     assert {call.outcome for call in calls} == {"ok"}
     assert (told.calls, told.evaluations) == (spent.calls, spent.evaluations)
     for said, found in (
-        (told.tokens_in, sum(call.tokens_in for call in calls)),
-        (told.tokens_out, sum(call.tokens_out for call in calls)),
+        (told.tokens_in, sum(call.usage.tokens_in for call in calls)),
+        (told.tokens_out, sum(call.usage.tokens_out for call in calls)),
     ):
         assert 1 / 1.34 < said / found < 1.34
     again = estimated(settings)

@@ -57,7 +57,7 @@ def test_a_search_against_an_openai_compatible_server(settings: Settings) -> Non
         calls = store.calls()
         assert len(calls) == len(server.requests)
         assert {call.agent for call in calls} == {"planner", "designer", "reflection"}
-        assert all(call.tokens_in > 0 and call.tokens_out > 0 for call in calls)
+        assert all(call.usage.tokens_in > 0 and call.usage.tokens_out > 0 for call in calls)
         assert {call.answered_by for call in calls} == {"any"}
         assert "openai:any" in {c.design.author for c in store.candidates()}
         assert len(store.evaluations()) == 2 * 3 * 3
