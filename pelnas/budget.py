@@ -6,9 +6,9 @@ before it is made, so that designers who ask at the same moment share what is le
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition
-from typing import Protocol
+from typing import Protocol, Self
 
 from pelnas.calls.usage import Usage
 from pelnas.config import Budget
@@ -33,6 +33,16 @@ class Spent:
     evaluations: int = 0
     dollars: float = 0.0
     unpriced: int = 0
+
+    def with_call(self, usage: Usage) -> Self:
+        """The same, and a call more."""
+        return replace(
+            self,
+            calls=self.calls + 1,
+            tokens=self.tokens + usage.tokens,
+            dollars=self.dollars + usage.dollars,
+            unpriced=self.unpriced + usage.unpriced,
+        )
 
 
 class Ledger(Protocol):
@@ -73,10 +83,7 @@ class Meter:
         self._clock = clock
         self._ticked = clock()
         self._turn = Condition()
-        before = ledger.spent()
-        self._calls = before.calls
-        self._tokens = before.tokens
-        self._dollars = before.dollars
+        self._spent = ledger.spent()
         self._in_flight = 0
         self._largest = 0  # tokens of the largest call so far: what the next one may take
         self._dearest = 0.0  # dollars of the dearest one
@@ -101,9 +108,7 @@ class Meter:
         """Settle a reserved call, which took nothing where nothing was answered."""
         with self._turn:
             self._in_flight -= 1
-            self._calls += 1
-            self._tokens += usage.tokens
-            self._dollars += usage.dollars
+            self._spent = self._spent.with_call(usage)
             self._largest = max(self._largest, usage.tokens)
             self._dearest = max(self._dearest, usage.dollars)
             self._turn.notify_all()
@@ -168,9 +173,9 @@ class Meter:
     def _lines(self) -> Iterator[Line]:
         budget = self._budget
         used: dict[str, Callable[[], float]] = {
-            "calls": lambda: self._calls + self._in_flight,
-            "tokens": lambda: self._tokens,
-            "dollars": lambda: self._dollars,
+            "calls": lambda: self._spent.calls + self._in_flight,
+            "tokens": lambda: self._spent.tokens,
+            "dollars": lambda: self._spent.dollars,
             "minutes": self._minutes,
             "evaluations": lambda: self._ledger.spent().evaluations,
         }
@@ -192,8 +197,8 @@ class Meter:
         return all(
             limit is None or (largest > 0 and used + (self._in_flight + 1) * largest <= limit)
             for limit, used, largest in (
-                (self._budget.tokens, self._tokens, self._largest),
-                (self._budget.dollars, self._dollars, self._dearest),
+                (self._budget.tokens, self._spent.tokens, self._largest),
+                (self._budget.dollars, self._spent.dollars, self._dearest),
             )
         )
 

@@ -292,20 +292,12 @@ class SearchConfig(_Frozen):
 
     def model_of(self, role: str) -> str:
         """The ``provider:model`` that plays a role."""
-        own = {
-            "planner": self.planner_model,
-            "designer": self.designer_model,
-            "reflection": self.reflection_model,
-        }
-        return own.get(role) or self.model
+        own: str | None = getattr(self, f"{role}_model", None)
+        return own or self.model
 
     def fallbacks_of(self, role: str) -> tuple[str, ...]:
         """The models that may stand in for the one that plays a role, as they were named."""
-        own = {
-            "planner": self.planner_fallbacks,
-            "designer": self.designer_fallbacks,
-            "reflection": self.reflection_fallbacks,
-        }[role]
+        own: tuple[str, ...] | None = getattr(self, f"{role}_fallbacks")
         return self.fallbacks if own is None else own
 
     def chain_of(self, role: str) -> tuple[str, ...]:

@@ -61,14 +61,7 @@ class Account:
 
     def after_call(self, usage: Usage) -> None:
         """Settle a call."""
-        spent = self._spent
-        self._spent = replace(
-            spent,
-            calls=spent.calls + 1,
-            tokens=spent.tokens + usage.tokens,
-            dollars=spent.dollars + usage.dollars,
-            unpriced=spent.unpriced + usage.unpriced,
-        )
+        self._spent = self._spent.with_call(usage)
         self._meter.after_call(usage)
 
     def __str__(self) -> str:

@@ -126,6 +126,8 @@ def _is_number(value: Any) -> Any:
     return value
 
 
+BaseUrl = option("base_url")
+Data = option("data")
 Output = option("output")
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")

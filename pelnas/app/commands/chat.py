@@ -35,9 +35,7 @@ def chat(
             help="Who reads free words: provider:model, or run for the run's own. Default: commands only.",
         ),
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     given: dict[str, Any],
     accept_address: AcceptAddress = False,
     output: options.Output = None,

@@ -77,9 +77,7 @@ def _price(dollars: float | None) -> str:
 @models.command()
 def check(
     model: Annotated[str, typer.Argument(help="provider:model")],
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     as_json: options.Json = False,
 ) -> None:
     """Make one tiny structured call and say what worked, how long it took and what it cost."""

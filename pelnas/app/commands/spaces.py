@@ -1,9 +1,6 @@
 """``pelnas spaces`` and ``devices``: what can be named."""
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from pelnas.app import options
 
@@ -52,7 +49,7 @@ def _niches(space: dict[str, Any]) -> str:
 
 
 def devices(
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of benchmark tables.")] = None,
+    data: options.Data = None,
     as_json: options.Json = False,
 ) -> None:
     """List the devices: this machine, and those of a folder of tables with their data sets."""

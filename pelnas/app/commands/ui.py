@@ -28,9 +28,7 @@ def ui(
             "--model", help="Who reads free words: provider:model. Default: commands only."
         ),
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option("--base-url", help="OpenAI-compatible server for openai: models.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     port: Annotated[int, options.number(bounds.PORT, "--port", "0: any that is free.")] = 0,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
