@@ -67,7 +67,7 @@ def _unescaped(text: str) -> str:
 def _ask(model: LanguageModel, move: bool) -> None:
     try:
         if move:
-            moved = model.move([SystemMessage("be brief"), HumanMessage("a word?")], [])
+            moved = model.step([SystemMessage("be brief"), HumanMessage("a word?")], [])
             assert KEY not in str(moved.message)
             _check(moved.reply)
         else:
