@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from pelnas.architecture import Architecture, Prediction
-from pelnas.bench.validation import draw_scatter, kendall, sample, spearman, top_recall, validate
+from pelnas.bench.validation import (
+    draw_scatter,
+    kendall,
+    sample_texts,
+    spearman,
+    top_recall,
+    validate,
+)
 from pelnas.errors import DataError
 from pelnas.partition import partition_by_operations
 from pelnas.predictors.base import AccuracyPredictor
@@ -57,8 +64,8 @@ def test_niches_hold_the_sample_between_them() -> None:
 
 def test_the_sample_is_seeded_and_a_smaller_one_is_part_of_it() -> None:
     texts = list(TRUTH)
-    assert sample(texts, 20, 5) == sample(texts, 50, 5)[:20]
-    assert sample(texts, 20, 5) != sample(texts, 20, 6)
+    assert sample_texts(texts, 20, 5) == sample_texts(texts, 50, 5)[:20]
+    assert sample_texts(texts, 20, 5) != sample_texts(texts, 20, 6)
     assert validate(ByIndex(), PARTITION, TRUTH, 30, 5) == validate(
         ByIndex(), PARTITION, TRUTH, 30, 5
     )
