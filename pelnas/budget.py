@@ -70,8 +70,8 @@ class Line:
 class Meter:
     """Holds a run to its budget; safe to use from several threads.
 
-    ``ledger`` is read once for what earlier processes spent; calls, tokens and
-    dollars of this process are counted here, between ``before_call`` and ``after_call``.
+    ``ledger`` is read once for what earlier processes spent; calls, tokens, dollars and
+    seconds of this process are counted here.
     ``clock``: seconds that never go back.
     """
 
@@ -132,6 +132,7 @@ class Meter:
             if elapsed < BOOKED:
                 return
             self._ticked = now
+            self._spent = replace(self._spent, seconds=self._spent.seconds + elapsed)
         self._ledger.add_seconds(elapsed)
 
     def forget(self) -> None:
@@ -203,7 +204,7 @@ class Meter:
         )
 
     def _minutes(self) -> float:
-        return (self._ledger.spent().seconds + self._clock() - self._ticked) / 60
+        return (self._spent.seconds + self._clock() - self._ticked) / 60
 
 
 def _sentence(spent: list[Line]) -> str:

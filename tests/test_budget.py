@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pelnas.budget import Meter, Spent
+from pelnas.budget import BOOKED, Meter, Spent
 from pelnas.calls.usage import Usage
 from pelnas.config import Budget
 from pelnas.errors import BudgetExhausted
@@ -86,6 +86,16 @@ def test_minutes_run_with_the_clock_and_are_kept_by_ticks() -> None:
     assert "2.5 of 2 minutes" in meter.exhausted()
     with pytest.raises(BudgetExhausted, match="minutes"):
         meter.before_call()
+
+
+def test_short_times_are_booked_together() -> None:
+    clock, account = Clock(), Account()
+    meter = Meter(Budget(minutes=1), account, clock)
+    for ticks in range(1, 26):
+        clock.seconds += BOOKED / 10
+        meter.tick()
+        assert 60 - 60 * (meter.minutes_left() or 0) == pytest.approx(ticks * BOOKED / 10)
+        assert 0 <= ticks * BOOKED / 10 - account.now.seconds < 1.01 * BOOKED
 
 
 @pytest.mark.parametrize(("done", "wanted", "allowed"), [(0, 5, 5), (7, 5, 3), (10, 5, 0)])

@@ -4,10 +4,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,6 +66,43 @@ def test_a_known_id_is_replaced(base: KnowledgeBase) -> None:
     base.put([replace(rule, status="retired")])
     assert base.all() == [replace(rule, status="retired")]
     assert base.retrieve(SCOPE, "", 5) == []
+
+
+def test_new_figures_are_found_at_once_and_kept_at_the_end(tmp_path: Path) -> None:
+    base = KnowledgeBase(tmp_path)
+    base.put(many(5))
+    newer = [replace(rule, measured=0.9, support=7) for rule in many(5)]
+    with counted_writes(base) as written:
+        base.put(newer)
+        assert sorted(base.retrieve(SCOPE, "", 9), key=by_id) == sorted(newer, key=by_id)
+        assert written == []
+        retired = replace(newer[0], status="retired")
+        base.put([retired])
+        assert written == [retired.id]
+        assert retired.id not in {rule.id for rule in base.retrieve(SCOPE, "", 9)}
+    base.close()
+    again = KnowledgeBase(tmp_path)
+    assert again.all() == sorted([retired, *newer[1:]], key=by_id)
+    again.close()
+
+
+@contextmanager
+def counted_writes(base: KnowledgeBase) -> Iterator[list[str]]:
+    """The ids that Chroma is given."""
+    ids: list[str] = []
+    upsert = base._rules.upsert
+
+    def counted(**values: Any) -> None:
+        ids.extend(values["ids"])
+        upsert(**values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base._rules, "upsert", counted)
+        yield ids
+
+
+def by_id(rule: Rule) -> str:
+    return rule.id
 
 
 def test_restore_leaves_exactly_these(base: KnowledgeBase) -> None:
