@@ -13,11 +13,11 @@ ARGS ?=
 .PHONY: help search test check clean
 .DEFAULT_GOAL := help
 
-help: ## say what there is
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
 # Five rounds fit into five minutes on two cores; a later --rounds in ARGS wins.
-search: .venv/.search ## find the best networks for this machine (ARGS="--rounds 10" for more)
+search: .venv/.search ## find the front for this machine (ARGS="--rounds 10" for more)
 	$(BIN)/pelnas search --rounds 5 $(ARGS)
 
 # Compiled modules are kept, also where the caller's environment says not to: without them each
@@ -25,7 +25,7 @@ search: .venv/.search ## find the best networks for this machine (ARGS="--rounds
 test: .venv/.dev ## run the tests (ARGS="tests/test_pareto.py -v" for options)
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: .venv/.dev ## format, lint, types and floors
+check: .venv/.dev ## format, lint, types, layers
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
