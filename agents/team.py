@@ -100,7 +100,7 @@ def refuse_unpriced(models: Iterable[LanguageModel]) -> None:
     for model in models:
         if not model.priced:
             raise ModelError(
-                f"nobody knows the price of {model.name}, which a budget of dollars needs:"
+                f"no price is known for {model.name}; --max-dollars needs one:"
                 " limit calls or tokens instead, or name a model that `pelnas models` has a price for"
             )
 

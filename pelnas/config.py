@@ -162,15 +162,19 @@ class SearchConfig(_Frozen):
         Literal["rank-sum", "transfer"] | None,
         served("Where few-shot starts: rank-sum or transfer, which it prefers.", "few-shot"),
     ] = None  # None: what serves
-    model: Annotated[str, served("provider:model that plans, designs and reflects.")] = (
-        DEFAULT_MODEL
-    )
-    planner_model: Annotated[str | None, served("Another model for the planner.")] = None
-    designer_model: Annotated[str | None, served("Another model for the designers.")] = None
-    reflection_model: Annotated[str | None, served("Another model for reflection.")] = None
+    model: Annotated[str, served("provider:model of all agents.")] = DEFAULT_MODEL
+    planner_model: Annotated[
+        str | None, served("Model of the planner agent, in place of --model.")
+    ] = None
+    designer_model: Annotated[
+        str | None, served("Model of the designer agents, in place of --model.")
+    ] = None
+    reflection_model: Annotated[
+        str | None, served("Model of the reflection agent, in place of --model.")
+    ] = None
     fallbacks: Annotated[
         tuple[str, ...],
-        served("Model to ask where a role's own one fails; repeatable.", option="fallback"),
+        served("Fallback where an agent's model fails; repeatable.", option="fallback"),
     ] = ()  # asked in turn
     planner_fallbacks: Annotated[
         tuple[str, ...] | None,
@@ -186,15 +190,15 @@ class SearchConfig(_Frozen):
     ] = None
     concurrency: Annotated[
         tuple[Turns, ...],
-        owned("Calls to a provider at a time: PROVIDER=N, or N for all others.", "time"),
+        owned("Concurrent calls per provider: PROVIDER=N, or N for all others.", "time"),
     ] = ()  # (): no limit
     base_url: Annotated[str | None, owned("OpenAI-compatible server for openai: models.")] = None
     temperature: Annotated[
-        float | None, within(bounds.TEMPERATURE), served("0 to 2; not sent at all unless given.")
+        float | None, within(bounds.TEMPERATURE), served("0 to 2; not sent unless given.")
     ] = None
     partition: Annotated[
         Literal["auto", "operations", "flops"],
-        served("Cut the space by operations or by flops.", "niches", "tokens"),
+        served("Partition the space by operations or flops.", "niches", "tokens"),
     ] = "auto"
     niches: Annotated[int, within(bounds.NICHES), served("", "tokens")] = (
         6  # of a partition by FLOPs
@@ -203,7 +207,7 @@ class SearchConfig(_Frozen):
     per_niche: Annotated[
         int,
         within(bounds.PER_NICHE),
-        served("Designs of a niche in a round, on average.", "tokens"),
+        served("Designs per niche and round, on average.", "tokens"),
     ] = 10
     # Pareto parents and rules that are shown to a designer
     parents: Annotated[int, within(bounds.PARENTS), served("", "tokens")] = 8
@@ -212,9 +216,9 @@ class SearchConfig(_Frozen):
         int, within(bounds.SEED), served("The same seed and answers give the same front.", "scores")
     ] = 0
     output: Annotated[Place, owned("Folder of all runs.")] = Path("runs")
-    name: Annotated[str, served("Name of the run, behind its time stamp.")] = "search"
+    name: Annotated[str, served("Name of the run, after the time stamp.")] = "search"
     rules_from: Annotated[
-        tuple[Place, ...], served("Earlier run whose rules are tried; repeatable.", run=True)
+        tuple[Place, ...], served("Earlier run whose rules to start from; repeatable.", run=True)
     ] = ()
     # folder whose files replace prompts of the same name
     prompts: Annotated[Place | None, owned("", "tokens")] = None

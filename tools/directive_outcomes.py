@@ -14,7 +14,7 @@ def directives(store: RunStore) -> list[Answer]:
 
 def tell_directives(rows: list[Answer]) -> list[str]:
     """One line for each directive; the words that it came from are quoted, as data."""
-    return [_told(row) for row in rows] or ["nobody has given a directive yet"]
+    return [_told(row) for row in rows] or ["no directive has been given yet"]
 
 
 def news(store: RunStore, id_: str) -> str:

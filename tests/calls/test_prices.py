@@ -112,7 +112,7 @@ class Paid(ScriptedModel):
 def test_a_budget_of_dollars_needs_known_prices(tmp_path: Path, tiny_tables: Path) -> None:
     model = Paid(known=False)
     config = settings(tmp_path, tiny_tables, budget=Budget(dollars=1))
-    with pytest.raises(ModelError, match="nobody knows the price of scripted:answers"):
+    with pytest.raises(ModelError, match="no price is known for scripted:answers"):
         Search(config, {model.name: model})
     assert not (tmp_path / "runs").exists()
 
@@ -153,7 +153,7 @@ def test_a_limit_of_dollars_that_cannot_be_kept_is_refused_during_a_run(
         (directive,) = store.directives()
     assert result.reason == "all rounds done"
     assert directive.status == "refused"
-    assert "nobody knows the price" in directive.reason
+    assert "no price is known" in directive.reason
 
 
 def test_kept_rates_price_a_call_by_definition_and_say_where_they_come_from() -> None:

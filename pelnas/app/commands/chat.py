@@ -26,13 +26,13 @@ def chat(
     *,
     run: options.Run = "last",
     author: Annotated[
-        str | None, typer.Option("--author", help="Who talks. Default: this system's user.")
+        str | None, typer.Option("--author", help="Author of orders. Default: the system user.")
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
-            help="Who reads free words: provider:model, or run for the run's own. Default: commands only.",
+            help="Reads natural language: provider:model, or run: the run's own. Default: none.",
         ),
     ] = None,
     base_url: options.BaseUrl = None,

@@ -36,7 +36,7 @@ def compare(
     ] = None,
     by_hand: Annotated[
         bool,
-        typer.Option("--by-hand", help=f"A person, too, by files: the model {options.BY_HAND}."),
+        typer.Option("--by-hand", help=f"A human, too, by files: the model {options.BY_HAND}."),
     ] = False,
     seeds: Annotated[
         int, options.number(bounds.SEEDS, "--seeds", "Runs of each, seeds from 0 on.")

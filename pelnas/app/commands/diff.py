@@ -26,10 +26,10 @@ RATES = {
 
 def diff(
     run_a: Annotated[str, typer.Argument(help="A run: its name, a clear part, a folder, or last.")],
-    run_b: Annotated[str, typer.Argument(help="The run to be put beside it.")],
+    run_b: Annotated[str, typer.Argument(help="The run to compare with.")],
     output: options.Output = None,
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="Draw both fronts into this file, as PNG.")
+        Path | None, typer.Option("--picture", help="Plot both fronts to this PNG file.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:

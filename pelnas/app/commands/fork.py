@@ -51,7 +51,7 @@ def fork(
     accept_address: AcceptAddress = False,
     output: options.Output = None,
     start: Annotated[
-        bool, typer.Option("--start/--no-start", help="Search on at once, or only make the run.")
+        bool, typer.Option("--start/--no-start", help="Search at once, or only create the run.")
     ] = True,
     as_json: options.Json = False,
 ) -> None:

@@ -22,15 +22,13 @@ def mcp(
     ] = PORT,
     no_token: Annotated[
         bool,
-        typer.Option(
-            "--no-token", help="Let every program of this machine ask and steer by --http."
-        ),
+        typer.Option("--no-token", help="Let any program on this machine ask and steer by --http."),
     ] = False,
     steer: Annotated[
         Steering,
         typer.Option(
             "--steer",
-            help="Orders of a model: ask a person first, off, or trust: given at once.",
+            help="Orders of a model: ask a person first, off, or trust them.",
         ),
     ] = "ask",
 ) -> None:

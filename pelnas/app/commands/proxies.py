@@ -68,7 +68,7 @@ def reproduce(
     draws: Annotated[
         int,
         options.number(
-            bounds.REPEATS, "--draws", "Draws of weights and images, to tell luck apart."
+            bounds.REPEATS, "--draws", "Draws of weights and images, for the spread between them."
         ),
     ] = 1,
     as_json: options.Json = False,

@@ -20,7 +20,7 @@ WIDE = 200  # columns from which the text of an architecture stands beside its f
 def runs(
     output: options.Output = None,
     upgrade: Annotated[
-        bool, typer.Option("--upgrade", help="First bring runs of older releases up to date.")
+        bool, typer.Option("--upgrade", help="First upgrade runs of older releases.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -104,7 +104,7 @@ def rules(
     run: options.Run = "last",
     output: options.Output = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Weakened, retired and untested rules too.")
+        bool, typer.Option("--all", help="Also weakened, retired and untested rules.")
     ] = False,
     as_json: options.Json = False,
 ) -> None:

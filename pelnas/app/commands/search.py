@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pelnas.config import Budget
 
 Chat = Annotated[
-    bool, typer.Option("--chat", help="Talk to the search meanwhile; its model reads free words.")
+    bool, typer.Option("--chat", help="Chat with the search; its model reads natural language.")
 ]
 
 
@@ -26,12 +26,12 @@ def search(
         bool,
         typer.Option(
             "--by-hand",
-            help=f"Like --designer-model {options.BY_HAND}: a person designs, by files.",
+            help=f"Like --designer-model {options.BY_HAND}: a human designs, through files.",
         ),
     ] = False,
     config: options.Config = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Only say what it is likely to use; make no run.")
+        bool, typer.Option("--estimate", help="Estimate cost only; do not search.")
     ] = False,
     chat: Chat = False,
     as_json: options.Json = False,

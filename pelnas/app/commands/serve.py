@@ -33,7 +33,7 @@ def serve(
     output: options.Output = None,
     port: Annotated[int, options.number(bounds.PORT, "--port", "0: any that is free.")] = PORT,
     no_token: Annotated[
-        bool, typer.Option("--no-token", help="Let every program of this machine ask.")
+        bool, typer.Option("--no-token", help="Let any program on this machine ask.")
     ] = False,
 ) -> None:
     """Serve the search and the conversation to LangGraph clients on this machine."""

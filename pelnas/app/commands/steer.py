@@ -26,12 +26,10 @@ def steer(
     ] = None,
     confirm: Annotated[
         str | None,
-        typer.Option(
-            "--confirm", help="Give an order of a program that waits for you, such as w1."
-        ),
+        typer.Option("--confirm", help="Confirm a waiting order of a program, such as w1."),
     ] = None,
     author: Annotated[
-        str | None, typer.Option("--author", help="Who asks. Default: this system's user.")
+        str | None, typer.Option("--author", help="Author of the order. Default: the system user.")
     ] = None,
     wait: Annotated[
         float,

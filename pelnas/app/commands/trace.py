@@ -35,9 +35,7 @@ def trace(
     round_: Annotated[
         int | None, options.number(bounds.ROUND, "--round", "Only this round.")
     ] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only what failed, and what was broken in it.")
-    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failures.")] = False,
     call: Annotated[
         str | None, typer.Option("--call", help="Prompt and answer of this model call, in full.")
     ] = None,
@@ -51,10 +49,10 @@ def trace(
         bool, typer.Option("--conversations", help="Model calls of conversations about the run.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Every event as it happens, until the run ends.")
+        bool, typer.Option("--follow", help="Follow events until the run ends.")
     ] = False,
     svg: Annotated[
-        Path | None, typer.Option("--svg", help="Draw the tree into this file, as a picture.")
+        Path | None, typer.Option("--svg", help="Write the tree to this image file.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -33,9 +33,9 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the images, at most.")] = DEFAULTS.epochs,
     batch: Annotated[int, typer.Option(help="Images a step.")] = DEFAULTS.batch,
     lr: Annotated[float, typer.Option(help="Learning rate at its peak.")] = DEFAULTS.learning_rate,
-    weight_decay: Annotated[float, typer.Option(help="Decay of weights.")] = DEFAULTS.weight_decay,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = DEFAULTS.weight_decay,
     label_smoothing: Annotated[
-        float, typer.Option(help="Share of a label that is spread over all classes.")
+        float, typer.Option(help="Label smoothing.")
     ] = DEFAULTS.label_smoothing,
     shift: Annotated[
         float, typer.Option(help="Random shifts by up to this share of a side.")
@@ -44,17 +44,15 @@ def train(
         bool, typer.Option(help="Mirror half of the images: for photographs, not for digits.")
     ] = DEFAULTS.flip,
     patience: Annotated[
-        int, typer.Option(help="Epochs without a better validation before it ends; 0: all.")
+        int, typer.Option(help="Epochs without improvement before early stopping; 0: never.")
     ] = DEFAULTS.patience,
     seed: Annotated[int, typer.Option(help="The first seed.")] = DEFAULTS.seed,
-    seeds: Annotated[
-        int, options.number(bounds.SEEDS, "--seeds", "Trainings of each network.")
-    ] = 1,
+    seeds: Annotated[int, options.number(bounds.SEEDS, "--seeds", "Trainings per network.")] = 1,
     images: Annotated[
         Path | None, typer.Option(help="Where the run's images are now, or digits.")
     ] = None,
     other_images: Annotated[
-        bool, typer.Option("--other-images", help="Train although the images differ.")
+        bool, typer.Option("--other-images", help="Train even if the images differ.")
     ] = False,
     limit_minutes: Annotated[
         float | None,

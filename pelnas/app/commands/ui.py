@@ -25,14 +25,14 @@ def ui(
     model: Annotated[
         str | None,
         typer.Option(
-            "--model", help="Who reads free words: provider:model. Default: commands only."
+            "--model", help="Interprets natural language: provider:model. Default: commands only."
         ),
     ] = None,
     base_url: options.BaseUrl = None,
     port: Annotated[int, options.number(bounds.PORT, "--port", "0: any that is free.")] = 0,
     browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Look at searches, start and steer them in a browser; nothing leaves this machine."""
+    """Start, inspect and steer searches in the browser; nothing leaves this machine."""
     try:
         import plotly  # noqa: F401 - its script is served
 

@@ -13,7 +13,7 @@ DAMAGED = 1  # exit code where problems are left
 def verify(
     run: options.Run = "last",
     repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what can be mended, then check again.")
+        bool, typer.Option("--repair", help="Repair what can be repaired, then check again.")
     ] = False,
     output: options.Output = None,
     as_json: options.Json = False,

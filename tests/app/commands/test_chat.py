@@ -272,7 +272,7 @@ def test_a_conversation_can_be_bounded(
         assert " tokens of at most 1, " in told.err
         unpriced = pelnas("chat", begun.name, *model, "--max-dollars", "0.5")
         assert unpriced.code == 2
-        assert "nobody knows the price of openai:toy" in unpriced.err
+        assert "no price is known for openai:toy" in unpriced.err
         assert pelnas("chat", begun.name, *model, "--max-tokens", "0").code == 2
         assert len(server.requests) == 1
 

@@ -177,7 +177,7 @@ def test_dollars_need_prices_before_anything_is_changed(config: Settings) -> Non
     model.priced = False
     settings = config(model=model.name, rounds=1)
     folder = Search(settings, {model.name: model}).run().folder
-    with pytest.raises(ModelError, match="nobody knows the price"):
+    with pytest.raises(ModelError, match="no price is known for"):
         Search.resume(folder, {model.name: model}, rounds=2, budget=Budget(dollars=1))
     assert asked(folder) == []
     with RunStore.read(folder) as store:
