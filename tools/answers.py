@@ -13,10 +13,20 @@ from pelnas.errors import InputError, RunError
 from pelnas.report import front_points, niche_rows
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
-from pelnas.tools.run_view import Answer, Findings, Subject, dominates
+from pelnas.tools.run_view import Findings, Subject, dominates
+from pelnas.tools.shapes import (
+    Afford,
+    Brief,
+    Comparison,
+    Differences,
+    Neighbour,
+    Row,
+    Status,
+    Tried,
+)
 
 
-def status(store: RunStore) -> Answer:
+def status(store: RunStore) -> Status:
     """How a run stands: its state, rounds, best finds, spend, and the directives given."""
     front, given = front_points(store), store.directives()
     directives = Directives(given)
@@ -43,12 +53,12 @@ def status(store: RunStore) -> Answer:
     }
 
 
-def front(store: RunStore) -> list[Answer]:
+def front(store: RunStore) -> list[Row]:
     """The answer of the run by latency, each point with its id and the rules its designer saw."""
     return [point.to_dict() for point in front_points(store)]
 
 
-def compare(store: RunStore, first: str, second: str) -> Answer:
+def compare(store: RunStore, first: str, second: str) -> Comparison:
     """Two architectures side by side: what differs, and which of them dominates.
 
     Differences are the second minus the first, ``None`` where one is not evaluated;
@@ -57,21 +67,15 @@ def compare(store: RunStore, first: str, second: str) -> Answer:
     """
     findings = Findings(store)
     a, b = findings.find(first), findings.find(second)
-    answer: Answer = {
+    return {
         "first": _shown(findings, a),
         "second": _shown(findings, b),
         "changed": findings.changed(a.architecture, b.architecture),
-        "score_difference": None,
-        "latency_difference_ms": None,
-        "within_uncertainty": None,
-        "dominates": None,
+        **_differences(a.evaluation, b.evaluation),
     }
-    if a.evaluation and b.evaluation and a.evaluation.cost.feasible and b.evaluation.cost.feasible:
-        answer |= _differences(a.evaluation, b.evaluation)
-    return answer
 
 
-def niches(store: RunStore) -> list[Answer]:
+def niches(store: RunStore) -> list[Row]:
     """Every niche with its counts and the ids of its points on the front."""
     points = front_points(store)
     return [
@@ -80,7 +84,7 @@ def niches(store: RunStore) -> list[Answer]:
     ]
 
 
-def rules(store: RunStore, every: bool = False) -> list[Answer]:
+def rules(store: RunStore, every: bool = False) -> list[Row]:
     """The rules in force (or ``every`` one) with measured effect and the candidates that tell it."""
     taken = Directives(store.directives()).retired_rules
     return [
@@ -90,7 +94,7 @@ def rules(store: RunStore, every: bool = False) -> list[Answer]:
     ]
 
 
-def tried(store: RunStore, niche: int) -> Answer:
+def tried(store: RunStore, niche: int) -> Tried:
     """What was planned, designed and refused in a niche. InputError: there is no such niche."""
     rows = niches(store)
     if not 0 <= niche < len(rows):
@@ -106,7 +110,7 @@ def tried(store: RunStore, niche: int) -> Answer:
     }
 
 
-def nearest(store: RunStore, named: str, limit: int = 3) -> list[Answer]:
+def nearest(store: RunStore, named: str, limit: int = 3) -> list[Neighbour]:
     """The points of the front nearest to an architecture, without itself.
 
     By latency where it is known, else by how many operations differ.
@@ -116,26 +120,29 @@ def nearest(store: RunStore, named: str, limit: int = 3) -> list[Answer]:
     return nearest_of(findings, findings.find(named), limit)
 
 
-def nearest_of(findings: Findings, subject: Subject, limit: int) -> list[Answer]:
+def nearest_of(findings: Findings, subject: Subject, limit: int) -> list[Neighbour]:
     """The same over what was read already."""
     own = subject.evaluation
-    rows = []
+    rows: list[Neighbour] = []
     for point in findings.front:
         if point.candidate.architecture == subject.text:
             continue
         there = findings.space.read(point.candidate.architecture)
-        row = findings.brief(point)
-        row |= {"changed": findings.changed(subject.architecture, there)}
         known = own is not None and own.cost.feasible
-        row |= {
-            "score_difference": point.score - own.score if own else None,
-            "latency_difference_ms": point.latency_ms - own.latency_ms if known and own else None,
-        }
-        rows.append(row)
+        rows.append(
+            {
+                **findings.brief(point),
+                "changed": findings.changed(subject.architecture, there),
+                "score_difference": point.score - own.score if own else None,
+                "latency_difference_ms": point.latency_ms - own.latency_ms
+                if known and own
+                else None,
+            }
+        )
     return sorted(rows, key=_distance)[:limit]
 
 
-def afford(store: RunStore, latency_ms: float) -> Answer:
+def afford(store: RunStore, latency_ms: float) -> Afford:
     """What a latency budget costs in accuracy: the best within it beside the best of all.
 
     ``score_lost``: how much score the budget costs; ``None`` where nothing found is
@@ -157,7 +164,7 @@ def afford(store: RunStore, latency_ms: float) -> Answer:
     }
 
 
-def call(store: RunStore, id_: str) -> Answer:
+def call(store: RunStore, id_: str) -> Row:
     """A model call with its prompt, answer and cost. RunError: the run has none of this id."""
     found = store.call(id_)
     if found is None:
@@ -176,13 +183,20 @@ def _state(store: RunStore, paused: bool) -> str:
     return "paused" if paused else "running"
 
 
-def _shown(findings: Findings, subject: Subject) -> Answer:
+def _shown(findings: Findings, subject: Subject) -> Brief:
     if subject.evaluation:
         return findings.brief(subject.evaluation)
     return {"id": subject.candidate.id if subject.candidate else None, "architecture": subject.text}
 
 
-def _differences(a: Evaluation, b: Evaluation) -> Answer:
+def _differences(a: Evaluation | None, b: Evaluation | None) -> Differences:
+    if a is None or b is None or not (a.cost.feasible and b.cost.feasible):
+        return {
+            "score_difference": None,
+            "latency_difference_ms": None,
+            "within_uncertainty": None,
+            "dominates": None,
+        }
     gap = b.score - a.score
     first, second = dominates(a, b), dominates(b, a)
     return {
@@ -193,13 +207,14 @@ def _differences(a: Evaluation, b: Evaluation) -> Answer:
     }
 
 
-def _designed(findings: Findings, candidate: Candidate) -> Answer:
+def _designed(findings: Findings, candidate: Candidate) -> Row:
     """A design with what became of it."""
     evaluation, design = findings.by_id.get(candidate.id), candidate.design
     found = findings.brief(evaluation) if evaluation else {"id": candidate.id}
-    return found | asdict(design) | {"round": candidate.round, "evaluated": evaluation is not None}
+    evaluated = evaluation is not None
+    return {**found, **asdict(design), "round": candidate.round, "evaluated": evaluated}
 
 
-def _distance(row: Answer) -> tuple[float, int, float]:
+def _distance(row: Neighbour) -> tuple[float, int, float]:
     latency = row["latency_difference_ms"]
-    return (0.0 if latency is None else abs(latency), len(row["changed"]), row["latency_ms"])
+    return (0.0 if latency is None else abs(latency), len(row["changed"]), row["latency_ms"] or 0.0)

@@ -3,16 +3,16 @@
 from pelnas.report.directives import DirectiveRow, directive_rows
 from pelnas.store import RunStore
 from pelnas.text import plural
-from pelnas.tools.run_view import Answer
+from pelnas.tools.shapes import Row
 from pelnas.traces.text import one_line
 
 
-def directives(store: RunStore) -> list[Answer]:
+def directives(store: RunStore) -> list[Row]:
     """Every directive in order: who asked for what, since when, and what it changed (``changed``)."""
     return [row.to_dict() | {"changed": changed(row)} for row in directive_rows(store)]
 
 
-def tell_directives(rows: list[Answer]) -> list[str]:
+def tell_directives(rows: list[Row]) -> list[str]:
     """One line for each directive; the words that it came from are quoted, as data."""
     return [_told(row) for row in rows] or ["no directive has been given yet"]
 
@@ -44,7 +44,7 @@ def changed(row: DirectiveRow) -> str:
     return ", ".join([*parts, *filter(None, [row.outcome])])
 
 
-def _told(row: Answer) -> str:
+def _told(row: Row) -> str:
     since = "" if row["round"] is None else f" {_place(row['round'], row['node'])}"
     ended = "" if row["ended"] is None else f", until round {row['ended'] + 1}"
     why = f" ({row['reason']})" if row["reason"] else ""

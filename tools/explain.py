@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from math import isfinite
-from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.pareto import non_dominated
 from pelnas.store import RunStore
 from pelnas.tools.answers import nearest_of
-from pelnas.tools.run_view import Answer, Findings, Subject, dominates
+from pelnas.tools.run_view import Findings, Subject, dominates
+from pelnas.tools.shapes import Birth, Explanation, Row, Standing
 from pelnas.tools.what_if import one_change
 from pelnas.traces.lineage import story_of_candidate
 
@@ -16,7 +16,7 @@ SHOWN = 5  # dominators that a sentence names
 NEIGHBOURS = 3
 
 
-def explain(store: RunStore, named: str) -> Answer:
+def explain(store: RunStore, named: str) -> Explanation:
     """Everything that the run can say of an architecture: by candidate id, text or index.
 
     ``rank``: 1 on the front, 2 on the front behind it, ...; ``None`` where it has no
@@ -45,7 +45,7 @@ def explain(store: RunStore, named: str) -> Answer:
     }
 
 
-def _standing(findings: Findings, subject: Subject) -> Answer:
+def _standing(findings: Findings, subject: Subject) -> Standing:
     own = subject.evaluation
     standing = [e for e in findings.evaluations if e.id not in findings.excluded]
     above = [e for e in standing if own and own.cost.feasible and dominates(e, own)]
@@ -79,9 +79,7 @@ def _rank(standing: list[Evaluation], own: Evaluation | None) -> int | None:
     return None
 
 
-def _why(
-    findings: Findings, subject: Subject, above: list[Evaluation], refusals: list[Answer]
-) -> str:
+def _why(findings: Findings, subject: Subject, above: list[Evaluation], refusals: list[Row]) -> str:
     own = subject.evaluation
     if own is None:
         return _why_unknown(subject, refusals)
@@ -106,7 +104,7 @@ def _why(
     return _why_dominated(own, above)
 
 
-def _why_unknown(subject: Subject, refusals: list[Answer]) -> str:
+def _why_unknown(subject: Subject, refusals: list[Row]) -> str:
     if subject.candidate is not None:
         return f"{subject.candidate.id} is not on the front: it is not evaluated yet"
     if refusals:
@@ -129,7 +127,7 @@ def _why_dominated(own: Evaluation, above: list[Evaluation]) -> str:
     )
 
 
-def _proxies(findings: Findings, own: Evaluation | None) -> list[Answer]:
+def _proxies(findings: Findings, own: Evaluation | None) -> list[Row]:
     """Each proxy with the percentage of evaluations that have less, ties counted half."""
     rows = []
     for name, value in (own.prediction.proxies if own else {}).items():
@@ -141,13 +139,13 @@ def _proxies(findings: Findings, own: Evaluation | None) -> list[Answer]:
     return rows
 
 
-def _birth(findings: Findings, subject: Subject) -> Answer:
+def _birth(findings: Findings, subject: Subject) -> Birth:
     """Who designed it, from what, in which call, and under which rules."""
     if subject.candidate is None:
         return {"born": None, "call": None, "rules": []}
     story = story_of_candidate(findings.store, subject.candidate.id)
     features = findings.space.features(subject.architecture)
-    rules: list[dict[str, Any]] = [
+    rules: list[Row] = [
         rule.to_dict()
         | {
             "predicate": str(rule.now.predicate),

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from pelnas.architecture import Architecture, Candidate, Evaluation
 from pelnas.archive import Archive
@@ -11,8 +10,8 @@ from pelnas.errors import RunError
 from pelnas.report.front import aside_of
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
+from pelnas.tools.shapes import Brief, Change
 
-Answer = dict[str, Any]
 ENDS = {"fastest": 0, "best": -1}  # of a front, by latency: names for what people ask about first
 CANDIDATE = re.compile(r"r[0-9]{1,6}n[0-9]{1,6}c[0-9]{1,6}")
 
@@ -71,7 +70,7 @@ class Findings:
             raise RunError(f"run {self.store.name} has nothing on its front yet: ask again later")
         return self.front[ENDS[name]].id
 
-    def brief(self, evaluation: Evaluation) -> Answer:
+    def brief(self, evaluation: Evaluation) -> Brief:
         """One evaluation in short."""
         return {
             "id": evaluation.id,
@@ -86,7 +85,7 @@ class Findings:
             "on_front": evaluation.id in self.on_front,
         }
 
-    def changed(self, before: Architecture, after: Architecture) -> list[Answer]:
+    def changed(self, before: Architecture, after: Architecture) -> list[Change]:
         """The positions at which two architectures differ."""
         chosen = zip(
             self.space.positions, self.space.chosen(before), self.space.chosen(after), strict=True

@@ -27,7 +27,8 @@ from pelnas.spaces import SearchSpace
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
 from pelnas.tools.predictor_cache import KeptPredictor
-from pelnas.tools.run_view import Answer, Findings, Subject
+from pelnas.tools.run_view import Findings, Subject
+from pelnas.tools.shapes import Beside, Latency, Measured, Named, Score
 
 PATIENCE = 60.0  # seconds that a question waits for its turn
 EVALUATED, TABLE = "evaluated in this run", "from the table"
@@ -36,7 +37,7 @@ KNOWN = "found in this run, for a directive or for a candidate that has no score
 _KEPT = KeptPredictor()  # of this process, whose questions take turns
 
 
-def score(store: RunStore, named: str) -> Answer:
+def score(store: RunStore, named: str) -> Score:
     """The score of an architecture (candidate id, text or index) in the unit of the run's scores.
 
     ``how``: ``evaluated in this run``, ``from the table`` or ``predicted``.
@@ -55,7 +56,8 @@ def score(store: RunStore, named: str) -> Answer:
         prediction, source = _predict(store, findings.space, subject.architecture)
         how = TABLE if store.config.accuracy == "table" else PREDICTED
     known = [e.score for e in findings.evaluations]
-    return _named(store, findings, subject) | {
+    return {
+        **_named(store, findings, subject),
         "score": prediction.score,
         "uncertainty": prediction.uncertainty,
         "unit": sources.unit,
@@ -65,7 +67,7 @@ def score(store: RunStore, named: str) -> Answer:
     }
 
 
-def latency(store: RunStore, named: str) -> Answer:
+def latency(store: RunStore, named: str) -> Latency:
     """The latency of an architecture in ms on the run's device; lower is better.
 
     ``how``: ``evaluated in this run``, ``found in this run, ...`` (a cost without a score),
@@ -82,7 +84,8 @@ def latency(store: RunStore, named: str) -> Answer:
         cost, how, source = _charge(store, findings.space, subject.architecture)
     slow = None if cost.latency_ms is None else -cost.latency_ms  # so that more is better
     known = [-e.latency_ms for e in findings.evaluations if e.cost.feasible]
-    return _named(store, findings, subject) | {
+    return {
+        **_named(store, findings, subject),
         "latency_ms": cost.latency_ms,
         "spread_ms": cost.spread_ms,
         "energy_mj": cost.energy_mj,
@@ -91,14 +94,14 @@ def latency(store: RunStore, named: str) -> Answer:
     }
 
 
-def tell_score(answer: Answer) -> list[str]:
+def tell_score(answer: Score) -> list[str]:
     """A score in words: where it comes from, how sure it is, and where it stands."""
     doubt = f" ± {answer['uncertainty']:.4g}" if answer["uncertainty"] else ""
     told = f"{_subject(answer)}: score {answer['score']:.4g}{doubt} {answer['unit']}"
     return [told, *_standing(answer, "higher than")]
 
 
-def tell_latency(answer: Answer) -> list[str]:
+def tell_latency(answer: Latency) -> list[str]:
     """A latency in words."""
     if answer["latency_ms"] is None:
         return [f"{_subject(answer)}: the device cannot run it", *_standing(answer, "faster than")]
@@ -108,11 +111,11 @@ def tell_latency(answer: Answer) -> list[str]:
     return [told, *_standing(answer, "faster than")]
 
 
-def _subject(answer: Answer) -> str:
+def _subject(answer: Measured) -> str:
     return answer["id"] or f"{answer['architecture']} (index {answer['index']})"
 
 
-def _standing(answer: Answer, better: str) -> list[str]:
+def _standing(answer: Measured, better: str) -> list[str]:
     source = answer["source"].removeprefix(answer["how"].split()[0]).strip()
     lines = [f"{answer['how']}: {source}"]
     if not answer["comparable"]:
@@ -125,7 +128,7 @@ def _standing(answer: Answer, better: str) -> list[str]:
     return lines
 
 
-def _named(store: RunStore, findings: Findings, subject: Subject) -> Answer:
+def _named(store: RunStore, findings: Findings, subject: Subject) -> Named:
     return {
         "run": store.name,
         "architecture": subject.text,
@@ -134,7 +137,7 @@ def _named(store: RunStore, findings: Findings, subject: Subject) -> Answer:
     }
 
 
-def _beside(source: str, of_run: str, value: float | None, known: Sequence[float]) -> Answer:
+def _beside(source: str, of_run: str, value: float | None, known: Sequence[float]) -> Beside:
     """Where a value stands among those of the run; more is better."""
     comparable = source == of_run
     finite = [other for other in known if isfinite(other)]

@@ -1,16 +1,28 @@
-"""Answers about a run as plain lines of text, each claim with the ids that it rests on."""
+"""Rows about a run as plain lines of text, each claim with the ids that it rests on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from pelnas.tools.run_view import Answer
+from pelnas.tools.shapes import (
+    Afford,
+    Brief,
+    Change,
+    Changed,
+    Comparison,
+    Explanation,
+    Row,
+    Status,
+    Tried,
+)
 from pelnas.traces.text import one_line
 
+T = TypeVar("T")
 SHOWN = 10  # entries of a list that are told; how many more there are is said
 PASSAGE = 4_000  # characters of a prompt or an answer that are told
 POINTS_SHOWN = 40  # of a front, whose best points come last
 
 
-def tell_status(answer: Answer) -> list[str]:
+def tell_status(answer: Status) -> list[str]:
     """How a run stands."""
     spent = answer["spent"]
     why = f" ({answer['reason']})" if answer["reason"] else ""
@@ -22,8 +34,8 @@ def tell_status(answer: Answer) -> list[str]:
     ]
     if answer["forked_from"]:
         lines.append(f"forked from {answer['forked_from']}")
-    if answer["best"]:
-        best, fast = answer["best"], answer["fastest"]
+    best, fast = answer["best"], answer["fastest"]
+    if best and fast:
         lines.append(
             f"front: {answer['on_front']} points; best {_number(best['score'])} {answer['unit']}"
             f" ({best['id']}), fastest {_number(fast['latency_ms'])} ms ({fast['id']})"
@@ -35,12 +47,12 @@ def tell_status(answer: Answer) -> list[str]:
     return lines
 
 
-def tell_front(points: list[Answer]) -> list[str]:
+def tell_front(points: Sequence[Brief | Row]) -> list[str]:
     """The front, by latency."""
     return _listed(points, brief, "the front is empty: nothing is evaluated yet", POINTS_SHOWN)
 
 
-def brief(point: Answer) -> str:
+def brief(point: Brief | Row) -> str:
     """One architecture on one line."""
     if "score" not in point:
         named = f"{point['id']}: " if point.get("id") else ""
@@ -54,7 +66,7 @@ def brief(point: Answer) -> str:
     )
 
 
-def tell_comparison(answer: Answer) -> list[str]:
+def tell_comparison(answer: Comparison) -> list[str]:
     """Two architectures side by side."""
     lines = [brief(answer["first"]), brief(answer["second"])]
     lines.append(_changed(answer["changed"]))
@@ -70,12 +82,12 @@ def tell_comparison(answer: Answer) -> list[str]:
     return lines
 
 
-def tell_rules(rules: list[Answer]) -> list[str]:
+def tell_rules(rules: list[Row]) -> list[str]:
     """Rules with their evidence; what they say is quoted, as data."""
     return _listed(rules, _rule, "no rule is measured to hold yet")
 
 
-def tell_niche(answer: Answer) -> list[str]:
+def tell_niche(answer: Tried) -> list[str]:
     """What was tried in a niche."""
     lines = [_niche(answer["niche"])]
     lines += [
@@ -91,30 +103,29 @@ def tell_niche(answer: Answer) -> list[str]:
     return [one_line(line, 400) for line in lines]
 
 
-def tell_niches(rows: list[Answer]) -> list[str]:
+def tell_niches(rows: list[Row]) -> list[str]:
     """What became of every niche."""
     return [_niche(row) for row in rows]
 
 
-def tell_afford(answer: Answer) -> list[str]:
+def tell_afford(answer: Afford) -> list[str]:
     """What a latency budget costs in accuracy."""
     limit, within, best = answer["latency_ms"], answer["within"], answer["best"]
+    beyond = [brief(answer["next"])] if answer["next"] else []
     if best is None:
         return ["the front is empty: nothing is evaluated yet"]
     if within is None:
-        return [f"nothing found within {_number(limit)} ms; the fastest is", brief(answer["next"])]
-    lines = [
+        return [f"nothing found within {_number(limit)} ms; the fastest is", *beyond]
+    return [
         f"within {_number(limit)} ms the best is",
         brief(within),
         f"the budget costs {_number(answer['score_lost'])} {answer['unit']} against {best['id']},"
         f" which takes {_number(best['latency_ms'])} ms",
+        *(f"the next beyond: {point}" for point in beyond),
     ]
-    return (
-        lines if answer["next"] is None else [*lines, "the next beyond: " + brief(answer["next"])]
-    )
 
 
-def tell_explanation(answer: Answer) -> list[str]:
+def tell_explanation(answer: Explanation) -> list[str]:
     """Why an architecture is on the front, or why not."""
     own = answer["evaluation"]
     shown = own or {"id": answer["id"], "architecture": answer["architecture"]}
@@ -132,7 +143,7 @@ def tell_explanation(answer: Answer) -> list[str]:
     return [*lines, *_changes(answer), *_proxies(answer["proxies"]), *_birth(answer)]
 
 
-def tell_call(answer: Answer) -> list[str]:
+def tell_call(answer: Row) -> list[str]:
     """A model call: what was asked and answered."""
     tokens = answer["tokens_in"] + answer["tokens_out"]
     asked = [f"{m['role']} said: {m['content'][:PASSAGE]}" for m in answer["messages"]]
@@ -140,12 +151,12 @@ def tell_call(answer: Answer) -> list[str]:
     return [head, *asked, f"{answer['model']} answered: {answer['answer'][:PASSAGE]}"]
 
 
-def _changes(answer: Answer) -> list[str]:
+def _changes(answer: Explanation) -> list[str]:
     known = [c for c in answer["changes"] if c["score_change"] is not None]
     if not known:
         return ["one changed operation: too little is evaluated yet to say"]
     lines = ["one changed operation:"]
-    for change in sorted(known, key=lambda c: -c["score_change"]):
+    for change in sorted(known, key=lambda c: -(c["score_change"] or 0.0)):
         latency = change["latency_change_ms"]
         speed = "latency unknown" if latency is None else f"{latency:+.4g} ms"
         ids = f" {change['id']}" if change["id"] else ""
@@ -155,21 +166,21 @@ def _changes(answer: Answer) -> list[str]:
             f" {speed} ({change['latency_is']})"
         )
     doubts = [
-        f"{_number(answer[name])} {unit}"
-        for name, unit in (("score_error", "score"), ("latency_error_ms", "ms"))
-        if answer[name] is not None
+        f"{_number(error)} {unit}"
+        for error, unit in ((answer["score_error"], "score"), (answer["latency_error_ms"], "ms"))
+        if error is not None
     ]
     told = f"fitted to the {answer['evaluations']} evaluations of this run"
     return [*lines, f"  predicted: {told}, off by {' and '.join(doubts)}" if doubts else ""]
 
 
-def _span(change: Answer) -> str:
+def _span(change: Changed) -> str:
     """Between which scores a predicted one is expected."""
     between = change["score_between"]
     return f", {between[0]:.4g} to {between[1]:.4g}" if between else ""
 
 
-def _proxies(proxies: list[Answer]) -> list[str]:
+def _proxies(proxies: list[Row]) -> list[str]:
     if not proxies:
         return []
     told = (
@@ -180,7 +191,7 @@ def _proxies(proxies: list[Answer]) -> list[str]:
     return [f"proxies, beside the {proxies[0]['of']} evaluations: " + ", ".join(told)]
 
 
-def _birth(answer: Answer) -> list[str]:
+def _birth(answer: Explanation) -> list[str]:
     born = answer["born"]
     if born is None:
         return []
@@ -200,7 +211,7 @@ def _birth(answer: Answer) -> list[str]:
     ]
 
 
-def _niche(row: Answer) -> str:
+def _niche(row: Row) -> str:
     return (
         f"niche {row['niche']} ({row['label']}): {row['designs']} designs,"
         f" {row['evaluations']} evaluated, {row['on_front']} on the front"
@@ -208,7 +219,7 @@ def _niche(row: Answer) -> str:
     )
 
 
-def _rule(rule: Answer) -> str:
+def _rule(rule: Row) -> str:
     effect = "not measured" if rule["measured"] is None else f"{rule['measured']:+.2f}"
     error = "" if rule["error"] is None else f" ± {rule['error']:.2f}"
     ids = ", ".join(rule["evidence"][:5]) or "none yet"
@@ -218,27 +229,29 @@ def _rule(rule: Answer) -> str:
     )
 
 
-def _design(design: Answer) -> str:
+def _design(design: Row) -> str:
     said = f': "{one_line(design["rationale"])}"' if design["rationale"] else ""
     call = f", call {design['call']}" if design["call"] else ""
     where = " on the front" if design.get("on_front") else ""
     return f"{brief(design)}{where} ({design['method']} by {design['author']}{call}){said}"
 
 
-def _changed(changed: list[Answer]) -> str:
+def _changed(changed: list[Change]) -> str:
     told = ", ".join(f"{c['position']} {c['from']} -> {c['to']}" for c in changed)
     return f"changed: {told}" if told else "the same architecture"
 
 
 def _listed(
-    entries: list[Answer], tell: Callable[[Answer], str], nothing: str, shown: int = SHOWN
+    entries: Sequence[T], tell: Callable[[T], str], nothing: str, shown: int = SHOWN
 ) -> list[str]:
     lines = [tell(entry) for entry in entries[:shown]] or [nothing]
     rest = len(entries) - shown
     return [*lines, f"and {rest} more"] if rest > 0 else lines
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 

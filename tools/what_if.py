@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
 from pelnas.spaces import SearchSpace
-from pelnas.tools.run_view import Answer, Findings, Subject
+from pelnas.tools import shapes
+from pelnas.tools.run_view import Findings, Subject
 
 TREES = 100
 ENOUGH = 10  # evaluations before anything is fitted to them
@@ -106,7 +107,7 @@ class Outlook:
         self.score = self._fitted(Forest, [(g, e.score) for g, e in known])
         self.latency = self._fitted(Fit, [(g, e.latency_ms) for g, e in known])
 
-    def of(self, subject: Subject) -> Answer:
+    def of(self, subject: Subject) -> shapes.Outlook:
         """``score``, ``latency_ms`` and for each ``evaluated`` or ``predicted``; ``None``: unknown.
 
         ``score_between``: of a predicted score, less and plus the error of the forest.
@@ -136,7 +137,7 @@ class Outlook:
         return fit.predict(subject.architecture) if fit else None
 
 
-def one_change(findings: Findings, subject: Subject) -> Answer:
+def one_change(findings: Findings, subject: Subject) -> shapes.OneChange:
     """Every architecture one operation away, with what the change would cost or bring.
 
     ``score_change``, ``latency_change_ms``: from the subject to it, ``None`` where
@@ -159,8 +160,12 @@ def one_change(findings: Findings, subject: Subject) -> Answer:
 
 
 def _change(
-    findings: Findings, outlook: Outlook, subject: Subject, here: Answer, there: Architecture
-) -> Answer:
+    findings: Findings,
+    outlook: Outlook,
+    subject: Subject,
+    here: shapes.Outlook,
+    there: Architecture,
+) -> shapes.Changed:
     other = findings.find(findings.space.format(there))
     then = outlook.of(other)
     (changed,) = findings.changed(subject.architecture, there)
