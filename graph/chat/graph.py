@@ -271,7 +271,7 @@ def build_chat(
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
-    ``voices``: who reads what is no command; without any that is asked back. ``permit``:
+    ``models``: who reads what is no command; without any that is asked back. ``permit``:
     which orders may be given here; without it, all. ``account``: opens the account of a
     conversation whose models have cost so much.
     """

@@ -103,7 +103,7 @@ def test_an_address_comes_from_the_owner_and_never_from_a_run(
         selector = OfferedModels(["run", "openai:a"])
         chosen = selector.of("", run_of("openai:a", base_url=theirs.url))
         assert chosen is not None
-        chat = build_chat(talkative_run.parent, selector=selector)
+        chat = build_chat(talkative_run.parent, models=selector)
         asked: Any = {"messages": [HumanMessage("hello")], "run": talkative_run.name}
         config: Any = {"configurable": {"model": "openai:a", "base_url": theirs.url}}
         state = chat.invoke(asked, config)
