@@ -130,7 +130,18 @@ def pictures() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 @pytest.fixture(scope="session")
 def tiny_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tables for the tiny space, by a formula: quick searches with known answers.
+    """Tables for the tiny space: quick searches with known answers."""
+    return _tables("tiny", tmp_path_factory.mktemp("tables"))
+
+
+@pytest.fixture(scope="session")
+def cell_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for NAS-Bench-201, whose search goes on until somebody stops it."""
+    return _tables("nasbench201", tmp_path_factory.mktemp("cells"))
+
+
+def _tables(name: str, folder: Path) -> Path:
+    """A folder of tables for a space, by a formula.
 
     Convolutions cost time and bring accuracy, with a penalty for dead cells, so
     that the front runs through every niche. Device ``toy``, data set ``toy10``.
@@ -140,20 +151,22 @@ def tiny_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from pelnas.spaces import get_space
 
-    space = get_space("tiny")
+    space = get_space(name)
     rows = [space.at(index) for index in range(space.size)]
     texts = [space.format(row) for row in rows]
     features = [space.features(row) for row in rows]
+    share = 3 / len(space.choices)  # so that no accuracy is above 100
     latency = [
         1 + 3 * f["nor_conv_3x3"] + f["nor_conv_1x1"] + 0.1 * i / space.size
         for i, f in enumerate(features)
     ]
     accuracy = [
         10
-        + (20 * f["nor_conv_3x3"] + 12 * f["nor_conv_1x1"] + 5 * f["live_skip"]) * (f["paths"] > 0)
+        + share
+        * (20 * f["nor_conv_3x3"] + 12 * f["nor_conv_1x1"] + 5 * f["live_skip"])
+        * (f["paths"] > 0)
         for f in features
     ]
-    folder = tmp_path_factory.mktemp("tables")
     costs = {"arch_str": texts, "toy10__toy_latency": latency}
     parquet.write_table(pa.table(costs), folder / "costs.parquet")
     accuracies = {

@@ -199,13 +199,13 @@ class Page:
         return [name for name in asked if not name.startswith((own, "data:"))]
 
 
-def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tables: Path) -> None:
+def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, cell_tables: Path) -> None:
     page.click(".bar a", "New search")
-    fields = {"name": "mine", "device": "toy", "data": tiny_tables, "dataset": "toy10",
-              "rounds": 40, "per_niche": 1}  # fmt: skip
+    fields = {"name": "mine", "device": "toy", "data": cell_tables, "dataset": "toy10",
+              "rounds": 2000, "per_niche": 1}  # fmt: skip
     for name, value in fields.items():
         page.one(f"#f-{name}").send_keys(str(value))
-    Select(page.one("#f-space")).select_by_value("tiny")
+    Select(page.one("#f-space")).select_by_value("nasbench201")
     Select(page.one("#f-accuracy")).select_by_value("table")
     page.click("form button", "Start")
     page.until(lambda: "mine" in page.text("h1"))
@@ -219,6 +219,9 @@ def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, tiny_tab
     page.command("/resume")
     page.click("[role=tab]", "Front")
     page.until(lambda: int(page.text(".card dd").replace(",", "")) > 0)
+    page.click("[role=tab]", "Talk")
+    page.command("/stop")
+    page.click("[role=tab]", "Front")
     page.until(lambda: page.text(".run .state") == "finished")
     folder = next(folder for folder in page.site.output.iterdir() if folder.name.endswith("-mine"))
     with RunStore.read(folder) as store:
