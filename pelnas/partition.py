@@ -106,19 +106,28 @@ class Partition:
     @property
     def members(self) -> list[list[Architecture]]:
         """Every architecture of every niche; only for spaces that can be listed."""
-        return _members(self.space, self.niches, self._classes, self._resolution)
+        cut = _cut(self.space, self.niches, self._classes, self._resolution)
+        self._homes = cut.homes
+        return cut.members
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A space that can be listed, cut into niches: the members of each, and the niche of each."""
+
+    members: list[list[Architecture]]
+    homes: dict[Architecture, int]
 
 
 @lru_cache(maxsize=4)  # an estimate, the search and its report cut the same space alike
-def _members(
-    space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int
-) -> list[list[Architecture]]:
+def _cut(space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int) -> _Cut:
     partition = Partition(space, niches, classes, resolution)
-    lists: list[list[Architecture]] = [[] for _ in niches]
+    cut = _Cut([[] for _ in niches], {})
     for index in range(space.size):
         architecture = space.at(index)
-        lists[partition.locate(architecture)].append(architecture)
-    return lists
+        home = cut.homes[architecture] = partition.locate(architecture)
+        cut.members[home].append(architecture)
+    return cut
 
 
 def partition_by_operations(space: SearchSpace, classes: int, resolution: int) -> Partition:
