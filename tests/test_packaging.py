@@ -47,8 +47,13 @@ def contents() -> dict[str, Path]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An sdist of a copy of the checkout, and the wheel that is built from it."""
     copy = tmp_path_factory.mktemp("source") / "copy"
-    keep = shutil.ignore_patterns(".*", "build", "dist", "runs", "*.egg-info", "__pycache__")
-    shutil.copytree(ROOT, copy, symlinks=True, ignore=keep)
+    left = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        """What a checkout holds beside its own files; runs lie at its top alone."""
+        return set(left(folder, names)) | ({"runs"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=ignore)
     out = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from math import hypot, isfinite
 
 from pelnas.architecture import Candidate, Evaluation
+from pelnas.calls.usage import flat
 from pelnas.directives import Directives
 from pelnas.errors import InputError, RunError
 from pelnas.report import front_points, niche_rows
@@ -172,7 +173,7 @@ def call(store: RunStore, id_: str) -> Row:
             f"run {store.name} has no call {id_[:40]!r}: ids look like r3.designer.n2.a0 and stand"
             " in what explains an architecture (/why) or was tried in a niche (/niche)"
         )
-    return asdict(found)
+    return flat(found)
 
 
 def _state(store: RunStore, paused: bool) -> str:

@@ -56,6 +56,7 @@ class KnowledgeBase:
                 self._rules = self._collection(client)
                 undo.pop_all()
             self._client = client
+            _close_to_others(self.folder)
 
     @classmethod
     def anew(cls, folder: Path) -> Self:

@@ -150,7 +150,7 @@ def test_a_run_that_ran_out_of_time_ends_where_it_ended(tmp_path: Path, tiny_tab
 
     def spend(event: Event) -> None:
         if event.kind == "evaluated" and next(evaluated) == 17:  # the fifth of the second round
-            search.session.store.add_seconds(3600)
+            search.session.meter._ticked -= 3600  # an hour has passed
 
     assert "60 minutes" in search.run(spend).reason
     with RunStore.read(search.folder) as store:

@@ -161,7 +161,7 @@ def test_a_fallback_that_cannot_be_used_is_refused_at_the_start(settings: Settin
         fallbacks=("b:second",),
         budget=Budget(dollars=1),
     )
-    with pytest.raises(ModelError, match="price of b:second"):
+    with pytest.raises(ModelError, match="price is known for b:second"):
         Search(config, {m.name: m for m in (model, unpriced)})
 
 
