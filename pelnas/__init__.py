@@ -7,6 +7,8 @@ below are imported when they are first used, so that ``import pelnas`` is quick.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pelnas import deprecated
+
 if TYPE_CHECKING:
     from pelnas.config import SearchConfig, load_config
     from pelnas.graph.runs.fork import fork
@@ -21,6 +23,9 @@ _HOMES = {
     "fork": "pelnas.graph.runs.fork",
     "load_config": "pelnas.config",
 }
+
+
+deprecated.install()
 
 
 def __getattr__(name: str) -> Any:
