@@ -143,9 +143,12 @@ def copy(run: Path, disk: Disk, chance: random.Random) -> Path:
     return moved
 
 
-def power_cut(run: Path, disk: Disk, _chance: random.Random) -> Path:
+def power_cut(run: Path, disk: Disk, _chance: random.Random) -> Path | None:
+    """``None``: it came before the run was made for good, which had not planned anything yet."""
+    with RunStore.read(run) as store:
+        begun = bool(store.plans())
     disk.cut(run.parent)
-    return run
+    return run if begun or run.is_dir() else None
 
 
 def flip(run: Path, _disk: Disk, chance: random.Random) -> Path:
@@ -217,8 +220,11 @@ class Search:
         """What the last process that was refused said."""
         return (self.config.output.parent / "refusal").read_text()
 
-    def disturb(self, run: Path) -> Path:
-        """Let something happen to the run; what it cannot bear is refused, and taken back."""
+    def disturb(self, run: Path) -> Path | None:
+        """Let something happen to the run; what it cannot bear is refused, and taken back.
+
+        ``None``: the run is to be begun anew.
+        """
         self.happened["disturbed"] += 1
         what = self.chance.choice(HARMLESS + HARMFUL)
         self.happened[what.__name__] += 1
