@@ -16,7 +16,7 @@ from pelnas.agents.evolver import (
     ScreeningReflector,
 )
 from pelnas.agents.models.base import LanguageModel
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.wrappers import Limited
 from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector

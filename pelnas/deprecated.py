@@ -31,12 +31,13 @@ def renamed(old: str, *homes: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of a module whose contents live in other modules now."""
 
     def found(name: str) -> Any:
-        for home in homes if not name.startswith("__") else ():
-            if hasattr(import_module(home), NAMES.get(name, name)):
-                new = NAMES.get(name, name)
+        new = NAMES.get(name, name)
+        for home in () if name.startswith("__") else homes:
+            module = import_module(home)
+            if hasattr(module, new):
                 advice = f"{old}.{name} is deprecated: import {new} from {home}"
                 warnings.warn(advice, DeprecationWarning, stacklevel=3)
-                return getattr(import_module(home), new)
+                return getattr(module, new)
         raise AttributeError(f"module {old!r} has no attribute {name!r}")
 
     return found

@@ -2,4 +2,4 @@
 
 from pelnas.deprecated import renamed
 
-__getattr__ = renamed(__name__, "pelnas.agents.models.base", "pelnas.agents.models.connect")
+__getattr__ = renamed(__name__, "pelnas.agents.models.base", "pelnas.agents.models.connection")

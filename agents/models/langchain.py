@@ -42,7 +42,7 @@ _VERSION = re.compile(r"/v\d")  # in the path of a server that speaks OpenAI's p
 def connect_provider(
     name: str, base_url: str | None, temperature: float | None, retry: RetryPolicy
 ) -> LanguageModel:
-    """The model of one of LangChain's providers; see ``pelnas.agents.models.connect.connect``."""
+    """The model of one of LangChain's providers; see ``pelnas.agents.models.connection.connect``."""
     server = own_server(name, base_url)
     chat = construct(name, server, temperature, retry)
     return ProviderModel(name, chat, retry, tariff(name, server), server)

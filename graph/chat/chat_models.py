@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from weakref import finalize
 
 from pelnas.agents.models.base import LanguageModel, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.wrappers import Wrapped
 from pelnas.config import BUILTIN, SearchConfig
 from pelnas.errors import ModelError

@@ -14,7 +14,7 @@ from pelnas.agents.answer_schema import design_form, niche_in_words
 from pelnas.agents.designer import DesignBrief, ModelDesigner, Parent, variables
 from pelnas.agents.dialogue import Dialogue
 from pelnas.agents.models.base import LanguageModel
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.json_answer import read_answer, strict_schema
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.architecture import Refusal

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from pelnas.agents.models.base import LanguageModel, Reply
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.json_answer import read_answer
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.agents.testing.server import LoopbackServer

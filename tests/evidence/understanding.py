@@ -16,7 +16,7 @@ from phrasings import HELD_OUT
 from pelnas.agents.assistant.commands import Unclear
 from pelnas.agents.assistant.intents import IntentReader
 from pelnas.agents.models.base import LanguageModel
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.directives import VERBS
 from pelnas.graph.chat.chat_models import steady
 from pelnas.spaces import get_space

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.models.base import LanguageModel, Reply, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.reply_checks import MOST_TOKENS
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message

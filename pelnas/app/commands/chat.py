@@ -90,7 +90,7 @@ def _tell_cost(talk: "Talk") -> None:
 
 def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
     """Who reads free words; ``None`` for commands only. ModelError: it cannot be reached."""
-    from pelnas.agents.models.connect import connect
+    from pelnas.agents.models.connection import connect
     from pelnas.config import BUILTIN
     from pelnas.graph.chat.chat_models import PATIENCE, steady
 

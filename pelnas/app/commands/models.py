@@ -96,7 +96,7 @@ def check(
 def _checked(name: str, base_url: str | None) -> dict[str, Any]:
     """What came of the call. ModelError: the model cannot be connected to."""
     from pelnas.agents.models.base import RetryPolicy
-    from pelnas.agents.models.connect import connect
+    from pelnas.agents.models.connection import connect
     from pelnas.agents.models.json_answer import read_answer
     from pelnas.agents.models.reply_checks import received
     from pelnas.calls.call import Message

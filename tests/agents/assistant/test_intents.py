@@ -20,7 +20,7 @@ from pelnas.agents.assistant.intents import (
     possible_for,
 )
 from pelnas.agents.models.base import LanguageModel
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.errors import ModelCallError
 from pelnas.spaces import get_space

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from pelnas.agents.assistant.spending import Account, Accounted, Scene
 from pelnas.agents.models.base import LanguageModel, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.wrappers import Priced
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.budget import Spent

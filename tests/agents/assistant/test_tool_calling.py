@@ -12,7 +12,7 @@ from pelnas.agents.assistant import tool_calling
 from pelnas.agents.assistant.commands import answer
 from pelnas.agents.assistant.tool_calling import CALLS, ToolCaller, Turn
 from pelnas.agents.models.base import RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.calls.call import Message
 from pelnas.directives import Ban, parse

@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.json_answer import read_answer
 from pelnas.calls.call import Message
 from pelnas.errors import ModelCallError, ModelError
@@ -135,7 +135,7 @@ def test_a_missing_runtime_is_named_with_its_remedy(
 
 def test_the_terminal_stays_quiet_and_the_process_ends(smollm2: Path) -> None:
     code = (
-        "import sys; from pelnas.agents.models.connect import connect;"
+        "import sys; from pelnas.agents.models.connection import connect;"
         "from pelnas.calls.call import Message; from pydantic import create_model;"
         "model = connect('local:' + sys.argv[1]);"
         "print(len(model.ask([Message('user', 'x')], create_model('A', n=(bool, ...))).text) > 0)"

@@ -13,7 +13,7 @@ from patience import until
 from pydantic import BaseModel
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.human import HandModel
 from pelnas.agents.models.json_answer import read_answer
 from pelnas.calls.call import Message

@@ -15,7 +15,7 @@ from dripping import dripping
 from pydantic import BaseModel
 
 from pelnas.agents.models.base import LanguageModel, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.errors import BudgetExhausted, ModelCallError, ModelError, Stopped

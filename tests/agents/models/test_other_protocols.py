@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from pelnas.agents.models.base import LanguageModel, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.calls.call import Message
 from pelnas.errors import ModelCallError
 

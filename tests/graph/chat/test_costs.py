@@ -11,7 +11,7 @@ from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from pelnas.agents.models.base import LanguageModel, ModelStep, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.models.wrappers import Priced, Wrapped
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.agents.testing.server import LoopbackServer, ToolCalls

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
 from pelnas.agents.models.base import LanguageModel, RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer, ToolCalls
 from pelnas.architecture import Design
 from pelnas.calls.call import Message

@@ -10,7 +10,7 @@ from dripping import dripping
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.models.base import RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.config import Budget
 

@@ -12,7 +12,7 @@ import pytest
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.models.base import RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.calls.call import Message
 from pelnas.config import Budget

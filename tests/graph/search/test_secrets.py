@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.models.base import RetryPolicy
-from pelnas.agents.models.connect import connect
+from pelnas.agents.models.connection import connect
 from pelnas.agents.testing.server import Fault, LoopbackServer
 from pelnas.app.main import run
 
