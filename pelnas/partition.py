@@ -106,28 +106,21 @@ class Partition:
     @property
     def members(self) -> list[list[Architecture]]:
         """Every architecture of every niche; only for spaces that can be listed."""
-        cut = _cut(self.space, self.niches, self._classes, self._resolution)
-        self._homes = cut.homes
-        return cut.members
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A space that can be listed, cut into niches: the members of each, and the niche of each."""
-
-    members: list[list[Architecture]]
-    homes: dict[Architecture, int]
+        members, self._homes = _cut(self.space, self.niches, self._classes, self._resolution)
+        return members
 
 
 @lru_cache(maxsize=4)  # an estimate, the search and its report cut the same space alike
-def _cut(space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int) -> _Cut:
+def _cut(
+    space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int
+) -> tuple[list[list[Architecture]], dict[Architecture, int]]:
+    """A space that can be listed: the members of each niche, and the niche of each of them."""
     partition = Partition(space, niches, classes, resolution)
-    cut = _Cut([[] for _ in niches], {})
+    members: list[list[Architecture]] = [[] for _ in niches]
     for index in range(space.size):
         architecture = space.at(index)
-        home = cut.homes[architecture] = partition.locate(architecture)
-        cut.members[home].append(architecture)
-    return cut
+        members[partition.locate(architecture)].append(architecture)
+    return members, partition._homes
 
 
 def partition_by_operations(space: SearchSpace, classes: int, resolution: int) -> Partition:

@@ -54,9 +54,9 @@ class KnowledgeBase:
                 client = _connect(self.folder)
                 undo.callback(client.close)
                 self._rules = self._collection(client)
+                _close_to_others(self.folder)
                 undo.pop_all()
             self._client = client
-            _close_to_others(self.folder)
 
     @classmethod
     def anew(cls, folder: Path) -> Self:
@@ -108,7 +108,7 @@ class KnowledgeBase:
         Applicable: in force or weakened; of the scope's space and dataset; of its
         niche or of every niche; a latency rule of its device, while accuracy
         rules travel between devices. Rules in force come before weakened ones;
-        within each, see ``pelnas.retrieval.ranked``. The answer depends on the
+        within each, see ``pelnas.rules.retrieval.ranked``. The answer depends on the
         content and the query, not on the order in which rules were put.
         """
         if limit <= 0:
