@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -14,6 +15,32 @@ class Architecture:
 
     space: str
     genes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a network takes and gives: images (channels, height, width), logits (classes,)."""
+
+    classes: int = 10
+    height: int = 32  # pixels
+    width: int = 32
+    channels: int = 3
+
+    @classmethod
+    def square(cls, classes: int, side: int, channels: int = 3) -> Self:
+        """Of images with ``side`` pixels each way."""
+        return cls(classes, side, side, channels)
+
+    @property
+    def pixels(self) -> tuple[int, int, int]:
+        """The shape of one image as a tensor: (channels, height, width)."""
+        return (self.channels, self.height, self.width)
+
+    @property
+    def size(self) -> str:
+        """Height and width for people and keys: ``224``, or ``96x128`` where they differ."""
+        both = self.height, self.width
+        return str(self.height) if len(set(both)) == 1 else f"{self.height}x{self.width}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ POOL = 12  # children considered for each one that is kept
 
 
 def mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
-    """One position changed to another of its choices, both drawn uniformly."""
+    """One active position changed to another of its choices, both drawn uniformly."""
     genes = list(parent.genes)
-    position = int(rng.integers(len(genes)))
+    active = tuple(space.active(parent.genes))
+    position = active[int(rng.integers(len(active)))]
     options = len(space.choices[position])
     if options > 1:
         genes[position] = (genes[position] + int(rng.integers(1, options))) % options

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ConfigError
 from pelnas.predicate import Condition, Predicate
 from pelnas.spaces import SearchSpace
@@ -33,27 +33,24 @@ class Niche:
 
 
 class Partition:
-    """Disjoint niches that cover a space. ``classes`` and ``resolution`` fix the FLOPs."""
+    """Disjoint niches that cover a space. ``shape`` fixes the FLOPs."""
 
-    def __init__(
-        self, space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int
-    ) -> None:
+    def __init__(self, space: SearchSpace, niches: tuple[Niche, ...], shape: Shape) -> None:
         self.space = space
         self.niches = niches
-        self._classes = classes
-        self._resolution = resolution
+        self._shape = shape
         self._homes: dict[Architecture, int] = {}  # niches that were found before
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """The space's features and ``mflops``."""
-        flops = self.space.flops(architecture, self._classes, self._resolution)
+        flops = self.space.flops(architecture, self._shape)
         return {**self.space.features(architecture), FLOPS: flops / 1e6}
 
     def sizes(self, architecture: Architecture) -> tuple[int, float]:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
         return (
-            self.space.parameters(architecture, self._classes),
-            self.space.flops(architecture, self._classes, self._resolution),
+            self.space.parameters(architecture, self._shape),
+            self.space.flops(architecture, self._shape),
         )
 
     @cached_property
@@ -106,16 +103,16 @@ class Partition:
     @property
     def members(self) -> list[list[Architecture]]:
         """Every architecture of every niche; only for spaces that can be listed."""
-        members, self._homes = _cut(self.space, self.niches, self._classes, self._resolution)
+        members, self._homes = _cut(self.space, self.niches, self._shape)
         return members
 
 
 @lru_cache(maxsize=4)  # an estimate, the search and its report cut the same space alike
 def _cut(
-    space: SearchSpace, niches: tuple[Niche, ...], classes: int, resolution: int
+    space: SearchSpace, niches: tuple[Niche, ...], shape: Shape
 ) -> tuple[list[list[Architecture]], dict[Architecture, int]]:
     """A space that can be listed: the members of each niche, and the niche of each of them."""
-    partition = Partition(space, niches, classes, resolution)
+    partition = Partition(space, niches, shape)
     members: list[list[Architecture]] = [[] for _ in niches]
     for index in range(space.size):
         architecture = space.at(index)
@@ -123,7 +120,7 @@ def _cut(
     return members, partition._homes
 
 
-def partition_by_operations(space: SearchSpace, classes: int, resolution: int) -> Partition:
+def partition_by_operations(space: SearchSpace, shape: Shape) -> Partition:
     """The space's own niches. ConfigError: it has none."""
     if not space.complexity_niches:
         raise ConfigError(
@@ -133,11 +130,11 @@ def partition_by_operations(space: SearchSpace, classes: int, resolution: int) -
         Niche(index, label, predicate)
         for index, (label, predicate) in enumerate(space.complexity_niches)
     )
-    return Partition(space, niches, classes, resolution)
+    return Partition(space, niches, shape)
 
 
 def partition_by_flops(
-    space: SearchSpace, count: int, rng: np.random.Generator, classes: int, resolution: int
+    space: SearchSpace, count: int, rng: np.random.Generator, shape: Shape
 ) -> Partition:
     """At most ``count`` niches of about equal size, cut at quantiles of FLOPs.
 
@@ -148,14 +145,14 @@ def partition_by_flops(
         drawn = [space.at(index) for index in range(space.size)]
     else:
         drawn = [space.sample(rng) for _ in range(CALIBRATION)]
-    sizes = [space.flops(architecture, classes, resolution) / 1e6 for architecture in drawn]
+    sizes = [space.flops(architecture, shape) / 1e6 for architecture in drawn]
     inner = np.quantile(sizes, np.arange(1, count) / count, method="higher")
     cuts = [cut for cut in np.unique(inner.round(6)).tolist() if min(sizes) < cut]
     bounds = [None, *cuts, None]
     niches = tuple(
         _flops_niche(index, low, high) for index, (low, high) in enumerate(pairwise(bounds))
     )
-    return Partition(space, niches, classes, resolution)
+    return Partition(space, niches, shape)
 
 
 def _flops_niche(index: int, low: float | None, high: float | None) -> Niche:

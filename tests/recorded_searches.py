@@ -18,6 +18,7 @@ from typing import Any
 
 from pelnas import Search, SearchConfig, fork
 from pelnas.agents.testing.scripted import ScriptedModel
+from pelnas.architecture import Shape
 from pelnas.archive import Archive
 from pelnas.cache import default_cache
 from pelnas.calls.call import Message
@@ -130,8 +131,8 @@ def _host(folder: Path, _: dict[str, Path]) -> Path:
     try:
         space = get_space("tiny")
         cache = default_cache()
-        sizes = 10, settings.scoring.resolution
-        device = host.HostDevice(space, *sizes, settings.measurement, cache)
+        shape = Shape.square(10, settings.scoring.resolution)
+        device = host.HostDevice(space, shape, settings.measurement, cache)
         cells = [space.at(index) for index in range(space.size)]
         cache.put_many(
             {device._key(cell): [_latency(space.features(cell), 0), 0.5] for cell in cells}

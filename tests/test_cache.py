@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import limited
 
+from pelnas.architecture import Shape
 from pelnas.cache import Cache, cache_key, default_cache
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, _is_timing
@@ -142,7 +143,7 @@ def test_a_value_that_is_none_of_its_kind_counts_as_not_there(cache: Cache, text
 
 def test_a_timing_that_is_none_is_measured_again(cache: Cache) -> None:
     space = get_space("tiny")
-    device = HostDevice(space, 10, 8, Measurement(warmup=1, repeats=1), cache)
+    device = HostDevice(space, Shape.square(10, 8), Measurement(warmup=1, repeats=1), cache)
     (cost,) = device.costs([space.at(0)])
     with closing(sqlite3.connect(cache.path)) as connection, connection:
         connection.execute("UPDATE entries SET value = '[-3.0, 0.1]'")

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.evolution import Evolution, Task, crossover, draw_tasks, mutate
 from pelnas.partition import partition_by_operations
 from pelnas.spaces import NasBench201, Tiny
@@ -35,7 +35,7 @@ def test_half_of_the_tasks_are_crossovers() -> None:
     assert draw_tasks(0, 2, np.random.default_rng(0)) == (Task("sample"), Task("sample"))
 
 
-PARTITION = partition_by_operations(Tiny(), 10, 32)
+PARTITION = partition_by_operations(Tiny(), Shape.square(10, 32))
 
 
 def child(task: Task, taken: set[Architecture], prefer: object = None) -> Architecture | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pelnas.architecture import Shape
 from pelnas.errors import ConfigError
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
 from pelnas.spaces import SPACES, NasBench201, SearchSpace, Tiny, get_space
@@ -19,18 +20,18 @@ class Wide(Tiny):
 
 
 def by_flops(space: SearchSpace, count: int) -> Partition:
-    return partition_by_flops(space, count, np.random.default_rng(0), 10, 32)
+    return partition_by_flops(space, count, np.random.default_rng(0), Shape.square(10, 32))
 
 
 def test_the_six_niches_of_the_method_have_their_published_sizes() -> None:
-    partition = partition_by_operations(NasBench201(), 10, 32)
+    partition = partition_by_operations(NasBench201(), Shape.square(10, 32))
     assert [len(members) for members in partition.members] == [729, 3367, 6144, 3840, 1280, 265]
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_niches_are_disjoint_and_cover_the_space(name: str) -> None:
     space = get_space(name)
-    for partition in (partition_by_operations(space, 10, 32), by_flops(space, 5)):
+    for partition in (partition_by_operations(space, Shape.square(10, 32)), by_flops(space, 5)):
         for index in range(0, space.size, max(1, space.size // 500)):
             features = partition.features(space.at(index))
             holding = [n.index for n in partition.niches if n.predicate.holds(features)]
@@ -39,7 +40,7 @@ def test_niches_are_disjoint_and_cover_the_space(name: str) -> None:
 
 def test_niches_are_cut_at_quantiles() -> None:
     space = NasBench201()
-    sizes = sorted(space.flops(space.at(i), 10, 32) / 1e6 for i in range(space.size))
+    sizes = sorted(space.flops(space.at(i), Shape.square(10, 32)) / 1e6 for i in range(space.size))
     partition = by_flops(space, 6)
     assert len(partition.niches) == 6
     for k, niche in enumerate(partition.niches[1:], start=1):
@@ -57,7 +58,7 @@ def test_equal_cuts_are_merged() -> None:
 
 @given(st.integers(0, 2), st.integers(0, 1000))
 def test_a_sample_lists_each_member_once(niche: int, seed: int) -> None:
-    partition = partition_by_operations(Tiny(), 10, 32)
+    partition = partition_by_operations(Tiny(), Shape.square(10, 32))
     drawn = list(partition.sample(niche, np.random.default_rng(seed)))
     assert Counter(drawn) == Counter(partition.members[niche])
     assert drawn == list(partition.sample(niche, np.random.default_rng(seed)))
@@ -75,4 +76,4 @@ def test_a_large_space_is_sampled_within_the_niche(niche: int) -> None:
 
 def test_a_space_without_niches_asks_for_flops() -> None:
     with pytest.raises(ConfigError, match="partition = 'flops'"):
-        partition_by_operations(Wide(), 10, 32)
+        partition_by_operations(Wide(), Shape.square(10, 32))

@@ -1,13 +1,13 @@
 import pytest
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.directives import Directive, Directives, parse
 from pelnas.directives.gate import Gate
 from pelnas.partition import partition_by_operations
 from pelnas.spaces import Tiny
 from pelnas.validator import Intake, Proposal
 
-PARTITION = partition_by_operations(Tiny(), 10, 32)
+PARTITION = partition_by_operations(Tiny(), Shape.square(10, 32))
 PLAIN = "|none~0|+|skip_connect~0|none~1|"
 CONVOLUTION = "|nor_conv_1x1~0|+|skip_connect~0|none~1|"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pelnas.architecture import Architecture, Cost, Prediction
+from pelnas.architecture import Architecture, Cost, Prediction, Shape
 from pelnas.devices.base import Device
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
@@ -19,14 +19,12 @@ class Evaluator:
         space: SearchSpace,
         device: Device,
         predictor: AccuracyPredictor,
-        classes: int,
-        resolution: int,
+        shape: Shape,
     ) -> None:
         self.space = space
         self.device = device
         self.predictor = predictor
-        self.classes = classes
-        self._resolution = resolution
+        self.shape = shape
 
     def read(self, texts: Sequence[str]) -> list[Architecture]:
         """The architectures of these texts or indices."""
@@ -44,8 +42,8 @@ class Evaluator:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
         architecture = self.space.read(text)
         return (
-            self.space.parameters(architecture, self.classes),
-            self.space.flops(architecture, self.classes, self._resolution),
+            self.space.parameters(architecture, self.shape),
+            self.space.flops(architecture, self.shape),
         )
 
     def close(self) -> None:

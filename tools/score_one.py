@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from pelnas import locks
-from pelnas.architecture import Architecture, Cost, Prediction
+from pelnas.architecture import Architecture, Cost, Prediction, Shape
 from pelnas.cache import Cache, default_cache
 from pelnas.config import SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
@@ -184,15 +184,16 @@ def _charge(
             " measurement beside it would falsify: ask again when it has ended"
         )
     with _turn(), tempfile.TemporaryDirectory(prefix="pelnas-") as scratch:
-        classes = store.sources().classes
-        with closing(_device(store.config, space, classes, Path(scratch))) as device:
+        sources = store.sources()
+        shape = Shape.square(sources.classes, store.config.scoring.resolution)
+        with closing(_device(store.config, space, shape, Path(scratch))) as device:
             (cost,) = device.costs([architecture])
             return cost, MEASURED if device.measures else TABLE, device.source
 
 
-def _device(config: SearchConfig, space: SearchSpace, classes: int, scratch: Path) -> Device:
+def _device(config: SearchConfig, space: SearchSpace, shape: Shape, scratch: Path) -> Device:
     """The run's device with an empty cache, so that what it measures is measured now."""
-    return get_device(config, space, classes, Cache(scratch / "measurements.sqlite"))
+    return get_device(config, space, shape, Cache(scratch / "measurements.sqlite"))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
@@ -46,14 +46,14 @@ class SearchProblem:
         config = resolved(config)
         space = get_space(config.space)
         images = _images(config)
-        classes = images.classes if images else classes_of(config.dataset)
-        resolution = config.scoring.resolution
+        shape = shape_of(config, images)
+        space.check_shape(shape)
         cache = default_cache()
-        device = get_device(config, space, classes, cache)
+        device = get_device(config, space, shape, cache)
         labels = labels_of(config, space, images)
         predictor = get_predictor(config, space, images, cache, labels)
-        partition = _partition(config, space, classes)
-        evaluator = Evaluator(space, device, predictor, classes, resolution)
+        partition = _partition(config, space, shape)
+        evaluator = Evaluator(space, device, predictor, shape)
         dataset = config.dataset or (images.name if images else "")
         shown = (images.class_images, images.held_out) if images else ({}, 0)
         return cls(space, partition, evaluator, dataset, *shown, images, labels)
@@ -66,10 +66,9 @@ class SearchProblem:
             space,
             _device_again(config, recording, space),
             RecordedPredictor(recording, space),
-            sources.classes,
-            config.scoring.resolution,
+            shape := recorded_shape(config, sources),
         )
-        partition = _partition(config, space, sources.classes)
+        partition = _partition(config, space, shape)
         shown = sources.class_images, sources.held_out
         return cls(space, partition, evaluator, sources.dataset, *shown)
 
@@ -91,7 +90,8 @@ def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace
     """A table is looked up again where it is still there; what was measured comes from the recording."""
     if config.device not in DEVICES:
         try:
-            return get_device(config, space, recording.store.sources().classes, default_cache())
+            shape = recorded_shape(config, recording.store.sources())
+            return get_device(config, space, shape, default_cache())
         except InputError:
             pass  # the table is gone: the recording holds every cost that the search recorded
     return RecordedDevice(recording, space)
@@ -134,9 +134,10 @@ def outlook(config: SearchConfig) -> tuple[Partition, ImageSet | None]:
 def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet | None]:
     config = resolved(config)
     space, images = get_space(config.space), _images(config)
-    classes = images.classes if images else classes_of(config.dataset)
-    device = get_device(config, space, classes, default_cache())
-    return _partition(config, space, classes), device, images
+    shape = shape_of(config, images)
+    space.check_shape(shape)
+    device = get_device(config, space, shape, default_cache())
+    return _partition(config, space, shape), device, images
 
 
 def ground(partition: Partition, device: Device) -> Ground:
@@ -155,17 +156,17 @@ def ground(partition: Partition, device: Device) -> Ground:
     return Ground(partition, cost, tells_energy)
 
 
-def _partition(config: SearchConfig, space: SearchSpace, classes: int) -> Partition:
-    config, resolution = resolved(config), config.scoring.resolution
+def _partition(config: SearchConfig, space: SearchSpace, shape: Shape) -> Partition:
+    config = resolved(config)
     if config.partition == "operations":
-        return partition_by_operations(space, classes, resolution)
+        return partition_by_operations(space, shape)
     rng = np.random.default_rng(config.seed)
-    return partition_by_flops(space, config.niches, rng, classes, resolution)
+    return partition_by_flops(space, config.niches, rng, shape)
 
 
-def niches_of(config: SearchConfig, space: SearchSpace, classes: int) -> tuple[Niche, ...]:
-    """The niches that a configuration cuts a space into, for networks with so many outputs."""
-    return _partition(config, space, classes).niches
+def niches_of(config: SearchConfig, space: SearchSpace, shape: Shape) -> tuple[Niche, ...]:
+    """The niches that a configuration cuts a space into, for networks of a shape."""
+    return _partition(config, space, shape).niches
 
 
 def sources_of(problem: SearchProblem) -> Sources:
@@ -176,7 +177,7 @@ def sources_of(problem: SearchProblem) -> Sources:
         predictor.unit,
         predictor.source,
         device.source,
-        problem.evaluator.classes,
+        problem.evaluator.shape.classes,
         problem.class_images,
         problem.held_out,
     )
@@ -187,6 +188,17 @@ def _images(config: SearchConfig) -> ImageSet | None:
     if config.accuracy == "table" and config.images is None:
         return None
     return load_images(config.images, config.scoring.resolution)
+
+
+def shape_of(config: SearchConfig, images: ImageSet | None = None) -> Shape:
+    """The shape of the networks of a search on these images, or on the data set of a table."""
+    classes = images.classes if images else classes_of(config.dataset)
+    return Shape.square(classes, config.scoring.resolution)
+
+
+def recorded_shape(config: SearchConfig, sources: Sources) -> Shape:
+    """The shape of the networks of a search that was recorded."""
+    return Shape.square(sources.classes, config.scoring.resolution)
 
 
 def classes_of(dataset: str) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pelnas.architecture import Architecture, Prediction
+from pelnas.architecture import Architecture, Prediction, Shape
 from pelnas.bench.fitting import CELLS_SEED, DATASETS, SCORING_SEED, Sample, cross_fit, fold_of
 from pelnas.bench.search import Truth
 from pelnas.bench.validation import Agreement, validate
@@ -130,7 +130,9 @@ class Evidence:
     def _order(
         self, predictor: AccuracyPredictor, fitted: Sequence[str], judged: str, cells: int
     ) -> Order:
-        partition = partition_by_operations(self.sample.space, 10, self.scoring.resolution)
+        partition = partition_by_operations(
+            self.sample.space, Shape.square(10, self.scoring.resolution)
+        )
         truth = true_accuracy(self.data, judged)
         with closing(predictor):
             found = validate(predictor, partition, truth, cells, CELLS_SEED)

@@ -87,7 +87,7 @@ def bench_speed(
     try:
         rows = []
         for architecture in architectures:
-            network = space.build(architecture, images.classes, images.resolution)
+            network = space.build(architecture, images.shape)
             rows.append(_times(_tasks(network, *data), repeats))
             progress(len(rows))
     finally:

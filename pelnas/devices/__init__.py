@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import SearchConfig
 from pelnas.devices.base import Device
@@ -11,11 +12,10 @@ from pelnas.spaces import SearchSpace
 __all__ = ["DEVICES", "Device", "get_device"]
 
 
-def _host(config: SearchConfig, space: SearchSpace, classes: int, cache: Cache) -> Device:
+def _host(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) -> Device:
     from pelnas.devices.host import HostDevice
 
-    resolution = config.scoring.resolution
-    return HostDevice(space, classes, resolution, config.measurement, cache)
+    return HostDevice(space, shape, config.measurement, cache)
 
 
 def _table(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
@@ -29,15 +29,15 @@ def _table(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
     return TableDevice(config.data, config.dataset, config.device, space)
 
 
-Maker = Callable[[SearchConfig, SearchSpace, int, Cache], Device]
+Maker = Callable[[SearchConfig, SearchSpace, Shape, Cache], Device]
 
 #: Each kind of device with a name of its own; any other name is looked up in ``config.data``.
 DEVICES: dict[str, Maker] = {"host": _host}
 
 
-def get_device(config: SearchConfig, space: SearchSpace, classes: int, cache: Cache) -> Device:
-    """The device that a configuration names, for networks with ``classes`` outputs.
+def get_device(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) -> Device:
+    """The device that a configuration names, for networks of a shape.
 
     Raises DeviceError, DatasetError or DataError with what there is.
     """
-    return DEVICES.get(config.device, _table)(config, space, classes, cache)
+    return DEVICES.get(config.device, _table)(config, space, shape, cache)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache, Key, cache_key, is_number
 from pelnas.config import Measurement
 from pelnas.devices.base import Device
@@ -44,8 +44,7 @@ class HostDevice(Device):
     def __init__(
         self,
         space: SearchSpace,
-        classes: int,
-        resolution: int,
+        shape: Shape,
         measurement: Measurement,
         cache: Cache,
     ) -> None:
@@ -54,7 +53,7 @@ class HostDevice(Device):
             f"measured on this machine ({processor()}, {measurement.threads} torch"
             f" thread{'s' * (measurement.threads > 1)}, {self._clock} time)"
         )
-        self._space, self._classes, self._resolution = space, classes, resolution
+        self._space, self._shape = space, shape
         self._measurement, self._cache = measurement, cache
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
@@ -75,8 +74,8 @@ class HostDevice(Device):
             method=METHOD,
             space=self._space.name,
             architecture=self._space.format(architecture),
-            classes=self._classes,
-            resolution=self._resolution,
+            classes=self._shape.classes,
+            resolution=self._shape.height,
             torch=torch.__version__,
             processor=processor(),
             clock=self._clock,
@@ -88,9 +87,8 @@ class HostDevice(Device):
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = self._space.build(architecture, self._classes, self._resolution)
-            side = self._resolution
-            images = torch.randn(self._measurement.batch, 3, side, side)
+            network = self._space.build(architecture, self._shape)
+            images = torch.randn(self._measurement.batch, *self._shape.pixels)
         clock = thread_time if self._clock == "thread" else perf_counter
         with _threads(self._measurement.threads), torch.inference_mode():
             times = _time_passes(network.eval(), images, self._measurement, clock)

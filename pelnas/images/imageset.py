@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.architecture import Shape
 from pelnas.errors import ImagesError
 from pelnas.images.base import Source, digest_of
 
@@ -60,6 +61,11 @@ class ImageSet:
             test=None if held_out is None else everything[held_out],
             source=source,
         )
+
+    @property
+    def shape(self) -> Shape:
+        """What networks for these images take and give."""
+        return Shape.square(self.classes, self.resolution)
 
     @property
     def classes(self) -> int:

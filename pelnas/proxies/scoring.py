@@ -131,7 +131,7 @@ class ProxyScores:
         cache: Cache,
     ) -> None:
         workers, threads = workers_and_threads(scoring.workers)
-        job = Job(space.name, tuple(names), images.classes, scoring.resolution, seed, threads)
+        job = Job(space.name, tuple(names), images.shape, seed, threads)
         self._names = tuple(names)
         self._cache = cache
         self._scorer = Scorer(space, job, *images.batch(scoring.batch, seed), workers)

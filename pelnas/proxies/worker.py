@@ -20,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.architecture import Shape
 from pelnas.errors import InputError, ProxyError
 from pelnas.spaces import SearchSpace, get_space
 
@@ -28,15 +29,13 @@ from pelnas.spaces import SearchSpace, get_space
 class Job:
     """What every architecture is scored on.
 
-    ``proxies``: names in ``pelnas.proxies.table.PROXIES``; ``classes``:
-    outputs of the head; ``resolution``: pixels a side; ``threads``: torch
+    ``proxies``: names in ``pelnas.proxies.table.PROXIES``; ``threads``: torch
     threads a worker, at most: never more than its process has, as by OMP_NUM_THREADS.
     """
 
     space: str
     proxies: tuple[str, ...]
-    classes: int
-    resolution: int
+    shape: Shape
     seed: int
     threads: int
 
@@ -50,7 +49,7 @@ def score_architecture(
 ) -> dict[str, float]:
     """The proxies of one architecture, built with weights drawn from ``job.seed``.
 
-    images (batch, 3, resolution, resolution), labels (batch,). ProxyError: see
+    images (batch, *job.shape.pixels), labels (batch,). ProxyError: see
     ``pelnas.proxies.engine.score_network``.
     """
     import torch
@@ -62,9 +61,9 @@ def score_architecture(
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
-            network = space.build(space.parse(text), job.classes, job.resolution)
+            network = space.build(space.parse(text), job.shape)
         batch = torch.from_numpy(images), torch.from_numpy(labels)
-        return score_network(network, *batch, job.proxies, job.seed, job.classes)
+        return score_network(network, *batch, job.proxies, job.seed, job.shape.classes)
     finally:
         torch.set_num_threads(threads)
 
@@ -188,7 +187,8 @@ def serve() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     settings = json.loads(source.readline())
-    job = Job(**settings | {"proxies": tuple(settings["proxies"])})
+    proxies, shape = tuple(settings["proxies"]), Shape(**settings["shape"])
+    job = Job(**settings | {"proxies": proxies, "shape": shape})
     images, labels = _receive_array(source), _receive_array(source)
     space = get_space(job.space)
     for line in source:

@@ -2,7 +2,8 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
 from pelnas.predicate import Predicate
 
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
 MOST_CHOICES = 500  # over all positions: beyond, providers refuse a schema of them
 SLOT = 40  # characters of a position's name in an answer; providers take up to 64
 MAX_DIGITS = 40  # of an index; Python refuses to read numbers of thousands of digits
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One box of a drawing. ``kind`` decides its colour; ``detail`` is shown on demand.
+
+    ``channels``: of its output, 0 where it has no meaning; ``repeats``: of the same layer.
+    """
+
+    label: str  # a few characters
+    kind: str
+    detail: str = ""
+    channels: int = 0
+    repeats: int = 1
 
 
 class SearchSpace(ABC):
@@ -59,6 +74,12 @@ class SearchSpace(ABC):
     @abstractmethod
     def explain(self, architecture: Architecture) -> str:
         """One architecture operation by operation, for a prompt or a person."""
+
+    def layers(self, architecture: Architecture) -> tuple[Layer, ...]:
+        """The network from input to output, for a drawing; one layer for each choice unless said."""
+        genes = architecture.genes
+        active = [(self.positions[i], self.choices[i][genes[i]]) for i in self.active(genes)]
+        return tuple(Layer(op, op, place) for place, op in active)
 
     # -- choices, for who answers a schema ------------------------------------
 
@@ -142,16 +163,19 @@ class SearchSpace(ABC):
         """
 
     @abstractmethod
-    def parameters(self, architecture: Architecture, classes: int) -> int:
+    def parameters(self, architecture: Architecture, shape: Shape) -> int:
         """Trainable parameters of the whole network."""
 
     @abstractmethod
-    def flops(self, architecture: Architecture, classes: int, resolution: int) -> float:
-        """Multiply-accumulates of one forward pass of one image (``resolution`` squared)."""
+    def flops(self, architecture: Architecture, shape: Shape) -> float:
+        """Multiply-accumulates of one forward pass of one image."""
 
     @abstractmethod
-    def build(self, architecture: Architecture, classes: int, resolution: int) -> "nn.Module":
-        """The network: (batch, 3, resolution, resolution) to logits (batch, classes)."""
+    def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
+        """The network: (batch, *shape.pixels) to logits (batch, shape.classes)."""
+
+    def check_shape(self, shape: Shape) -> None:
+        """SpaceError: the networks of this space cannot take such images."""
 
     # -- shared by every space of choices -------------------------------------
 
@@ -178,7 +202,17 @@ class SearchSpace(ABC):
                     f"position {position} of {self.name} takes 0 to {len(options) - 1},"
                     f" found {gene}: use one of {', '.join(options)}"
                 )
+        active = self.active(genes)
+        if len(active) < len(genes):  # a choice without effect makes no other network
+            genes = tuple(gene if i in active else 0 for i, gene in enumerate(genes))
         return Architecture(self.name, tuple(genes))
+
+    def active(self, genes: tuple[int, ...]) -> Collection[int]:
+        """The positions whose choices have an effect beside these; all unless a space says so.
+
+        A position without effect, such as a layer beyond the chosen depth, takes its first choice.
+        """
+        return range(len(genes))
 
     def chosen(self, architecture: Architecture) -> tuple[str, ...]:
         """The operation at each position."""
@@ -190,11 +224,11 @@ class SearchSpace(ABC):
         """Numbers that predicates speak about.
 
         ``OP``: how often an operation is chosen; ``OP@POSITION``: 1 where it
-        stands there. Spaces add their own. Absent names count as 0.
+        stands there; both of active positions alone. Spaces add their own. Absent names count as 0.
         """
         counts: dict[str, float] = dict.fromkeys(self.operations, 0.0)
-        for named, gene in zip(self._named, architecture.genes, strict=True):
-            op, placed = named[gene]
+        for position in self.active(architecture.genes):
+            op, placed = self._named[position][architecture.genes[position]]
             counts[op] += 1
             counts[placed] = 1.0
         return counts
@@ -221,10 +255,10 @@ class SearchSpace(ABC):
         return self.of(tuple(int(rng.integers(len(options))) for options in self.choices))
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
-        """Every architecture that differs in one choice, in a fixed order."""
+        """Every architecture that differs in one active choice, in a fixed order."""
         genes = architecture.genes
-        for position, options in enumerate(self.choices):
-            for gene in range(len(options)):
+        for position in self.active(genes):
+            for gene in range(len(self.choices[position])):
                 if gene != genes[position]:
                     yield self.of((*genes[:position], gene, *genes[position + 1 :]))
 

@@ -16,7 +16,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
 from pelnas.spaces.base import SearchSpace
 
@@ -191,8 +191,10 @@ class CellSpace(SearchSpace):
 
     # -- size (formulae checked against the built network in the tests) --------
 
-    def parameters(self, architecture: Architecture, classes: int) -> int:
-        total = 3 * self.channels * 9 + 2 * self.channels  # stem: 3x3 convolution, batch norm
+    def parameters(self, architecture: Architecture, shape: Shape) -> int:
+        total = (
+            shape.channels * self.channels * 9 + 2 * self.channels
+        )  # stem: 3x3 convolution, batch norm
         for stage, width in enumerate(self._widths):
             if stage:
                 total += self._reduction_parameters(width)
@@ -202,17 +204,17 @@ class CellSpace(SearchSpace):
                 if op in KERNELS
             )
         last = self._widths[-1]
-        return total + 2 * last + last * classes + classes  # final norm, classifier
+        return total + 2 * last + last * shape.classes + shape.classes  # final norm, classifier
 
-    def flops(self, architecture: Architecture, classes: int, resolution: int) -> float:
-        total = 3 * self.channels * 9 * resolution**2
+    def flops(self, architecture: Architecture, shape: Shape) -> float:
+        total = shape.channels * self.channels * 9 * shape.height * shape.width
         kernels = sum(KERNELS.get(op, 0) ** 2 for op in self.chosen(architecture))
         for stage, width in enumerate(self._widths):
-            pixels = ceil(resolution / 2**stage) ** 2
+            pixels = ceil(shape.height / 2**stage) * ceil(shape.width / 2**stage)
             if stage:
                 total += (width // 2 * width * 9 + width * width * 9 + width // 2 * width) * pixels
             total += self.cells_per_stage * pixels * kernels * width * width
-        return float(total + self._widths[-1] * classes + classes)
+        return float(total + (self._widths[-1] + 1) * shape.classes)
 
     @property
     def _widths(self) -> tuple[int, int, int]:
@@ -224,12 +226,13 @@ class CellSpace(SearchSpace):
         half = width // 2
         return half * width * 9 + 2 * width + width * width * 9 + 2 * width + half * width
 
-    def build(self, architecture: Architecture, classes: int, resolution: int) -> "nn.Module":
+    def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
         from pelnas.spaces.network import CellNetwork  # torch takes seconds to import
 
         return CellNetwork(
             edges=tuple(zip(self.edges, self.chosen(architecture), strict=True)),
             channels=self.channels,
             cells_per_stage=self.cells_per_stage,
-            classes=classes,
+            classes=shape.classes,
+            images=shape.channels,
         )

@@ -84,12 +84,14 @@ class Reduction(nn.Module):
 
 
 class CellNetwork(nn.Module):
-    """Images (batch, 3, height, width) to logits (batch, classes)."""
+    """Images (batch, images, height, width) to logits (batch, classes)."""
 
-    def __init__(self, edges: Edges, channels: int, cells_per_stage: int, classes: int) -> None:
+    def __init__(
+        self, edges: Edges, channels: int, cells_per_stage: int, classes: int, images: int = 3
+    ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+            nn.Conv2d(images, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )
         stages: list[nn.Module] = []
         for stage in range(3):

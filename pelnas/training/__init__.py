@@ -92,4 +92,4 @@ def initial(
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return space.build(architecture, data.classes, data.resolution)
+        return space.build(architecture, data.shape)

@@ -14,6 +14,7 @@ from uuid import uuid4
 import torch
 from torch import nn
 
+from pelnas.architecture import Shape
 from pelnas.errors import StoreError
 from pelnas.spaces import get_space
 from pelnas.training.data import TrainingData
@@ -82,7 +83,7 @@ def save_trained(
         "space": space,
         "architecture": architecture,
         "class_names": list(data.class_names),
-        "resolution": data.resolution,
+        "resolution": data.shape.height,
         "scale": torch.from_numpy(data.scale),
         "offset": torch.from_numpy(data.offset),
         "network": network.state_dict(),
@@ -103,6 +104,7 @@ def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     with reading(path):
         space = get_space(content["space"])
         architecture = space.parse(content["architecture"])
-        network = space.build(architecture, len(content["class_names"]), content["resolution"])
+        shape = Shape.square(len(content["class_names"]), content["resolution"])
+        network = space.build(architecture, shape)
         network.load_state_dict(content.pop("network"))
     return network.eval(), content

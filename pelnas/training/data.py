@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.architecture import Shape
 from pelnas.errors import ImagesError
 from pelnas.images import ImageSet
 from pelnas.images.base import digest_of
@@ -49,8 +50,10 @@ class TrainingData:
         return len(self.class_names)
 
     @property
-    def resolution(self) -> int:
-        return int(self.train.pixels.shape[-1])
+    def shape(self) -> Shape:
+        """What a network for these images takes and gives."""
+        channels, height, width = self.train.pixels.shape[1:]
+        return Shape(self.classes, height, width, channels)
 
 
 def split(images: ImageSet, seed: int) -> TrainingData:

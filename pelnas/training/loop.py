@@ -48,7 +48,7 @@ class Trainer:
             nesterov=settings.momentum > 0,
         )
         self._steps = math.ceil(len(data.train) / settings.batch)  # of an epoch
-        self._shift = round(settings.shift * data.resolution)
+        self._shift = round(settings.shift * data.shape.width)
         self._step = 0
         self._loss = 0.0  # sum over the steps of the epoch under way
         self._seconds = 0.0

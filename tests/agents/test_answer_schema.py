@@ -17,7 +17,7 @@ from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.connection import connect
 from pelnas.agents.models.json_answer import read_answer, strict_schema
 from pelnas.agents.testing.scripted import ScriptedModel
-from pelnas.architecture import Refusal
+from pelnas.architecture import Refusal, Shape
 from pelnas.calls.call import CallRecord, Message
 from pelnas.calls.usage import Usage
 from pelnas.errors import AnswerError
@@ -88,7 +88,7 @@ def brief(partition: Partition, niche: int, count: int = 2) -> DesignBrief:
 
 
 def by_operations(space: SearchSpace) -> Partition:
-    return partition_by_operations(space, 10, 32)
+    return partition_by_operations(space, Shape.square(10, 32))
 
 
 def walked(node: Any) -> Iterator[Mapping[str, Any]]:
@@ -232,7 +232,9 @@ def test_predicates_are_told_as_counts_over_positions(predicate: str, words: str
 
 
 def test_niches_by_flops_leave_every_choice_open() -> None:
-    partition = partition_by_flops(get_space("tiny"), 3, np.random.default_rng(0), 10, 32)
+    partition = partition_by_flops(
+        get_space("tiny"), 3, np.random.default_rng(0), Shape.square(10, 32)
+    )
     niche: Niche = partition.niches[1]
     form = design_form(partition.space, niche, 2, "local:x")
     architecture = strict_schema(form)["$defs"]["Design"]["properties"]["architecture"]

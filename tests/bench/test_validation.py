@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pelnas.architecture import Architecture, Prediction
+from pelnas.architecture import Architecture, Prediction, Shape
 from pelnas.bench.validation import (
     draw_scatter,
     kendall,
@@ -23,7 +23,7 @@ from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")
-PARTITION = partition_by_operations(SPACE, 10, 8)
+PARTITION = partition_by_operations(SPACE, Shape.square(10, 8))
 TRUTH = {SPACE.format(SPACE.at(i)): float(i) for i in range(SPACE.size)}
 
 

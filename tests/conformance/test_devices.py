@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import Measurement, SearchConfig
 from pelnas.devices import DEVICES, Device, get_device
@@ -20,7 +20,7 @@ Maker = Callable[[], Device]
 
 def write_table(folder: Path) -> None:
     texts = [TINY.format(TINY.at(index)) for index in range(TINY.size)]
-    latency = [TINY.flops(TINY.at(index), 10, 16) for index in range(TINY.size)]
+    latency = [TINY.flops(TINY.at(index), Shape.square(10, 16)) for index in range(TINY.size)]
     columns = {"arch_str": texts, "flowers__phone_latency": latency}
     parquet.write_table(pa.table(columns), folder / "costs.parquet")
 

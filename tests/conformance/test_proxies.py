@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pelnas.architecture import Shape
 from pelnas.proxies.engine import score_network
 from pelnas.proxies.table import PROXIES, SUITE_ZERO
 from pelnas.spaces import get_space
@@ -16,7 +17,7 @@ from pelnas.spaces import get_space
 
 def tiny(text: str) -> nn.Module:
     space = get_space("tiny")
-    return space.build(space.parse(text), 3, 16)
+    return space.build(space.parse(text), Shape.square(3, 16))
 
 
 def alive() -> nn.Module:

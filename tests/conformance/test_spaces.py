@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError, SpaceError
 from pelnas.predicate import parse_predicate
 from pelnas.spaces import SPACES, SearchSpace, get_space
@@ -209,7 +209,7 @@ def test_descriptions_name_every_operation_chosen(space: SearchSpace) -> None:
 @given(st.data())
 def test_networks_take_images_and_give_logits(space: SearchSpace, data: st.DataObject) -> None:
     architecture = data.draw(architectures(space))
-    network = space.build(architecture, 7, 16)
+    network = space.build(architecture, Shape.square(7, 16))
     logits = network(torch.randn(2, 3, 16, 16))
     assert logits.shape == (2, 7)
     assert torch.isfinite(logits).all()
@@ -222,9 +222,9 @@ def test_parameters_are_those_of_the_built_network(
     space: SearchSpace, data: st.DataObject, classes: int
 ) -> None:
     architecture = data.draw(architectures(space))
-    network = space.build(architecture, classes, 16)
+    network = space.build(architecture, Shape.square(classes, 16))
     counted = sum(parameter.numel() for parameter in network.parameters())
-    assert space.parameters(architecture, classes) == counted
+    assert space.parameters(architecture, Shape(classes)) == counted
 
 
 @every_space
@@ -234,8 +234,10 @@ def test_flops_are_those_that_the_built_network_does(
     space: SearchSpace, data: st.DataObject, resolution: int
 ) -> None:
     architecture = data.draw(architectures(space))
-    network = space.build(architecture, 10, resolution)
-    assert space.flops(architecture, 10, resolution) == multiplications(network, resolution)
+    network = space.build(architecture, Shape.square(10, resolution))
+    assert space.flops(architecture, Shape.square(10, resolution)) == multiplications(
+        network, resolution
+    )
 
 
 def multiplications(network: torch.nn.Module, resolution: int) -> float:

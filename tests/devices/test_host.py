@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, processor
@@ -23,9 +23,9 @@ class Counting(Tiny):
         super().__init__()
         self.built: list[Architecture] = []
 
-    def build(self, architecture: Architecture, classes: int, resolution: int) -> torch.nn.Module:
+    def build(self, architecture: Architecture, shape: Shape) -> torch.nn.Module:
         self.built.append(architecture)
-        return super().build(architecture, classes, resolution)
+        return super().build(architecture, shape)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def cache(tmp_path: Path) -> Cache:
 def test_a_bigger_network_takes_longer(cache: Cache) -> None:
     space = NasBench201()
     empty, full = space.of((0,) * 6), space.of((3,) * 6)
-    small, large = HostDevice(space, 10, 32, FEW, cache).costs([empty, full])
+    small, large = HostDevice(space, Shape.square(10, 32), FEW, cache).costs([empty, full])
     assert small.latency_ms is not None
     assert large.latency_ms is not None
     assert 0 < small.latency_ms < large.latency_ms  # 8 against 220 million multiplications
@@ -47,10 +47,10 @@ def test_a_bigger_network_takes_longer(cache: Cache) -> None:
 def test_a_measurement_is_made_once_and_kept(cache: Cache) -> None:
     space = Counting()
     wanted = [space.at(n) for n in (3, 7, 3)]
-    first = list(HostDevice(space, 10, 16, FEW, cache).costs(wanted))
+    first = list(HostDevice(space, Shape.square(10, 16), FEW, cache).costs(wanted))
     assert space.built == wanted[:2]
     assert first[0] == first[2]
-    again = list(HostDevice(space, 10, 16, FEW, cache).costs(wanted))
+    again = list(HostDevice(space, Shape.square(10, 16), FEW, cache).costs(wanted))
     assert again == first
     assert len(space.built) == 2
 
@@ -70,17 +70,23 @@ def test_whatever_changes_the_measurement_is_measured_anew(
     cache: Cache, classes: int, resolution: int, measurement: Measurement
 ) -> None:
     space = Counting()
-    list(HostDevice(space, 10, 16, FEW, cache).costs([space.at(3)]))
-    list(HostDevice(space, classes, resolution, measurement, cache).costs([space.at(3)]))
+    list(HostDevice(space, Shape.square(10, 16), FEW, cache).costs([space.at(3)]))
+    list(
+        HostDevice(space, Shape.square(classes, resolution), measurement, cache).costs(
+            [space.at(3)]
+        )
+    )
     assert len(space.built) == 2
 
 
 def test_each_cost_comes_as_soon_as_it_is_known(cache: Cache) -> None:
     space = Counting()
-    costs = HostDevice(space, 10, 16, FEW, cache).costs([space.at(n) for n in range(5)])
+    costs = HostDevice(space, Shape.square(10, 16), FEW, cache).costs(
+        [space.at(n) for n in range(5)]
+    )
     assert isinstance(next(costs), Cost)
     assert len(space.built) == 1  # and it is kept, should nobody ask for the rest
-    assert next(HostDevice(space, 10, 16, FEW, cache).costs([space.at(0)])).feasible
+    assert next(HostDevice(space, Shape.square(10, 16), FEW, cache).costs([space.at(0)])).feasible
     assert len(space.built) == 1
 
 
@@ -89,7 +95,7 @@ def test_threads_random_state_and_gradients_are_as_before(cache: Cache, threads:
     space = get_space("tiny")
     before, state = torch.get_num_threads(), torch.get_rng_state()
     measurement = Measurement(warmup=1, repeats=2, threads=threads)
-    list(HostDevice(space, 10, 16, measurement, cache).costs([space.at(9)]))
+    list(HostDevice(space, Shape.square(10, 16), measurement, cache).costs([space.at(9)]))
     assert torch.get_num_threads() == before
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.is_grad_enabled()
@@ -104,13 +110,13 @@ def test_threads_are_as_before_when_a_network_fails(cache: Cache) -> None:
     before = torch.get_num_threads()
     measurement = Measurement(threads=before + 1)
     with pytest.raises(RuntimeError, match="shapes"):
-        list(HostDevice(Failing(), 10, 16, measurement, cache).costs([Tiny().at(0)]))
+        list(HostDevice(Failing(), Shape.square(10, 16), measurement, cache).costs([Tiny().at(0)]))
     assert torch.get_num_threads() == before
 
 
 def test_its_source_says_how_it_was_measured(cache: Cache) -> None:
-    one = HostDevice(get_space("tiny"), 10, 16, FEW, cache)
-    two = HostDevice(get_space("tiny"), 10, 16, Measurement(threads=2), cache)
+    one = HostDevice(get_space("tiny"), Shape.square(10, 16), FEW, cache)
+    two = HostDevice(get_space("tiny"), Shape.square(10, 16), Measurement(threads=2), cache)
     assert one.name == "host"
     assert f"measured on this machine ({processor()}, 1 torch thread, " in one.source
     assert two.source.endswith("2 torch threads, wall time)")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pelnas.architecture import Architecture, Cost
+from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.directives import (
     GRAMMAR,
@@ -46,7 +46,7 @@ from pelnas.spaces import get_space
 from pelnas.spaces.cell import CellSpace
 
 TINY = get_space("tiny")
-PARTITION = partition_by_operations(TINY, 10, 32)
+PARTITION = partition_by_operations(TINY, Shape.square(10, 32))
 CONFIG = SearchConfig()
 PLAIN = "|none~0|+|skip_connect~0|none~1|"
 CONVOLUTION = "|nor_conv_1x1~0|+|skip_connect~0|none~1|"
@@ -439,7 +439,7 @@ class Large(CellSpace):
 def test_in_a_large_space_the_answer_says_that_it_is_of_a_sample() -> None:
     import numpy as np
 
-    partition = partition_by_flops(Large(), 2, np.random.default_rng(0), 10, 32)
+    partition = partition_by_flops(Large(), 2, np.random.default_rng(0), Shape.square(10, 32))
     ground = Ground(partition, None, tells_energy=lambda: False)
     admit("/require skip_connect", "/ban none", ground=ground)
     admit("/limit latency<=0.001", ground=ground)  # measured: nobody knows before

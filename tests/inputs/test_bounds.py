@@ -9,6 +9,7 @@ import pytest
 
 from pelnas.app.main import app, run
 from pelnas.app.options import OPTIONS
+from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import Measurement, SearchConfig, load_config
 from pelnas.devices.host import HostDevice
@@ -134,6 +135,6 @@ def test_the_largest_numbers_can_be_used(tmp_path: Path) -> None:
     config = load_config(None, {"seed": 2**63 - 1, "measurement": {"threads": 1024}})
     space, cache = get_space("tiny"), Cache(tmp_path / "cache.sqlite")
     measurement = Measurement(threads=config.measurement.threads, warmup=1, repeats=1)
-    (cost,) = HostDevice(space, 10, 8, measurement, cache).costs([space.at(7)])
+    (cost,) = HostDevice(space, Shape.square(10, 8), measurement, cache).costs([space.at(7)])
     assert cost.latency_ms > 0
     assert json.loads(config.model_dump_json())["seed"] == 2**63 - 1

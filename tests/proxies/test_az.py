@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from pelnas.architecture import Shape
 from pelnas.proxies.az import blocks_of
 from pelnas.proxies.engine import score_network
 from pelnas.spaces import get_space
@@ -50,7 +51,7 @@ def entropies(network: nn.Module, images: Tensor) -> list[float]:
 
 def test_blocks_are_what_a_network_repeats(network: nn.Module) -> None:
     assert list(blocks_of(network)) == [*stages(network), network.head]
-    cells = get_space("nasbench201").build(get_space("nasbench201").at(0), 10, 32)
+    cells = get_space("nasbench201").build(get_space("nasbench201").at(0), Shape.square(10, 32))
     assert list(blocks_of(cells))[:-1] == [cells.stem, *cells.stages]
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU())
     assert list(blocks_of(plain)) == [plain[0], plain[2]]

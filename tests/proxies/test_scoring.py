@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
@@ -28,7 +29,7 @@ def images() -> ImageSet:
 
 
 def scorer(images: ImageSet, workers: int = 2, classes: int = 10) -> Scorer:
-    job = Job("tiny", NAMES, classes, 8, seed=0, threads=1)
+    job = Job("tiny", NAMES, Shape.square(classes, 8), seed=0, threads=1)
     return Scorer(SPACE, job, *images.batch(8, 0), workers)
 
 
@@ -65,7 +66,10 @@ def test_no_more_threads_than_the_process_has(
     monkeypatch.setattr(
         engine, "score_network", lambda *_: seen.append(torch.get_num_threads()) or {}
     )
-    job, before = Job("tiny", NAMES, 10, 8, seed=0, threads=2), torch.get_num_threads()
+    job, before = (
+        Job("tiny", NAMES, Shape.square(10, 8), seed=0, threads=2),
+        torch.get_num_threads(),
+    )
     torch.set_num_threads(has)
     try:
         score_architecture(SPACE, job, TEXTS[0], *images.batch(8, 0))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pelnas.architecture import Shape
 from pelnas.proxies.engine import score_network
 from pelnas.spaces import get_space
 
@@ -14,11 +15,11 @@ Batch = tuple[Tensor, Tensor]
 def test_counts_are_those_of_the_benchmark(index: int) -> None:
     space = get_space("nasbench201")
     cell = space.at(index)
-    network = space.build(cell, 10, 32)
+    network = space.build(cell, Shape.square(10, 32))
     images = torch.zeros(2, 3, 32, 32)
     found = score_network(network, images, torch.zeros(2, dtype=torch.int64), ["params", "flops"])
-    assert found["params"] == space.parameters(cell, 10)
-    assert found["flops"] == space.flops(cell, 10, 32)
+    assert found["params"] == space.parameters(cell, Shape(10))
+    assert found["flops"] == space.flops(cell, Shape.square(10, 32))
 
 
 class Odd(nn.Module):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pelnas.architecture import Architecture
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
 from pelnas.spaces.nasbench201 import NasBench201
 
@@ -35,13 +35,13 @@ def test_all_cells_stand_in_the_published_order(published: Mapping[str, Any]) ->
 
 def test_parameters_of_all_cells_are_the_published_ones(published: Mapping[str, Any]) -> None:
     for dataset, classes in (("cifar10", 10), ("cifar100", 100)):
-        counted = [SPACE.parameters(cell, classes) / 1e6 for cell in EVERY]
+        counted = [SPACE.parameters(cell, Shape(classes)) / 1e6 for cell in EVERY]
         np.testing.assert_allclose(counted, published[f"{dataset}_params_m"], rtol=0, atol=1e-6)
 
 
 def test_flops_of_all_cells_are_the_published_ones(published: Mapping[str, Any]) -> None:
     for dataset, classes in (("cifar10", 10), ("cifar100", 100)):
-        counted = [SPACE.flops(cell, classes, 32) / 1e6 for cell in EVERY]
+        counted = [SPACE.flops(cell, Shape.square(classes, 32)) / 1e6 for cell in EVERY]
         theirs = published[f"{dataset}_flops_m_derived"]
         np.testing.assert_allclose(counted, theirs, rtol=0, atol=1e-6)
 
@@ -64,7 +64,7 @@ def test_the_niches_have_the_sizes_of_the_paper() -> None:
 
 def test_the_first_cell_is_the_published_one() -> None:
     assert SPACE.format(EVERY[0]) == CELL
-    assert SPACE.flops(EVERY[0], 10, 32) == pytest.approx(15.64737e6, abs=10)
+    assert SPACE.flops(EVERY[0], Shape.square(10, 32)) == pytest.approx(15.64737e6, abs=10)
 
 
 def test_genes_follow_the_text() -> None:
@@ -148,7 +148,7 @@ def of(chosen: Mapping[str, str]) -> Architecture:
 
 
 def test_the_network_has_the_published_skeleton() -> None:
-    network = SPACE.build(SPACE.of((1,) * 6), 10, 32)
+    network = SPACE.build(SPACE.of((1,) * 6), Shape.square(10, 32))
     shapes: list[tuple[int, ...]] = []
 
     def note(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> None:
@@ -165,6 +165,6 @@ def test_the_network_has_the_published_skeleton() -> None:
 
 def test_a_cell_computes_what_its_text_says() -> None:
     """Skips alone: node 1 is x, node 2 is 2x, and the output x + x + 2x."""
-    cell = SPACE.build(SPACE.of((1,) * 6), 10, 32).stages[0]  # type: ignore[index]
+    cell = SPACE.build(SPACE.of((1,) * 6), Shape.square(10, 32)).stages[0]  # type: ignore[index]
     images = torch.randn(2, 16, 8, 8)
     torch.testing.assert_close(cell(images), 4 * images)

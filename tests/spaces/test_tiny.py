@@ -2,6 +2,7 @@
 
 import pytest
 
+from pelnas.architecture import Shape
 from pelnas.spaces.tiny import Tiny
 
 SPACE = Tiny()
@@ -10,7 +11,7 @@ SPACE = Tiny()
 def test_there_are_125_small_networks() -> None:
     assert SPACE.size == 125
     largest = SPACE.of((3, 3, 3))
-    assert SPACE.parameters(largest, 10) < 20_000
+    assert SPACE.parameters(largest, Shape(10)) < 20_000
 
 
 def test_its_niches_divide_it() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from pelnas.architecture import Shape
 from pelnas.errors import ConfigError, ImagesError, StoreError, TrainingError
 from pelnas.images import load_images
 from pelnas.spaces import get_space
@@ -330,7 +331,7 @@ def test_a_setting_out_of_range_is_refused(name: str, value: float) -> None:
 @pytest.mark.parametrize("classes", [9, 100])
 def test_a_head_of_other_classes_is_refused(digits: TrainingData, classes: int) -> None:
     with pytest.raises(ImagesError, match=rf"10 classes.*found \({classes},\)"):
-        train(SPACE.build(CELL, classes, 8), digits, BRIEF)
+        train(SPACE.build(CELL, Shape.square(classes, 8)), digits, BRIEF)
 
 
 def test_images_of_another_size_are_refused(digits: TrainingData) -> None:

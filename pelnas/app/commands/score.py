@@ -72,12 +72,12 @@ def latency(
     from pelnas.app.display.output import milliseconds, print_json, print_table
     from pelnas.cache import default_cache
     from pelnas.devices import get_device
-    from pelnas.graph.session.problem import classes_of
+    from pelnas.graph.session.problem import shape_of
     from pelnas.spaces import get_space
 
     settings = load_config(config, given)
     known = get_space(settings.space)
-    target = get_device(settings, known, classes_of(settings.dataset), default_cache())
+    target = get_device(settings, known, shape_of(settings), default_cache())
     records = _costs(known, target, architectures)
     about = {"space": known.name, "device": target.name, "source": target.source}
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pelnas.architecture import Shape
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, find_run
 
@@ -117,7 +118,7 @@ def test_scores_of_texts_and_indices_agree(pelnas: Pelnas, tiny_tables: Path) ->
     document = pelnas(*command, "--json").json()
     first, second = document["scores"]
     assert first == second
-    assert first["parameters"] == space.parameters(space.at(93), 10)
+    assert first["parameters"] == space.parameters(space.at(93), Shape(10))
     assert " 93 " in pelnas(*command).out
 
 

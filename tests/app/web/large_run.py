@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pelnas import SearchConfig
-from pelnas.architecture import Candidate, Cost, Design, Prediction, Refusal
+from pelnas.architecture import Candidate, Cost, Design, Prediction, Refusal, Shape
 from pelnas.budget import Spent
 from pelnas.calls.call import CallRecord, Message, call_id, request_hash
 from pelnas.calls.usage import Usage
@@ -36,7 +36,7 @@ def write(output: Path, rounds: int = ROUNDS, name: str = "large") -> Path:
         rounds=rounds, per_niche=PER_NICHE, output=output, budget=budget,
     )  # fmt: skip
     space = get_space(config.space)
-    partition = partition_by_operations(space, 10, 32)
+    partition = partition_by_operations(space, Shape.square(10, 32))
     with RunStore.create(config) as store:
         store.set_niches([niche.label for niche in partition.niches])
         store.set_sources(Sources("cifar10", "accuracy, %", "made up", "made up"))

@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from pelnas import Search, SearchConfig
+from pelnas.architecture import Shape
 from pelnas.config import Scoring
 from pelnas.errors import ConfigError, DataError, RunError
 from pelnas.graph.session.trained_accuracies import FILE, suggestions
@@ -45,7 +46,7 @@ def write(path: Path, found: Sequence[Label]) -> Path:
 def test_transfer_guides_a_search(tmp_path: Path) -> None:
     space = get_space("nasbench201")
     texts = [space.format(space.at(i)) for i in range(space.size)]
-    latency = [space.flops(space.at(i), 10, 8) / 1e6 for i in range(space.size)]
+    latency = [space.flops(space.at(i), Shape.square(10, 8)) / 1e6 for i in range(space.size)]
     table = pa.table({"arch_str": texts, "flowers__toy_latency": latency})
     parquet.write_table(table, tmp_path / "costs.parquet")
     chosen = config(tmp_path, tmp_path, space="nasbench201", accuracy="transfer", rounds=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pelnas.architecture import Cost, Design, Prediction
+from pelnas.architecture import Cost, Design, Prediction, Shape
 from pelnas.archive import Archive
 from pelnas.config import SearchConfig
 from pelnas.directives import Directives
@@ -20,7 +20,7 @@ SPACE = get_space("tiny")
 
 @pytest.fixture(scope="module")
 def partition() -> Partition:
-    return partition_by_operations(SPACE, 10, 32)
+    return partition_by_operations(SPACE, Shape.square(10, 32))
 
 
 def work(store: RunStore, partition: Partition, round_: int, rng: np.random.Generator) -> None:
