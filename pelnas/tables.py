@@ -133,7 +133,7 @@ def cost_columns(folder: Path, dataset: str, device: str) -> dict[str, Column]:
     latencies = _latencies(folder)
     known = _names("device", latencies)
     if device not in known:
-        raise DeviceError(_unknown("device", device, known, folder))
+        raise DeviceError(unknown("device", device, known, folder))
     own = [entry for entry in latencies if entry.part["device"] == device]
     wanted = {"device": device, "dataset": _dataset(dataset, own, folder)}
     fits = [e for e in _matching(_COST, _columns(folder)) if wanted.items() <= e.part.items()]
@@ -237,11 +237,12 @@ def _dataset(wanted: str, entries: Sequence[_Entry], folder: Path) -> str:
             f" {', '.join(known)}"
         )
     if wanted not in known:
-        raise DatasetError(_unknown("data set", wanted, known, folder))
+        raise DatasetError(unknown("data set", wanted, known, folder))
     return wanted
 
 
-def _unknown(kind: str, name: str, known: Sequence[str], folder: Path) -> str:
+def unknown(kind: str, name: str, known: Sequence[str], folder: Path) -> str:
+    """The sentence for a name that no table of a folder has; a close one is offered."""
     close = get_close_matches(name, known, n=1)
     hint = f": did you mean {close[0]!r}?" if close else ": use one of these"
     return f"unknown {kind} {name!r}: the tables of {folder} have {', '.join(known)}{hint}"

@@ -1,15 +1,17 @@
-"""Devices: one file per kind, one entry in the table; any other name is a column of a table."""
+"""Devices: one file per kind, one entry in the table; any other name is one of a table."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+from pelnas import tables
 from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import SearchConfig
 from pelnas.devices.base import Device
-from pelnas.errors import DeviceError
+from pelnas.errors import DataError, DeviceError
 from pelnas.spaces import SearchSpace
 
-__all__ = ["DEVICES", "Device", "get_device"]
+__all__ = ["DEVICES", "Device", "devices_in", "get_device"]
 
 
 def _host(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) -> Device:
@@ -18,7 +20,9 @@ def _host(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) 
     return HostDevice(space, shape, config.measurement, cache)
 
 
-def _table(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
+def _looked_up(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
+    """From costs per layer where they are of this space, else from a table of architectures."""
+    from pelnas.devices.layered import LayeredDevice, layer_tables
     from pelnas.devices.table import TableDevice
 
     if config.data is None:
@@ -26,7 +30,34 @@ def _table(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
             f"device {config.device!r} is looked up in a table, found no folder of tables:"
             f" give one with --data (setting data), or use one of {', '.join(DEVICES)}"
         )
+    layered = layer_tables(config.data)
+    tabled = _tabled(config.data) if layered else (config.device,)  # said there if it is not
+    by_layer = layered.get(config.device)
+    if by_layer and (not by_layer.misfit(space) or config.device not in tabled):
+        return LayeredDevice(by_layer, space)
+    if config.device not in tabled:
+        known = sorted({*tabled, *layered})
+        raise DeviceError(tables.unknown("device", config.device, known, config.data))
     return TableDevice(config.data, config.dataset, config.device, space)
+
+
+def _tabled(folder: Path) -> tuple[str, ...]:
+    """The devices of a folder's tables of architectures, of which there may be none."""
+    try:
+        return tables.devices(folder)
+    except DataError:
+        return ()
+
+
+def devices_in(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The devices of a data folder by kind: ``tables`` of architectures, and ``layered``.
+
+    DataError: neither, or a damaged table.
+    """
+    from pelnas.devices.layered import layer_tables
+
+    layered = tuple(layer_tables(folder))
+    return {"tables": _tabled(folder) if layered else tables.devices(folder), "layered": layered}
 
 
 Maker = Callable[[SearchConfig, SearchSpace, Shape, Cache], Device]
@@ -40,4 +71,4 @@ def get_device(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Ca
 
     Raises DeviceError, DatasetError or DataError with what there is.
     """
-    return DEVICES.get(config.device, _table)(config, space, shape, cache)
+    return DEVICES.get(config.device, _looked_up)(config, space, shape, cache)

@@ -7,6 +7,7 @@ what was expected there and what to do. Anything but a regular file is refused
 before it is opened, since reading a pipe may wait for ever.
 """
 
+import csv
 import io
 import json
 import lzma
@@ -36,6 +37,7 @@ LARGEST_INTEGER = 2**63 - 1  # what SQLite and JSON of other programs can hold
 INFLATION = 200  # times its size that an archive may unpack to; text and tables stay below 50
 SMALL = 64 * MEBIBYTE  # bytes that an archive may always unpack to
 HEADER = 10_000  # characters of the header of an array
+FIRST_LINE = 64 * 1024  # bytes of the names of a table's columns
 ROWS = 100_000_000  # of a Parquet file
 
 _KINDS = {
@@ -124,6 +126,46 @@ def parse_toml(text: str) -> dict[str, Any]:
 def read_toml(path: Path, limit: int = MEBIBYTE) -> dict[str, Any]:
     """The table of a TOML file. UnreadableError."""
     return parse_toml(read_text(path, limit))
+
+
+# -- tables of text -----------------------------------------------------------------
+
+
+def csv_columns(path: Path) -> tuple[str, ...]:
+    """The names in the first line of a CSV file, no more of which is read. UnreadableError."""
+    regular(path)
+    try:
+        with path.open("rb") as file:
+            first = file.readline(FIRST_LINE)
+        names = next(csv.reader([first.decode("utf-8-sig")], strict=True), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableError(_reason(error)) from None
+    return tuple(name.strip() for name in names)
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header, each its values in these columns without blanks.
+
+    UnreadableError: no such column, a row with more or fewer values than the header
+    (its line is named), or what ``read_text`` refuses.
+    """
+    reader = csv.reader(io.StringIO(read_text(path)), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        missing = [name for name in columns if name not in header]
+        if missing:
+            raise UnreadableError(f"no column {missing[0]}")
+        places = {name: header.index(name) for name in columns}
+        rows = []
+        for row in reader:
+            if row and len(row) != len(header):
+                raise UnreadableError(
+                    f"{len(row)} values in line {reader.line_num} under {len(header)} columns"
+                )
+            rows += [{name: row[place].strip() for name, place in places.items()}] if row else []
+    except csv.Error as error:
+        raise UnreadableError(f"no CSV ({error}, line {reader.line_num})") from None
+    return rows
 
 
 def what_failed(error: OSError) -> str:

@@ -5,10 +5,15 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pelnas.errors import SpaceError
 from pelnas.spaces.base import SearchSpace
+from pelnas.spaces.fbnet import FBNet
 from pelnas.spaces.nasbench201 import NasBench201
 from pelnas.spaces.tiny import Tiny
 
-SPACES: dict[str, type[SearchSpace]] = {"nasbench201": NasBench201, "tiny": Tiny}
+SPACES: dict[str, type[SearchSpace]] = {
+    "nasbench201": NasBench201,
+    "fbnet": FBNet,
+    "tiny": Tiny,
+}
 GROUP = "pelnas.spaces"  # of entry points by which other packages name their spaces
 
 __all__ = ["SPACES", "SearchSpace", "get_space", "known_spaces"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_CHOICES = 500  # over all positions: beyond, providers refuse a schema of them
 SLOT = 40  # characters of a position's name in an answer; providers take up to 64
+LISTED = 12  # names that a sentence gives of many
 MAX_DIGITS = 40  # of an index; Python refuses to read numbers of thousands of digits
 
 
@@ -132,7 +133,7 @@ class SearchSpace(ABC):
         unknown = next((name for name in choices if name not in names), None)
         if unknown is not None:
             raise ArchitectureError(
-                f"{self.name} has no position {str(unknown)[:40]!r}: use {', '.join(self.slots)}"
+                f"{self.name} has no position {str(unknown)[:40]!r}: use {listed(self.slots)}"
             )
         given: dict[int, object] = {}
         for name, operation in choices.items():
@@ -194,7 +195,7 @@ class SearchSpace(ABC):
         if len(genes) != len(self.choices):
             raise ArchitectureError(
                 f"{self.name} has {len(self.choices)} positions, found {len(genes)} genes:"
-                f" give one choice for each of {', '.join(self.positions)}"
+                f" give one choice for each of {listed(self.positions)}"
             )
         for position, options, gene in zip(self.positions, self.choices, genes, strict=True):
             if not 0 <= gene < len(options):
@@ -286,3 +287,10 @@ class SearchSpace(ABC):
         stripped = text.strip()
         is_index = stripped.isdecimal() and len(stripped) <= MAX_DIGITS
         return self.at(int(stripped)) if is_index else self.parse(stripped)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names separated by commas; of many the first ones and the last."""
+    if len(names) <= LISTED:
+        return ", ".join(names)
+    return f"{', '.join(names[: LISTED - 1])}, ... {names[-1]}"

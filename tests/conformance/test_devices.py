@@ -33,7 +33,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Maker:
         device=request.param, data=tmp_path, measurement=Measurement(warmup=1, repeats=3)
     )
     cache = default_cache()
-    return lambda: get_device(config, TINY, 10, cache)
+    return lambda: get_device(config, TINY, Shape(10), cache)
 
 
 def some(*indices: int) -> list[Architecture]:

@@ -32,7 +32,7 @@ def test_it_is_found_by_its_name(space: SearchSpace) -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:
-    with pytest.raises(SpaceError, match="'nasbench': use one of nasbench201, tiny"):
+    with pytest.raises(SpaceError, match=r"'nasbench': use one of nasbench201, .*tiny"):
         get_space("nasbench")
 
 
@@ -190,7 +190,7 @@ def test_an_index_beyond_the_space_is_refused(space: SearchSpace) -> None:
     for index in (-1, space.size):
         with pytest.raises(ArchitectureError, match=f"0 to {space.size - 1}, found {index}"):
             space.at(index)
-    for endless in ("9" * 5000, space.format(space.at(0)).replace("0", "0" * 5000)):
+    for endless in ("9" * 5000, space.format(space.at(0)) + "0" * 5000):
         with pytest.raises(ArchitectureError):
             space.read(endless)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pelnas.architecture import Shape
 from pelnas.cache import Cache, default_cache
 from pelnas.config import SearchConfig
 from pelnas.devices import DEVICES, get_device
@@ -17,18 +18,18 @@ def cache() -> Cache:
 
 
 def test_the_default_is_this_machine(cache: Cache) -> None:
-    device = get_device(SearchConfig(), get_space("tiny"), 10, cache)
+    device = get_device(SearchConfig(), get_space("tiny"), Shape(10), cache)
     assert device.name == "host"
     assert list(DEVICES) == ["host"]
 
 
 def test_any_other_name_is_looked_up_in_the_data_folder(cache: Cache, data_folder: Path) -> None:
     config = SearchConfig(device="raspi4", dataset="cifar100", data=data_folder)
-    device = get_device(config, get_space("nasbench201"), 100, cache)
+    device = get_device(config, get_space("nasbench201"), Shape(100), cache)
     assert device.name == "raspi4"
     assert "cifar100__raspi4_latency" in device.source
 
 
 def test_a_table_without_a_folder_is_refused(cache: Cache) -> None:
     with pytest.raises(DeviceError, match=r"'raspi4' is looked up .* --data .* use one of host"):
-        get_device(SearchConfig(device="raspi4"), get_space("nasbench201"), 10, cache)
+        get_device(SearchConfig(device="raspi4"), get_space("nasbench201"), Shape(10), cache)

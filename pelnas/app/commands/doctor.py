@@ -173,6 +173,9 @@ def _models() -> Iterator[Check]:
 
 def _tables(data: Path) -> str:
     from pelnas import tables
+    from pelnas.devices import devices_in
 
-    devices, datasets = tables.devices(data), tables.datasets(data)
-    return f"{data}: devices {', '.join(devices)}; data sets {', '.join(datasets)}"
+    found = devices_in(data)
+    names = dict.fromkeys((*found["tables"], *found["layered"]))
+    datasets = f"; data sets {', '.join(tables.datasets(data))}" if found["tables"] else ""
+    return f"{data}: devices {', '.join(names)}{datasets}"

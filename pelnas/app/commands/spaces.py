@@ -1,5 +1,6 @@
 """``pelnas spaces`` and ``devices``: what can be named."""
 
+from pathlib import Path
 from typing import Any
 
 from pelnas.app import options
@@ -53,16 +54,22 @@ def devices(
     as_json: options.Json = False,
 ) -> None:
     """List the devices: this machine, and those of a folder of tables with their data sets."""
-    from pelnas import tables
     from pelnas.app.display.output import print_json, print_table
-    from pelnas.devices import DEVICES
+    from pelnas.devices import DEVICES, devices_in
 
     own = list(DEVICES)
-    found = list(tables.devices(data)) if data is not None else []
-    datasets = list(tables.datasets(data)) if data is not None else []
+    found = devices_in(data) if data is not None else {"tables": (), "layered": ()}
+    datasets = _datasets(data) if data is not None and found["tables"] else []
     if as_json:
-        print_json({"measured": own, "tables": found, "datasets": datasets})
+        print_json({"measured": own, **found, "datasets": datasets})
         return
     rows = [(name, "measured on this machine", "any images") for name in own]
-    rows += [(name, f"table in {data}", ", ".join(datasets)) for name in found]
+    rows += [(name, f"table in {data}", ", ".join(datasets)) for name in found["tables"]]
+    rows += [(name, f"costs per layer in {data}", "") for name in found["layered"]]
     print_table("", ("device", "source", "data sets"), rows)
+
+
+def _datasets(data: Path) -> list[str]:
+    from pelnas import tables
+
+    return list(tables.datasets(data))

@@ -134,7 +134,12 @@ def test_latencies_of_a_table(pelnas: Pelnas, tiny_tables: Path) -> None:
 def test_what_can_be_named(pelnas: Pelnas, tiny_tables: Path, arguments: list[str]) -> None:
     assert "tiny" in {space["name"] for space in pelnas("spaces", "--json").json()["spaces"]}
     document = pelnas("devices", "--data", tiny_tables, "--json").json()
-    assert document == {"measured": ["host"], "tables": ["toy"], "datasets": ["toy10"]}
+    assert document == {
+        "measured": ["host"],
+        "tables": ["toy"],
+        "layered": [],
+        "datasets": ["toy10"],
+    }
     assert "toy10" in pelnas("devices", "--data", tiny_tables).out
 
 

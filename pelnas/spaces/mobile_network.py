@@ -1,0 +1,93 @@
+"""Mobile networks as torch modules, built from the parts of ``pelnas/spaces/mobile.py``."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+from torch import Tensor, nn
+
+from pelnas.spaces.mobile import Convolution, Identity, InvertedResidual, Part
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+
+
+def convolution(part: Convolution) -> nn.Sequential:
+    """The convolution, its batch norm and its activation."""
+    modules: list[nn.Module] = [
+        nn.Conv2d(
+            part.inputs,
+            part.outputs,
+            part.kernel,
+            part.stride,
+            part.kernel // 2,
+            groups=part.groups,
+            bias=False,
+        ),
+        nn.BatchNorm2d(part.outputs),
+    ]
+    if part.activation:
+        modules.append(ACTIVATIONS[part.activation]())
+    return nn.Sequential(*modules)
+
+
+class SqueezeExcite(nn.Module):
+    """Scale each channel by a gate that sees the mean of all channels."""
+
+    def __init__(self, channels: int, squeeze: int, activation: str) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, squeeze, 1),
+            ACTIVATIONS[activation](),
+            nn.Conv2d(squeeze, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return cast(Tensor, inputs * self.gate(inputs))
+
+
+class Block(nn.Module):
+    """An inverted residual."""
+
+    def __init__(self, part: InvertedResidual) -> None:
+        super().__init__()
+        *before, last = part.convolutions
+        modules: list[nn.Module] = []
+        for convolved, following in pairwise((*before, last)):
+            modules.append(convolution(convolved))
+            if convolved.groups > 1 and following.groups == part.hidden:
+                modules.append(nn.ChannelShuffle(convolved.groups))
+        if part.squeeze:
+            modules.append(SqueezeExcite(part.hidden, part.squeeze, part.activation))
+        self.body = nn.Sequential(*modules, convolution(last))
+        self.is_residual = part.is_residual
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = cast(Tensor, self.body(inputs))
+        return inputs + outputs if self.is_residual else outputs
+
+
+def module(part: Part) -> nn.Module:
+    """What computes a part."""
+    match part:
+        case InvertedResidual():
+            return Block(part)
+        case Convolution():
+            return convolution(part)
+        case Identity():
+            return nn.Identity()
+    raise TypeError(f"no module for {type(part).__name__}")
+
+
+class MobileNetwork(nn.Module):
+    """Parts in sequence, global average pooling and a linear classifier."""
+
+    def __init__(self, parts: Sequence[Part], classes: int) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(*map(module, parts))
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.classifier = nn.Linear(parts[-1].outputs, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return cast(Tensor, self.classifier(self.pool(self.parts(images))))
