@@ -4,6 +4,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pelnas.errors import SpaceError
+from pelnas.spaces.autoformer import AutoFormer, AutoFormerSmall
 from pelnas.spaces.base import SearchSpace
 from pelnas.spaces.fbnet import FBNet
 from pelnas.spaces.nasbench201 import NasBench201
@@ -13,6 +14,8 @@ SPACES: dict[str, type[SearchSpace]] = {
     "nasbench201": NasBench201,
     "fbnet": FBNet,
     "tiny": Tiny,
+    "autoformer": AutoFormer,
+    "autoformer_small": AutoFormerSmall,
 }
 GROUP = "pelnas.spaces"  # of entry points by which other packages name their spaces
 

@@ -18,7 +18,7 @@ from pelnas.graph.runs.fork import fork
 from pelnas.graph.runs.replay import replay
 from pelnas.graph.session.problem import outlook, resolved
 from pelnas.recording import open_recording
-from pelnas.spaces import get_space, known_spaces
+from pelnas.spaces import SPACES, get_space, known_spaces
 from pelnas.store import RunStore
 
 Pelnas = Callable[..., Any]
@@ -130,7 +130,7 @@ def test_a_run_says_which_images_of_which_classes_it_was_scored_on(
 
 @pytest.mark.usefixtures("plugins")
 def test_spaces_of_other_packages_are_listed_and_searched(tmp_path: Path, pelnas: Pelnas) -> None:
-    assert known_spaces() == ("nasbench201", "tiny", "broken", "plain", "text")
+    assert known_spaces() == (*SPACES, "broken", "plain", "text")
     code, out, _ = pelnas("spaces", "--json")
     found = {each["name"]: each for each in json.loads(out)["spaces"]}
     assert code == 0
@@ -147,5 +147,5 @@ def test_a_space_that_cannot_be_loaded_is_refused() -> None:
         get_space("broken")
     with pytest.raises(SpaceError, match="found str: derive it from"):
         get_space("text")
-    with pytest.raises(SpaceError, match="use one of nasbench201, tiny, broken, plain, text"):
+    with pytest.raises(SpaceError, match=f"use one of {', '.join(SPACES)}, broken, plain, text"):
         get_space("nosuch")
