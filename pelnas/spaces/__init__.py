@@ -7,11 +7,14 @@ from pelnas.errors import SpaceError
 from pelnas.spaces.autoformer import AutoFormer, AutoFormerSmall
 from pelnas.spaces.base import SearchSpace
 from pelnas.spaces.fbnet import FBNet
+from pelnas.spaces.mnasnet import MnasNet, ScaledMnasNet
 from pelnas.spaces.nasbench201 import NasBench201
 from pelnas.spaces.tiny import Tiny
 
 SPACES: dict[str, type[SearchSpace]] = {
     "nasbench201": NasBench201,
+    "mnasnet": MnasNet,
+    "mnasnet_scaled": ScaledMnasNet,
     "fbnet": FBNet,
     "tiny": Tiny,
     "autoformer": AutoFormer,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_CHOICES = 500  # over all positions: beyond, providers refuse a schema of them
 SLOT = 40  # characters of a position's name in an answer; providers take up to 64
-LISTED = 12  # names that a sentence gives of many
+LISTED = 8  # names that a sentence gives of many
 MAX_DIGITS = 40  # of an index; Python refuses to read numbers of thousands of digits
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from pelnas.spaces.mobile import Convolution, Identity, InvertedResidual, Part
 
@@ -80,14 +81,32 @@ def module(part: Part) -> nn.Module:
     raise TypeError(f"no module for {type(part).__name__}")
 
 
-class MobileNetwork(nn.Module):
-    """Parts in sequence, global average pooling and a linear classifier."""
+class Resize(nn.Module):
+    """Images to ``side`` pixels each way, whatever their own size and shape."""
 
-    def __init__(self, parts: Sequence[Part], classes: int) -> None:
+    def __init__(self, side: int) -> None:
         super().__init__()
+        self.side = side
+
+    def forward(self, images: Tensor) -> Tensor:
+        size = [self.side, self.side]
+        if list(images.shape[-2:]) == size:
+            return images
+        return interpolate(images, size, mode="bilinear", antialias=True)
+
+
+class MobileNetwork(nn.Module):
+    """Parts in sequence, global average pooling and a linear classifier.
+
+    ``resolution``: pixels a side that images are resized to before; ``None`` leaves them.
+    """
+
+    def __init__(self, parts: Sequence[Part], classes: int, resolution: int | None = None) -> None:
+        super().__init__()
+        self.resize = Resize(resolution) if resolution else nn.Identity()
         self.parts = nn.Sequential(*map(module, parts))
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.classifier = nn.Linear(parts[-1].outputs, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return cast(Tensor, self.classifier(self.pool(self.parts(images))))
+        return cast(Tensor, self.classifier(self.pool(self.parts(self.resize(images)))))
