@@ -21,12 +21,14 @@ from pelnas.app.commands import (
     fork,
     mcp,
     models,
+    new,
     proxies,
     replay,
     runs,
     score,
     search,
     serve,
+    space,
     spaces,
     steer,
     trace,
@@ -104,9 +106,11 @@ for command in (
 app.add_typer(bench.bench, name="bench")
 app.add_typer(models.models, name="models")
 app.add_typer(proxies.proxies, name="proxies")
+app.add_typer(space.space, name="space")
+app.add_typer(new.new, name="new")
 
 
-for group in (app, bench.bench, models.models, proxies.proxies):
+for group in (app, bench.bench, models.models, proxies.proxies, space.space, new.new):
     for registered in group.registered_commands:
         registered.cls = _Command
 

@@ -1,9 +1,10 @@
 """Search spaces: one file each, one entry in the table."""
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from pelnas.errors import SpaceError
+from pelnas.plugins import Group
 from pelnas.spaces.autoformer import AutoFormer, AutoFormerSmall
 from pelnas.spaces.base import SearchSpace
 from pelnas.spaces.fbnet import FBNet
@@ -20,46 +21,33 @@ SPACES: dict[str, type[SearchSpace]] = {
     "autoformer": AutoFormer,
     "autoformer_small": AutoFormerSmall,
 }
-GROUP = "pelnas.spaces"  # of entry points by which other packages name their spaces
 
-__all__ = ["SPACES", "SearchSpace", "get_space", "known_spaces"]
+__all__ = ["PLUGINS", "SPACES", "SearchSpace", "get_space", "known_spaces"]
+
+
+def _instance(found: Any) -> SearchSpace | None:
+    space = found()
+    return space if isinstance(space, SearchSpace) else None
+
+
+#: Spaces of other packages; an entry point names a class that is made without arguments.
+PLUGINS = Group("pelnas.spaces", "space", SpaceError, "a pelnas.spaces.SearchSpace", _instance)
 
 
 def known_spaces() -> tuple[str, ...]:
     """The names of all spaces: of the table, then of other packages. None of these is loaded."""
-    others = sorted({entry.name for entry in entry_points(group=GROUP)} - set(SPACES))
-    return (*SPACES, *others)
+    return (*SPACES, *PLUGINS.names(besides=SPACES))
 
 
+@cache
 def get_space(name: str) -> SearchSpace:
-    """The space of this name, from the table or the entry-point group ``pelnas.spaces``.
+    """The space of this name, from the table or from another package; one for all who ask.
 
     SpaceError: no such space, or one of another package that cannot be loaded.
     """
     if name in SPACES:
-        return _made(SPACES[name])
-    for entry in entry_points(group=GROUP, name=name):
-        return _loaded(entry)
-    raise SpaceError(f"unknown space {name!r}: use one of {', '.join(known_spaces())}")
-
-
-@cache
-def _made(kind: type[SearchSpace]) -> SearchSpace:
-    """One for all who ask: a space is a value, and what it finds out of itself it keeps."""
-    return kind()
-
-
-def _loaded(entry: EntryPoint) -> SearchSpace:
-    try:
-        space = entry.load()()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise SpaceError(
-            f"expected space {entry.name!r} at {entry.value}, found: {error}; mend or remove the"
-            " package that names it"
-        ) from error
-    if not isinstance(space, SearchSpace):
-        raise SpaceError(
-            f"expected a SearchSpace at {entry.value} for space {entry.name!r}, found"
-            f" {type(space).__name__}: derive it from pelnas.spaces.SearchSpace"
-        )
+        return SPACES[name]()  # a space is a value, and what it finds out of itself it keeps
+    space = PLUGINS.load(name)
+    if space is None:
+        raise SpaceError(f"unknown space {name!r}: use one of {', '.join(known_spaces())}")
     return space
