@@ -101,13 +101,18 @@ class RankSum(AccuracyPredictor):
 
 
 def scales_of(sample: Sequence[Mapping[str, float]]) -> dict[str, Scale]:
-    """The scale of every proxy that the sampled architectures have."""
-    return {name: Scale.of([values[name] for values in sample]) for name in sample[0]}
+    """The scale of every proxy that is defined for all of the sampled architectures."""
+    common = [name for name in sample[0] if all(name in values for values in sample)]
+    return {name: Scale.of([values[name] for values in sample]) for name in common}
 
 
 def judge(values: Mapping[str, float], scales: Mapping[str, Scale]) -> Prediction:
-    """Geometric mean and deviation of the standings; 0 and 0 where a proxy says no signal flows."""
+    """Geometric mean and deviation of the standings; 0 and 0 where a proxy says no signal flows.
+
+    A proxy that is not defined for the architecture, or for its space, is left out.
+    """
     if FLOOR in values.values():
         return Prediction(0.0, 0.0, values)
-    standings = np.array([scale(values[name]) for name, scale in scales.items()])
+    defined = [(values[name], scale) for name, scale in scales.items() if name in values]
+    standings = np.array([scale(value) for value, scale in defined])
     return Prediction(float(np.exp(np.log(standings).mean())), float(standings.std()), values)

@@ -31,30 +31,34 @@ class Views:
     trainability: float
 
 
-def expressivity(passes: Passes) -> float:
+def expressivity(passes: Passes) -> float | None:
     """Sum over the blocks of the entropy of the normalised eigenvalues of their features' covariance.
 
     Lee & Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture
-    Search", CVPR 2024; on the images, with Kaiming normal weights (fan in).
+    Search", CVPR 2024; on the images, with Kaiming normal weights (fan in). Tokens count as
+    pixels. This and the two below are undefined where no block gives feature maps or tokens.
     """
-    return views(passes).expressivity
+    found = views(passes)
+    return None if found is None else found.expressivity
 
 
-def progressivity(passes: Passes) -> float:
+def progressivity(passes: Passes) -> float | None:
     """The smallest growth of that entropy from one block to the next; the floor for one block.
 
     Lee & Ham, "AZ-NAS", CVPR 2024.
     """
-    return views(passes).progressivity
+    found = views(passes)
+    return None if found is None else found.progressivity
 
 
-def trainability(passes: Passes) -> float:
+def trainability(passes: Passes) -> float | None:
     """Mean over the blocks of ``2 - s - 1 / s``, s the largest singular value of a block's Jacobian.
 
     The Jacobian between channels is estimated by random signs sent back
-    through the block. Lee & Ham, "AZ-NAS", CVPR 2024.
+    through the block; a block that turns feature maps into tokens has none. Lee & Ham, "AZ-NAS", CVPR 2024.
     """
-    return views(passes).trainability
+    found = views(passes)
+    return None if found is None else found.trainability
 
 
 def zico(passes: Passes) -> float:
@@ -73,23 +77,26 @@ def zico(passes: Passes) -> float:
     return total
 
 
-def views(passes: Passes) -> Views:
-    """The views of these passes, measured once."""
-    known = passes.extra.get("views")
-    if known is None:
-        known = passes.extra["views"] = _measure(passes)
+def views(passes: Passes) -> Views | None:
+    """The views of these passes, measured once; ``None`` for a network without blocks."""
+    if "views" not in passes.extra:
+        passes.extra["views"] = _measure(passes)
+    known: Views | None = passes.extra["views"]
     return known
 
 
-def _measure(passes: Passes) -> Views:
+def _measure(passes: Passes) -> Views | None:
     generator = torch.Generator().manual_seed(passes.seed)
     found = _block_features(passes, generator)
     entropies = [_entropy(feature.detach()) for feature in found]
-    if not entropies or any(value is None for value in entropies):
+    if not entropies:
+        return None
+    if any(value is None for value in entropies):
         return Views(FLOOR, FLOOR, FLOOR)
     values = [value for value in entropies if value is not None]
     growth = [after - before for before, after in pairwise(values)]
-    steps = [_propagation(before, after, generator) for before, after in pairwise(found)]
+    alike = [pair for pair in pairwise(found) if pair[0].ndim == pair[1].ndim]
+    steps = [_propagation(before, after, generator) for before, after in alike]
     return Views(
         sum(values),
         min(growth, default=FLOOR),
@@ -98,7 +105,10 @@ def _measure(passes: Passes) -> Views:
 
 
 def _block_features(passes: Passes, generator: torch.Generator) -> list[Tensor]:
-    """Outputs (batch, channels, height, width) of the blocks, with the graph between them."""
+    """Outputs of the blocks, with the graph between them.
+
+    Each (batch, channels, height, width), or (batch, tokens, channels).
+    """
     network = passes.network
     tensors = stand_ins(network)
     for prefix, module in network.named_modules():
@@ -113,7 +123,7 @@ def _block_features(passes: Passes, generator: torch.Generator) -> list[Tensor]:
     found: list[Tensor] = []
 
     def take(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4:
+        if isinstance(output, Tensor) and output.ndim in (3, 4):
             found.append(output)
 
     with hooked(list(blocks_of(network)), take):
@@ -140,7 +150,7 @@ def blocks_of(module: nn.Module) -> Iterator[nn.Module]:
 
 def _entropy(feature: Tensor) -> float | None:
     """Entropy of the normalised spectrum of the channels' covariance; ``None`` without variance."""
-    rows = feature.permute(0, 2, 3, 1).flatten(0, 2)
+    rows = _rows(feature)
     rows = rows - rows.mean(0, keepdim=True)
     covariance = (rows.T @ rows).double() / len(rows)
     spectrum = torch.linalg.eigvalsh(covariance).clamp_min(0)
@@ -150,16 +160,25 @@ def _entropy(feature: Tensor) -> float | None:
     return -float((shares * (shares + 1e-8).log()).sum())
 
 
+def _rows(feature: Tensor) -> Tensor:
+    """(places, channels): a row for each pixel or token of each image."""
+    return (feature.permute(0, 2, 3, 1) if feature.ndim == 4 else feature).flatten(0, -2)
+
+
 def _propagation(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
     signs = torch.randint(0, 2, after.shape, generator=generator).to(after.dtype) * 2 - 1
     sent = _sent_back(before, after, signs)
     if sent.shape == signs.shape and torch.equal(sent, signs):
         return FLOOR  # an identity learns nothing
     stride = sent.shape[2] // signs.shape[2]
-    if stride > 1 and sent.shape[2] % stride == 0 and sent.shape[3] == sent.shape[2]:
+    if (
+        sent.ndim == 4
+        and stride > 1
+        and sent.shape[2] % stride == 0
+        and sent.shape[3] == sent.shape[2]
+    ):
         sent = pixel_unshuffle(sent, stride)
-    rows_out = signs.permute(0, 2, 3, 1).flatten(0, 2)
-    rows_in = sent.permute(0, 2, 3, 1).flatten(0, 2)
+    rows_out, rows_in = _rows(signs), _rows(sent)
     if len(rows_in) != len(rows_out):
         return FLOOR  # no channel Jacobian between maps of unrelated sizes
     largest = float(torch.linalg.matrix_norm((rows_in.T @ rows_out).double() / len(rows_out), 2))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import relu6
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pelnas.proxies.network import Tensors, replaced_forward
@@ -40,7 +41,10 @@ def scaled(network: nn.Module, tensors: Tensors, scale: Tensor) -> Tensors:
 
 @contextmanager
 def quick_second_derivatives(network: nn.Module, scale: Tensor) -> Iterator[None]:
-    """Let plain convolutions answer to ``scale`` and batch norms normalise by their batch."""
+    """Let plain convolutions answer to ``scale`` and batch norms normalise by their batch.
+
+    Hard sigmoids, whose second derivative torch lacks, are computed from what it has.
+    """
 
     def convolve(module: nn.Conv2d, inputs: Tensor) -> Tensor:
         how = (module.stride, module.padding, module.dilation, False, (0, 0), module.groups)
@@ -49,8 +53,17 @@ def quick_second_derivatives(network: nn.Module, scale: Tensor) -> Iterator[None
 
     convolutions = list(plain_convolutions(network).values())
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    with replaced_forward(convolutions, convolve), replaced_forward(norms, _normalise):
+    gates = [module for module in network.modules() if isinstance(module, nn.Hardsigmoid)]
+    with (
+        replaced_forward(convolutions, convolve),
+        replaced_forward(norms, _normalise),
+        replaced_forward(gates, _hard_sigmoid),
+    ):
         yield
+
+
+def _hard_sigmoid(_module: nn.Module, inputs: Tensor) -> Tensor:
+    return relu6(inputs + 3) / 6
 
 
 class _Convolve(torch.autograd.Function):

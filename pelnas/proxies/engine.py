@@ -5,10 +5,9 @@ from math import isfinite
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from pelnas.errors import ProxyError
-from pelnas.proxies.network import untouched
+from pelnas.proxies.network import layers_of, untouched
 from pelnas.proxies.passes import Passes
 from pelnas.proxies.table import PROXIES, Proxy
 
@@ -26,11 +25,13 @@ def score_network(
     images: floating (batch >= 2, channels, height, width), normalised; labels:
     (batch,) int64; ``classes``: how many the images have, where the caller
     knows it. Always finite: a proxy of a network in which no signal flows is
-    its ``floor``. Equal arguments give equal values; the network is not changed.
+    its ``floor``. A proxy that is not defined for the network, such as ``zen``
+    without batch norms, is absent. Equal arguments give equal values; the network
+    is not changed.
 
     ProxyError: an unknown proxy, a batch of one, images that are not finite or
     do not fit the network, labels that do not fit the images or the head, or a
-    network without convolutions.
+    network without convolutions and linear layers.
     """
     asked = _find(names)
     _check(network, images, labels)
@@ -39,7 +40,8 @@ def score_network(
         passes = Passes(network, images, labels, needs, seed)
         if any(proxy.signal for proxy in asked.values()) or classes is not None:
             _check_head(passes.forward.logits.shape[1], labels, classes)
-        return {name: _value(proxy, passes) for name, proxy in asked.items()}
+        found = {name: _value(proxy, passes) for name, proxy in asked.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _find(names: Sequence[str] | None) -> Mapping[str, Proxy]:
@@ -49,11 +51,11 @@ def _find(names: Sequence[str] | None) -> Mapping[str, Proxy]:
     return {name: PROXIES[name] for name in (PROXIES if names is None else names)}
 
 
-def _value(proxy: Proxy, passes: Passes) -> float:
+def _value(proxy: Proxy, passes: Passes) -> float | None:
     if proxy.signal and not passes.signal:
         return proxy.floor
     value = proxy.compute(passes)
-    return value if isfinite(value) else proxy.floor
+    return value if value is None or isfinite(value) else proxy.floor
 
 
 def _check(network: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -71,10 +73,10 @@ def _check(network: nn.Module, images: Tensor, labels: Tensor) -> None:
         )
     if not bool(torch.isfinite(images).all()):
         raise ProxyError("expected finite images, found NaN or infinity: clean the images")
-    if not any(isinstance(module, _ConvNd) for module in network.modules()):
+    if not layers_of(network):
         raise ProxyError(
-            "expected a network with at least one convolution, found none:"
-            " zero-cost proxies here judge convolutional networks"
+            "expected a network with at least one convolution or linear layer, found none:"
+            " zero-cost proxies judge the weights of such layers"
         )
 
 

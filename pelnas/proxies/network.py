@@ -13,7 +13,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends import mha
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
@@ -103,17 +105,24 @@ def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
 
 @contextmanager
 def untouched(network: nn.Module, seed: int) -> Iterator[None]:
-    """Training mode, no in-place activations, a seeded global generator; all undone afterwards."""
+    """Training mode, no in-place activations, a seeded global generator; all undone afterwards.
+
+    Attention is computed by its formula: the fused kernels have no second derivative, and
+    their products cannot be counted.
+    """
     modes = [(module, module.training) for module in network.modules()]
     in_place = [module for module in network.modules() if getattr(module, "inplace", False)]
-    with torch.random.fork_rng(devices=[]):
+    fast = mha.get_fastpath_enabled()
+    with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH):
         torch.manual_seed(seed)
         try:
+            mha.set_fastpath_enabled(False)
             network.train()
             for module in in_place:
                 setattr(module, "inplace", False)  # noqa: B010 - only some modules have it
             yield
         finally:
+            mha.set_fastpath_enabled(fast)
             for module in in_place:
                 setattr(module, "inplace", True)  # noqa: B010
             for module, mode in modes:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pelnas.errors import ProxyError
+from pelnas.proxies.attention import Products
 from pelnas.proxies.curvature import quick_second_derivatives, scaled
 from pelnas.proxies.network import (
     ACTIVATIONS,
@@ -49,7 +50,7 @@ class Backward:
 
     weights: list[Tensor]
     gradients: list[Tensor]
-    curvature: float  # weights . Hessian . gradient
+    curvature: float | None  # weights . Hessian . gradient; None: torch cannot differentiate twice
     fisher: float
 
 
@@ -85,18 +86,21 @@ class Passes:
     def forward(self) -> Forward:
         tensors = stand_ins(self.network)
         images = self.images.detach().requires_grad_(INPUTS in self.needs)
-        batch = len(images)
-        kernel = torch.zeros(batch, batch, dtype=torch.float64) if KERNEL in self.needs else None
+        batch, products = len(images), Products()
+        units = _of_type(self.network, ACTIVATIONS) if KERNEL in self.needs else []
+        kernel = torch.zeros(batch, batch, dtype=torch.float64) if units else None
 
         def count_bits(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             if kernel is not None:
+                products.enter()  # ours, not the network's
                 kernel.add_(equal_bits(inputs[0].detach()))
+                products.leave()
 
-        watched = [] if kernel is None else _of_type(self.network, ACTIVATIONS)
         layers = _of_type(self.network, LAYERS)
         counted: list[int] = []
 
         def watch(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            products.leave()
             counted.append(multiply_accumulates(module, inputs[0], output))
             if FISHER in self.needs:
                 self._watch_channels(module, output)
@@ -107,13 +111,16 @@ class Passes:
 
         gradient = bool(self.needs & {FISHER, INPUTS, CURVATURE, LOSS})
         with (
-            hooked(watched, count_bits, before=True),
+            hooked(units, count_bits, before=True),
+            hooked(layers, products.enter, before=True),
             hooked(layers, watch),
+            products,
             nullcontext() if scale is None else quick_second_derivatives(self.network, scale),
             torch.set_grad_enabled(gradient),
         ):
             logits = run(self.network, tensors, images)
-        return Forward(tensors, images, scale, logits, sum(counted), kernel)
+        operations = sum(counted) + products.total // batch
+        return Forward(tensors, images, scale, logits, operations, kernel)
 
     @cached_property
     def operations(self) -> int:
@@ -121,17 +128,25 @@ class Passes:
         if self.needs:
             return self.forward.operations
         counted: list[int] = []
+        products = Products()
 
         def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            products.leave()
             counted.append(multiply_accumulates(module, inputs[0], output))
 
+        layers = _of_type(self.network, LAYERS)
         self.network.eval()  # one image has no batch statistics
         try:
-            with hooked(_of_type(self.network, LAYERS), count), torch.no_grad():
+            with (
+                hooked(layers, products.enter, before=True),
+                hooked(layers, count),
+                products,
+                torch.no_grad(),
+            ):
                 run(self.network, stand_ins(self.network), self.images[:1])
         finally:
             self.network.train()
-        return sum(counted)
+        return sum(counted) + products.total
 
     def _watch_channels(self, module: nn.Module, output: Tensor) -> None:
         """Note the Fisher sum of a layer's channels when the loss's gradient passes by."""
@@ -192,10 +207,15 @@ class Passes:
         return found
 
 
-def _curvature(first: list[Tensor], found: list[Tensor], scale: Tensor) -> float:
+def _curvature(first: list[Tensor], found: list[Tensor], scale: Tensor) -> float | None:
     """Derivative by the scale of ``first . gradient``, first held fixed."""
     product = torch.stack([(a * b).sum() for a, b in zip(first, found, strict=True)]).sum()
-    (slope,) = gradients(product, [scale])
+    try:
+        (slope,) = gradients(product, [scale])
+    except RuntimeError as error:
+        if "is not implemented" in str(error):  # of a rare function that is called, not a module
+            return None
+        raise
     return float(slope)
 
 

@@ -1,7 +1,10 @@
 """Pruning saliencies summed over a network: how much its loss depends on its weights."""
 
+from math import isfinite
+
 import torch
 
+from pelnas.proxies.attention import UniformAttention
 from pelnas.proxies.network import gradients, identity_norms, run, stand_ins
 from pelnas.proxies.passes import Passes
 
@@ -31,13 +34,15 @@ def plain(passes: Passes) -> float:
     return sum(float(saliency.double().sum()) for saliency in _saliencies(passes))
 
 
-def grasp(passes: Passes) -> float:
+def grasp(passes: Passes) -> float | None:
     """Minus the sum over the layers' weights of ``w * (H g)``: H the Hessian, g the gradient.
 
     Wang, Zhang & Grosse, "Picking Winning Tickets Before Training by Preserving
-    Gradient Flow", ICLR 2020, with the sign of Abdelfattah et al. 2021.
+    Gradient Flow", ICLR 2020, with the sign of Abdelfattah et al. 2021. Undefined where
+    torch has no second derivative of a function that the network calls.
     """
-    return -passes.backward.curvature
+    curvature = passes.backward.curvature
+    return None if curvature is None else -curvature
 
 
 def fisher(passes: Passes) -> float:
@@ -50,25 +55,27 @@ def fisher(passes: Passes) -> float:
     return passes.backward.fisher
 
 
-def synflow(passes: Passes) -> float:
+def synflow(passes: Passes) -> float | None:
     """``log(1 + sum |w * dR/dw|)``, R the summed output of the network of absolute weights for ones.
 
     Tanaka et al., "Pruning neural networks without any data by iteratively
     conserving synaptic flow", NeurIPS 2020. One image of ones, norms replaced
-    by identities, float64. The logarithm keeps dozens of orders of magnitude
-    printable and leaves the order of networks as it is.
+    by identities and attention by an average, float64. The logarithm keeps dozens of
+    orders of magnitude printable and leaves the order of networks as it is. Undefined
+    where the sum exceeds float64.
     """
     network = passes.network
     tensors = stand_ins(network, torch.float64)
     for value in tensors.values.values():
         value.data = value.data.abs() if value.is_floating_point() else value.data
     ones = torch.ones_like(passes.images[:1], dtype=torch.float64)
-    with identity_norms(network):
+    with identity_norms(network), UniformAttention():
         output = run(network, tensors, ones)
     found = gradients(output.sum(), tensors.weights)
     pairs = zip(tensors.weights, found, strict=True)
     total = sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in pairs)
-    return float(torch.tensor(total, dtype=torch.float64).log1p())
+    flow = float(torch.tensor(total, dtype=torch.float64).log1p())
+    return flow if isfinite(flow) else None
 
 
 def _saliencies(passes: Passes) -> list[torch.Tensor]:

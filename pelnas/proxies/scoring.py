@@ -15,6 +15,7 @@ from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet
 from pelnas.proxies import VERSION
+from pelnas.proxies.memory import batch_and_workers
 from pelnas.proxies.worker import Job, Worker, WorkerDiedError, score_architecture
 from pelnas.spaces import SearchSpace
 
@@ -109,16 +110,19 @@ def workers_and_threads(workers: int) -> tuple[int, int]:
 
 
 def _are_proxies(value: object) -> bool:
-    """Whether this is what was kept of an architecture: numbers by name."""
-    return isinstance(value, dict) and all(is_number(number) for number in value.values())
+    """Whether this is what was kept of an architecture: numbers by name, or null: undefined."""
+    return isinstance(value, dict) and all(
+        number is None or is_number(number) for number in value.values()
+    )
 
 
 class ProxyScores:
     """Proxies of a space's architectures on one batch of images: cached, else scored in workers.
 
     One cached record an architecture, space, batch and seed holds whatever
-    proxies were ever asked of it, so that predictors share them. Weights are
-    drawn from ``seed``, the batch too.
+    proxies were ever asked of it, so that predictors share them; null for one that is
+    not defined. Weights are drawn from ``seed``, the batch too; of large images it
+    is smaller than ``scoring.batch``, so that scoring keeps within 4 GiB.
     """
 
     def __init__(
@@ -130,34 +134,42 @@ class ProxyScores:
         seed: int,
         cache: Cache,
     ) -> None:
-        workers, threads = workers_and_threads(scoring.workers)
+        wanted, _ = workers_and_threads(scoring.workers)
+        batch, most = batch_and_workers(space, images.shape, scoring.batch, wanted)
+        workers, threads = workers_and_threads(most)
         job = Job(space.name, tuple(names), images.shape, seed, threads)
         self._names = tuple(names)
         self._cache = cache
-        self._scorer = Scorer(space, job, *images.batch(scoring.batch, seed), workers)
+        self._scorer = Scorer(space, job, *images.batch(batch, seed), workers)
         self._key_fields: dict[str, str | int] = {
             "version": VERSION,
             "space": space.name,
             "images": images.digest,
-            "batch": scoring.batch,
+            "batch": batch,
             "resolution": scoring.resolution,
             "seed": seed,
         }
 
     def of(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:
-        """The proxies of each architecture (official text), in order, each as soon as it is known."""
+        """The proxies of each architecture (official text), in order, each as soon as it is known.
+
+        A proxy that is not defined for an architecture is absent.
+        """
         keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
         cached = self._cache.get_many(keys.values(), _are_proxies)
-        known = {text: cached.get(key, {}) for text, key in keys.items()}
+        known: dict[str, dict[str, float | None]] = {
+            text: cached.get(key, {}) for text, key in keys.items()
+        }
         missing = {text for text, record in known.items() if not record.keys() >= set(self._names)}
         in_order = [text for text in keys if text in missing]
         with closing(self._scorer.score(in_order)) as scored:
             for text in texts:
                 if text in missing:
-                    known[text] = known[text] | next(scored)
+                    known[text] |= dict.fromkeys(self._names) | next(scored)
                     self._cache.put(keys[text], known[text])
                     missing.remove(text)
-                yield {name: known[text][name] for name in self._names}
+                values = ((name, known[text][name]) for name in self._names)
+                yield {name: value for name, value in values if value is not None}
 
     def close(self) -> None:
         """End the workers; a second call does nothing."""

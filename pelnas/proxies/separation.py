@@ -10,16 +10,16 @@ EPSILON = 1e-5  # of the papers' formulae
 MANY_CLASSES = 100  # above it, EPE-NAS compares classes with one another
 
 
-def nwot(passes: Passes) -> float:
+def nwot(passes: Passes) -> float | None:
     """Log determinant of the matrix of equal activation bits of every two images.
 
     Mellor et al., "Neural Architecture Search without Training", ICML 2021
     (NASWOT): an activation's bit says whether its input is positive. Activation
-    layers count, functional activations are not seen.
+    layers count, functional activations are not seen. Undefined without activation layers.
     """
     kernel = passes.forward.kernel
     if kernel is None:
-        return FLOOR
+        return None
     sign, value = torch.linalg.slogdet(kernel)
     return float(value) if sign > 0 else FLOOR
 

@@ -11,21 +11,25 @@ from pelnas.proxies.passes import CURVATURE, FISHER, INPUTS, KERNEL, LOSS, Passe
 class Proxy:
     """One zero-cost proxy.
 
-    ``compute``: from the shared passes to a float; what is not finite becomes the floor.
+    ``compute``: from the shared passes to a float; what is not finite becomes the floor,
+    and ``None`` says that the proxy is not defined for the network.
     ``floor``: the value of a network in which no signal flows.
     ``needs``: what the shared forward pass has to record.
     ``signal``: whether a network whose output ignores its input gets the floor at once.
     """
 
     name: str
-    compute: Callable[[Passes], float]
+    compute: Callable[[Passes], float | None]
     floor: float = FLOOR
     needs: frozenset[str] = frozenset()
     signal: bool = True
 
 
 def _proxy(
-    compute: Callable[[Passes], float], *needs: str, floor: float = FLOOR, signal: bool = True
+    compute: Callable[[Passes], float | None],
+    *needs: str,
+    floor: float = FLOOR,
+    signal: bool = True,
 ) -> Proxy:
     return Proxy(compute.__name__, compute, floor, frozenset(needs), signal)
 

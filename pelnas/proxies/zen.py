@@ -14,7 +14,7 @@ from pelnas.proxies.passes import Passes
 MIXUP = 1e-2  # size of the change, of the paper
 
 
-def zen(passes: Passes) -> float:
+def zen(passes: Passes) -> float | None:
     """``log E|f(x) - f(x + 0.01 e)| + sum over batch norms of log sqrt(mean variance)``.
 
     x and e are standard normal of the images' shape, the weights standard
@@ -22,8 +22,10 @@ def zen(passes: Passes) -> float:
     adaptive pooling; else of the last linear layer), their absolute difference
     summed over an image and averaged over the batch. Lin et al., "Zen-NAS",
     ICCV 2021; the variance is, as in its authors' program, the running variance
-    that a batch norm holds after both passes.
+    that a batch norm holds after both passes. Undefined without batch norms.
     """
+    if not any(isinstance(module, _BatchNorm) for module in passes.network.modules()):
+        return None
     generator = torch.Generator().manual_seed(passes.seed)
     tensors = gaussian(passes.network, generator)
     first = torch.empty_like(passes.images).normal_(generator=generator)

@@ -56,9 +56,9 @@ def test_fewer_classes_than_the_head(network: nn.Module, batch: Batch) -> None:
     assert "outputs (3), found 2" in refused(network, batch[0], batch[1].clamp(max=1), classes=2)
 
 
-def test_no_convolution(batch: Batch) -> None:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 3)).double()
-    assert "at least one convolution" in refused(network, *batch)
+def test_no_layer(batch: Batch) -> None:
+    network = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert "at least one convolution or linear layer" in refused(network, *batch)
 
 
 def test_unknown_proxy(network: nn.Module, batch: Batch) -> None:
