@@ -18,6 +18,7 @@ from pelnas.errors import ImagesError, StoreError, TrainingError
 from pelnas.training import checkpoint
 from pelnas.training.augmentation import augment
 from pelnas.training.data import Part, TrainingData
+from pelnas.training.optimizer import optimizer_of
 from pelnas.training.settings import Epoch, Step, TrainingResult, TrainingSettings, TrainingStopped
 
 SAVE_SECONDS = 30.0  # of training between two checkpoints; less than that may be lost by a kill
@@ -40,13 +41,7 @@ class Trainer:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._scale, self._offset = torch.from_numpy(data.scale), torch.from_numpy(data.offset)
         _check_head(network, self._normal(data.train.pixels[:2]), data)
-        self._optimizer = torch.optim.SGD(
-            self.network.parameters(),
-            lr=settings.learning_rate,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-            nesterov=settings.momentum > 0,
-        )
+        self._optimizer = optimizer_of(self.network, settings)
         self._steps = math.ceil(len(data.train) / settings.batch)  # of an epoch
         self._shift = round(settings.shift * data.shape.width)
         self._step = 0
@@ -85,7 +80,7 @@ class Trainer:
         chosen = np.array_split(order, self._steps)[place]
         rate = learning_rate(self._step, total, self.settings)
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         self._loss += self._learn(chosen)
         self._step += 1
         if place + 1 == self._steps:

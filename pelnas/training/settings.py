@@ -16,6 +16,8 @@ class TrainingStopped(PelnasError):  # noqa: N818 - nothing is wrong
 class TrainingSettings:
     """Stochastic gradient descent with Nesterov momentum and one cosine from peak to zero.
 
+    Transformers are trained with AdamW at a hundredth of the learning rate and a hundred times
+    the weight decay, see ``pelnas.training.optimizer``.
     ConfigError: a setting out of range.
     """
 
