@@ -21,6 +21,7 @@ from pelnas.spaces.options import alternatives, in_words
 GRAMMARS = ("local", "ollama")
 MOST_ALTERNATIVES = 64  # of a niche in such a grammar; in any other schema there is one
 
+MOST_SLOTS = 12  # positions whose names a prompt says again
 PARENTS = 2  # of one design that are asked for, as many as a crossover takes
 Text = Annotated[str, cut(400)]
 Parents = Annotated[list[Identifier], cut(4), Field(max_length=4)]
@@ -84,6 +85,8 @@ def form_in_words(space: SearchSpace) -> str:
     """What a prompt says of the form of an architecture."""
     if not space.is_by_choices:
         return "in the text form above"
+    if len(space.slots) > MOST_SLOTS:
+        return "as one operation for each position, by its name above"
     return f"as one operation for each position ({', '.join(space.slots)})"
 
 

@@ -171,9 +171,9 @@ def _parent_line(space: SearchSpace, parent: Parent) -> str:
 
 def _task_lines(tasks: Sequence[Task], parents: Sequence[Parent]) -> list[str]:
     wording = {
-        "sample": "a new cell of this niche",
-        "mutation": "a mutation (one or two changed edges) of",
-        "crossover": "a crossover (each edge from one of the two) of",
+        "sample": "a new architecture of this niche",
+        "mutation": "a mutation (one or two changed positions) of",
+        "crossover": "a crossover (each position from one of the two) of",
     }
     lines = []
     for number, task in enumerate(tasks, start=1):

@@ -149,5 +149,6 @@ class ScreeningReflector(Reflector):
                 RULES_PROPOSED,
                 born=brief.round,
                 author=self.name,
+                noun=brief.partition.space.noun,
             )
         return Reflection(tuple(found))

@@ -16,6 +16,7 @@ from pelnas.predicate import parse_predicate
 from pelnas.prompts import Prompt
 from pelnas.rules.evidence import Evidence
 from pelnas.rules.rule import Rule, Scope, propose, render
+from pelnas.spaces.feature_names import example_predicate, features_in_words
 
 RULES_ASKED = 4  # rules a model may propose for one niche and round
 
@@ -121,23 +122,26 @@ class ModelReflector(Reflector):
 def variables(brief: ReflectBrief) -> dict[str, str]:
     """What the reflection agent's prompt is filled with."""
     space = brief.partition.space
-    cells = sorted(brief.fresh, key=lambda e: (-e.score, e.id))
+    fresh = sorted(brief.fresh, key=lambda e: (-e.score, e.id))
+    networks = "\n".join(_network_line(e, rationale=True) for e in fresh) or "none"
     return {
         "device": brief.scope.device,
         "dataset": brief.scope.dataset,
         "space": space.describe(),
-        "features": ", ".join(sorted(brief.partition.feature_names)),
+        "features": features_in_words(space, brief.partition.feature_names),
+        "example": str(example_predicate(space)),
         "limit": str(RULES_ASKED),
         "niche": str(brief.niche.index),
         "label": brief.niche.label,
         "round": str(brief.round + 1),
-        "cells": "\n".join(_cell_line(e, rationale=True) for e in cells) or "none",
-        "best": "\n".join(_cell_line(e, rationale=False) for e in brief.best) or "none",
+        "networks": networks,
+        "cells": networks,  # as prompts of the first release call them
+        "best": "\n".join(_network_line(e, rationale=False) for e in brief.best) or "none",
         "rules": "\n".join(map(render, brief.rules)) or "none yet",
     }
 
 
-def _cell_line(evaluation: Evaluation, *, rationale: bool) -> str:
+def _network_line(evaluation: Evaluation, *, rationale: bool) -> str:
     latency = f"{evaluation.latency_ms:.4g}" if evaluation.cost.feasible else "cannot run"
     line = f"{evaluation.candidate.architecture}  {evaluation.score:.4g}  {latency}"
     reason = evaluation.candidate.design.rationale

@@ -35,7 +35,7 @@ _ARRAYS: dict[str, Any] = {  # the same comparisons, of arrays
     ">": np.greater,
     "<": np.less,
 }
-MAX_CONDITIONS = 6  # more than that is a description of one cell, not a rule
+MAX_CONDITIONS = 6  # more than that describes one network and is no rule
 _CONDITION = re.compile(
     r"\s*(?P<feature>\S+)\s+(?P<op>>=|<=|==|!=|>|<|=)\s+(?P<value>[-+0-9.eE]+)\s*"
 )
@@ -106,7 +106,7 @@ def _parse_condition(text: str, known: Collection[str] | None) -> Condition:
     if match is None:
         raise PredicateError(
             f"expected 'FEATURE OP NUMBER' with OP one of {', '.join(COMPARISONS)},"
-            f" found {text[:80]!r}: write for example 'nor_conv_3x3 >= 2'"
+            f" found {text[:80]!r}: write for example '{min(known or ('depth',))} >= 2'"
         )
     feature, op = (
         match["feature"],

@@ -78,7 +78,7 @@ class Claim:
     def __post_init__(self) -> None:
         need_line(self.text, "a rule's text")
         known = bool(self.predicate.conditions)
-        need(known, "a predicate such as nor_conv_3x3 >= 2", self.predicate)
+        need(known, "a predicate such as depth >= 2", self.predicate)
         need(self.polarity in get_args(Polarity), "helps or hurts", self.polarity)
         need(self.metric in get_args(Metric), "accuracy or latency", self.metric)
         need_niche(self.niche)

@@ -166,7 +166,7 @@ def propose(
     if not predicate.conditions:
         raise PredicateError(
             "a rule needs a predicate with at least one condition, found none:"
-            " write for example 'nor_conv_3x3 >= 2'"
+            " write for example 'depth >= 2'"
         )
     claim = [[(c.feature, c.op, c.value) for c in predicate.conditions], metric, polarity]
     key = json.dumps([claim, asdict(scope)], sort_keys=True)

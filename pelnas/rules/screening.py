@@ -186,12 +186,12 @@ def _alike(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return abs(size * both - one * other) / sqrt(one * (size - one) * other * (size - other))
 
 
-def in_words(finding: Finding, metric: Metric) -> str:
-    """The finding as a sentence."""
+def in_words(finding: Finding, metric: Metric, noun: str = "network") -> str:
+    """The finding as a sentence about networks, or whatever the space calls them."""
     subject = " and ".join(map(_words, finding.predicate.conditions))
     good, bad = ("more accurate", "less accurate") if metric == "accuracy" else ("faster", "slower")
     outcome = good if finding.effect > 0 else bad
-    return f"Cells with {subject} are {outcome} than others of their niche."
+    return f"{noun.capitalize()}s with {subject} are {outcome} than others of their niche."
 
 
 def _words(condition: Condition) -> str:

@@ -132,18 +132,20 @@ def candidate_rules(
     *,
     born: int = 0,
     author: str = "builtin:evolver",
+    noun: str = "network",
 ) -> list[Rule]:
     """What the evaluations themselves suggest: at most ``limit`` claims, the surest first.
 
     Simple predicates are screened by their measured effect, see
     ``pelnas.rules.screening``; with evaluations that are pure noise, one screening in
     twenty at most yields anything. Deterministic, and indifferent to the order
-    of observations and names. ``claimed`` is the effect found.
+    of observations and names. ``claimed`` is the effect found;
+    ``noun``: what the text of a rule calls an architecture.
     """
     found = screen(evidence, feature_names, metric, scope.niche, limit)
     return [
         propose(
-            in_words(finding, metric),
+            in_words(finding, metric, noun),
             "helps" if finding.effect > 0 else "hurts",
             metric,
             finding.predicate,

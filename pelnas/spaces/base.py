@@ -46,6 +46,7 @@ class SearchSpace(ABC):
     """
 
     name: str
+    noun: str = "network"  # what sentences call an architecture
     positions: tuple[str, ...]
     choices: tuple[tuple[str, ...], ...]
     #: The space's own complexity niches, disjoint and exhaustive, or () for none.
@@ -69,7 +70,8 @@ class SearchSpace(ABC):
 
     def describe_choices(self) -> str:
         """The space for a prompt that asks for one choice for each position (``slots``)."""
-        names = (f"{slot}: {place}" for slot, place in zip(self.slots, self.positions, strict=True))
+        both = zip(self.slots, self.positions, strict=True)
+        names = (slot if slot == place else f"{slot}: {place}" for slot, place in both)
         return f"{self.describe()} Names of the positions in your answer: {', '.join(names)}."
 
     @abstractmethod

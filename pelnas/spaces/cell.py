@@ -42,6 +42,7 @@ class CellSpace(SearchSpace):
     from every i < j. Genes follow the text: edges into node 1, then node 2, ...
     """
 
+    noun = "cell"
     nodes: int
     cells_per_stage: int
     channels: int

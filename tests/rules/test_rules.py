@@ -366,7 +366,7 @@ def test_what_is_suggested_holds_when_measured() -> None:
 def test_what_hurts_is_said_to_hurt() -> None:
     (rule,) = candidate_rules(Evidence(planted(0.0, price=4.0)), ["a"], SCOPE, "latency", 5)
     assert rule.polarity == "hurts"
-    assert rule.text == "Cells with some a are slower than others of their niche."
+    assert rule.text == "Networks with some a are slower than others of their niche."
 
 
 # -- using ------------------------------------------------------------------------

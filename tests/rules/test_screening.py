@@ -105,5 +105,5 @@ def test_one_niche_is_screened_alone() -> None:
     (finding,) = screen(evidence, ["a"], "accuracy", 1, 4)
     assert finding.effect == 1
     assert in_words(finding, "accuracy") == (
-        "Cells with some a are more accurate than others of their niche."
+        "Networks with some a are more accurate than others of their niche."
     )

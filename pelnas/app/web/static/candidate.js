@@ -1,4 +1,4 @@
-// Everything about one candidate: the cell as a drawing, figures, reasons, relatives.
+// Everything about one candidate: the network as a drawing, figures, reasons, relatives.
 
 import { get, of } from "./api.js";
 import { showCall } from "./call.js";
