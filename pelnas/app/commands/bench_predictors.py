@@ -7,20 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
+from pelnas.errors import ConfigError
 from pelnas.inputs import bounds
 from pelnas.inputs.bounds import Range
 
 if TYPE_CHECKING:
     from pelnas.bench.predictors import Front, Order
+    from pelnas.bench.trained import Order as TrainedOrder
 
+CELLS = "nasbench201"  # the space of the tables that transfer was fitted to
+TRAINED = 224  # pixels a side of published trainings
 BASES = ("transfer", "rank-sum")
 
 
-@options.takes("rounds", "per_niche", "output")
+@options.takes(
+    "space", "rounds", "per_niche", "output", texts={"space": f"Default: {CELLS}; or autoformer."}
+)
 def bench_predictors(
     *,
     data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
-    images: Annotated[Path, typer.Option("--images", help="CIFAR-10: .parquet or folder.")],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="CIFAR-10: .parquet or folder.")
+    ] = None,
     base: Annotated[
         list[str] | None,
         typer.Option("--base", help=f"Repeatable. Default: {' and '.join(BASES)}."),
@@ -38,7 +46,10 @@ def bench_predictors(
     given: dict[str, Any],
     as_json: options.Json = False,
 ) -> None:
-    """Order and fronts of transfer and few-shot on what their fits did not see."""
+    """Order and fronts of predictors on what their fits did not see."""
+    if (space := given.get("space") or CELLS) != CELLS:
+        _bench_trained(space, data, images, as_json)
+        return
     from pelnas import load_config, tables
     from pelnas.app.display.output import print_json
     from pelnas.bench.fitting import load_sample
@@ -46,6 +57,10 @@ def bench_predictors(
     from pelnas.cache import default_cache
     from pelnas.images import load_images
 
+    if images is None:
+        raise ConfigError(
+            "expected images to score cells on, found none: give CIFAR-10 by --images"
+        )
     config = load_config(None, given | {"name": "bench", "data": data, "images": images})
     loaded = load_images(images, config.scoring.resolution)
     cells = load_sample(data, loaded, config.scoring, default_cache())
@@ -69,6 +84,49 @@ def bench_predictors(
     _print_orders(orders)
     if fronts:
         _print_means(fronts)
+
+
+def _bench_trained(space: str, data: Path, images: Path | None, as_json: bool) -> None:
+    """How rank-sum and counting order published trainings, and few-shot from some of them."""
+    from pelnas.app.display.output import print_json
+    from pelnas.bench.trained import TABLES, few_shot_orders, orders
+    from pelnas.cache import default_cache
+    from pelnas.config import Scoring
+    from pelnas.images import load_images
+    from pelnas.predictors.rank_sum import RankSum
+
+    if space not in TABLES:
+        raise ConfigError(
+            f"expected a space with published trainings, found {space!r}: use"
+            f" {', '.join((CELLS, *TABLES))}"
+        )
+    trained = TABLES[space](data)
+    loaded = load_images(images, TRAINED)
+    scoring = Scoring(resolution=TRAINED)
+    predictor = RankSum(trained.space, loaded, scoring, seed=0, cache=default_cache())
+    found = [
+        *orders(trained, predictor, loaded.shape, ("embed", "depth")),
+        *few_shot_orders(trained, predictor, labels=50, draws=5),
+    ]
+    if as_json:
+        print_json({"space": space, "orders": [asdict(order) for order in found]})
+    else:
+        _print_trained(space, found)
+
+
+def _print_trained(space: str, orders: "list[TrainedOrder]") -> None:
+    from pelnas.app.display.output import print_table
+
+    table: dict[str, dict[str, str]] = {}
+    for order in orders:
+        table.setdefault(order.score, {})[order.column] = f"{order.kendall:.3f} ({order.count})"
+    columns = list(dict.fromkeys(order.column for order in orders))
+    print_table(
+        f"Kendall with the published accuracies of networks of {space} (how many)",
+        ("score", *columns),
+        ((score, *(row.get(name, "") for name in columns)) for score, row in table.items()),
+        right=columns,
+    )
 
 
 def suggest(
