@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 BASE_SPREAD = 0.29  # deviation of ranks between 0 and 1, the unit of the bases
-BASE_WEIGHT = 2.0  # prior weight of the base predictor against all structural features together
+BASE_WEIGHT = 2.0  # prior weight of the base predictor against all counts, or all places, together
 SPREAD_SAMPLE = 256  # architectures that the spread of structural features is taken from
 FOLDS = 5
 DEPTH = 3  # near the front: the fronts that hold so many times the wanted labels
@@ -41,7 +41,7 @@ class HeldOut:
 
 
 class Learner:
-    """A Gaussian process for accuracy on a base predictor's score and the structure.
+    """A Gaussian process for accuracy on a base predictor's score and the structure of any space.
 
     Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006: a
     linear kernel, a squared exponential one and noise, fitted by marginal likelihood.
@@ -58,11 +58,14 @@ class Learner:
     ) -> None:
         """``base`` (n,): the base's scores; ``accuracies`` (n,): percent, of what is labelled."""
         self._space = space
-        self._names = sorted(name for name in space.feature_names if "@" not in name)
+        placed = {name: "@" in name for name in sorted(space.feature_names)}
+        self._names = tuple(placed)
         rng = np.random.default_rng(0)
         sample = self._structure([space.sample(rng) for _ in range(SPREAD_SAMPLE)])
         self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
-        self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(len(self._names))
+        # Counts together weigh as much as what stands where, however many names each has.
+        number = [sum(kind == each for each in placed.values()) for kind in placed.values()]
+        self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(number)
         self._base, self._accuracies = base, accuracies
         self._columns = self._rows(labelled, base)
         self._process = _fitted(self._columns, _stretched(accuracies))
@@ -90,7 +93,7 @@ class Learner:
         return np.column_stack([BASE_WEIGHT * (base - 0.5) / BASE_SPREAD, structure])
 
     def _structure(self, architectures: Sequence[Architecture]) -> Floats:
-        """Counts and the like (n, names); what stands where would need more labels."""
+        """Counts and the like, and what stands where (n, names)."""
         features = map(self._space.features, architectures)
         return np.array([[each.get(name, 0.0) for name in self._names] for each in features])
 

@@ -12,11 +12,10 @@ from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
+from pelnas.predictors.sizes import SIZES, Sizes
 from pelnas.proxies import FLOOR
 from pelnas.proxies.scoring import ProxyScores
 from pelnas.spaces import SearchSpace
-
-PROXIES = ("nwot", "synflow", "jacov", "flops")
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,13 @@ class Scale:
 class RankSum(AccuracyPredictor):
     """The standing of an architecture's proxies among those of a seeded reference sample.
 
-    Training-free: no accuracy is read, no weight is fitted. Each proxy of
-    ``PROXIES`` is computed on the built network (weights drawn from ``seed``)
-    and one batch of the images, and placed on the ``Scale`` of
+    Training-free: no accuracy is read, no weight is fitted. Which proxies these are the
+    space says (``SearchSpace.proxies``). Cells are judged by passes over one batch of the
+    images (weights drawn from ``seed``); spaces whose networks differ in depth and width
+    by parameters, operations and entropy, since these passes measure initialisation there
+    more than accuracy (docs/proxies.md). Each value is placed on the ``Scale`` of
     ``scoring.reference`` architectures sampled from the space with the same
-    seed and scored on the same batch. ``score``: the geometric mean of the
+    seed and scored alike. ``score``: the geometric mean of the
     standings, between 0 and 1, as AZ-NAS (Lee & Ham, CVPR 2024) adds up the
     logarithms of ranks: one bad standing is not made up by a good one; 0 for a
     network in which no signal flows. ``uncertainty``: their standard deviation,
@@ -69,13 +70,17 @@ class RankSum(AccuracyPredictor):
 
     name = "rank-sum"
     unit = "rank score"
-    source = "predicted without training from " + ", ".join(PROXIES)
 
     def __init__(
         self, space: SearchSpace, images: ImageSet, scoring: Scoring, seed: int, cache: Cache
     ) -> None:
         self._space = space
-        self._scores = ProxyScores(space, images, PROXIES, scoring, seed, cache)
+        self._scores: Sizes | ProxyScores
+        if set(space.proxies) <= set(SIZES):
+            self._scores = Sizes(space, images.shape, space.proxies)
+        else:
+            self._scores = ProxyScores(space, images, space.proxies, scoring, seed, cache)
+        self.source = "predicted without training from " + ", ".join(space.proxies)
         self._reference = scoring.reference
         self._seed = seed
         self._measured: dict[str, Scale] | None = None

@@ -1,6 +1,9 @@
-"""Proxies that only count: parameters, multiply-accumulates, and the norm of the weights."""
+"""Proxies that only count: parameters, multiply-accumulates, entropy, and the norm of the weights."""
 
-from torch import Tensor
+from math import log
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from pelnas.proxies.network import layers_of
 from pelnas.proxies.passes import Passes
@@ -22,6 +25,29 @@ def flops(passes: Passes) -> float:
     pooling are not counted.
     """
     return float(passes.operations)
+
+
+def entropy(passes: Passes) -> float:
+    """Sum over convolutions and linear layers of the logarithm of their fan-in.
+
+    How much a network of random weights can express by its depth and width: Shen et al.,
+    "DeepMAD: Mathematical Architecture Design for Deep Convolutional Neural Network",
+    CVPR 2023, equation 4, without the weights of the resolutions. Neither images nor
+    weights matter.
+    """
+    return entropy_of(passes.network)
+
+
+def entropy_of(network: nn.Module) -> float:
+    """The proxy ``entropy`` of a network, which may be on the device ``meta``."""
+    return sum(log(_fan_in(module)) for _, module in layers_of(network))
+
+
+def _fan_in(module: nn.Module) -> int:
+    """Inputs that one output value of a layer is a sum over."""
+    if isinstance(module, _ConvNd):
+        return module.weight.numel() // module.out_channels
+    return module.in_features if isinstance(module, nn.Linear) else 1
 
 
 def l2_norm(passes: Passes) -> float:

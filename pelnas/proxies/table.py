@@ -34,8 +34,8 @@ def _proxy(
     return Proxy(compute.__name__, compute, floor, frozenset(needs), signal)
 
 
-#: The thirteen of NAS-Bench-Suite-Zero, the four of AZ-NAS, and ZiCo; more is better in
-#: none of them by definition: that is for a predictor to know.
+#: The thirteen of NAS-Bench-Suite-Zero, the four of AZ-NAS, ZiCo and the entropy of DeepMAD;
+#: more is better in none of them by definition: that is for a predictor to know.
 PROXIES: dict[str, Proxy] = {
     proxy.name: proxy
     for proxy in (
@@ -57,6 +57,7 @@ PROXIES: dict[str, Proxy] = {
         _proxy(az.trainability, signal=False),
         Proxy("complexity", size.flops, 0.0, frozenset(), signal=False),
         _proxy(az.zico),
+        _proxy(size.entropy, floor=0.0, signal=False),
     )
 }
 

@@ -53,6 +53,9 @@ class SearchSpace(ABC):
     complexity_niches: tuple[tuple[str, Predicate], ...] = ()
     #: Features that count several operations together, by name.
     counted_together: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    #: The proxies of the training-free score; those of ``pelnas.predictors.sizes`` alone need no
+    #: images.
+    proxies: tuple[str, ...] = ("params", "flops", "entropy")
 
     # -- text ---------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class CellSpace(SearchSpace):
     cells_per_stage: int
     channels: int
     counted_together = MappingProxyType({"convolutions": tuple(KERNELS)})
+    #: Cells of one size differ in how they are wired, which only a pass over images sees.
+    proxies = ("nwot", "synflow", "jacov", "flops")
 
     def __init__(self) -> None:
         self.edges = tuple((i, j) for j in range(1, self.nodes) for i in range(j))

@@ -192,7 +192,7 @@ def test_a_value_does_not_depend_on_what_else_is_asked(kind: str) -> None:
 @pytest.mark.parametrize("name", PROXIES)
 def test_no_signal_is_the_floor_and_the_floor_is_lowest(name: str) -> None:
     proxy = PROXIES[name]
-    if name in {"params", "flops", "complexity", "l2_norm"}:
+    if name in {"params", "flops", "complexity", "l2_norm", "entropy"}:
         return  # they count, and look at no signal
     lifeless = score_network(build(dead), *batch(), [name])[name]
     living = score_network(build(alive), *batch(), [name])[name]

@@ -11,7 +11,7 @@ from pelnas.architecture import Architecture
 from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.images import ImageSet, load_images
-from pelnas.predictors.rank_sum import PROXIES, RankSum, Scale, judge
+from pelnas.predictors.rank_sum import RankSum, Scale, judge
 from pelnas.proxies import FLOOR
 from pelnas.spaces import get_space
 
@@ -84,7 +84,7 @@ def test_a_dead_network_scores_0_whatever_its_size(images: ImageSet, tmp_path: P
     lost, kept = rank_sum(images, tmp_path).predict([dead, alive])
     assert (lost.score, lost.uncertainty) == (0.0, 0.0)
     assert 0 < kept.score < 1
-    assert set(kept.proxies) == set(PROXIES)
+    assert set(kept.proxies) == set(SPACE.proxies)
 
 
 def test_a_score_does_not_depend_on_the_company(images: ImageSet, tmp_path: Path) -> None:
@@ -120,3 +120,18 @@ def test_predictions_come_one_by_one(images: ImageSet, tmp_path: Path) -> None:
     first = next(running)
     assert np.isfinite(first.score)
     assert len(list(running)) == 1
+
+
+def test_networks_of_many_depths_are_judged_by_their_sizes_without_images(
+    images: ImageSet, tmp_path: Path
+) -> None:
+    space = get_space("mnasnet")
+    predictor = RankSum(space, images, SETTINGS, 0, Cache(tmp_path / "c.sqlite"))
+    smallest, larger, largest = (
+        space.parse("/".join([block] * 7)) for block in ("e1k3n1", "e4k3n2", "e6k5n3s")
+    )
+    found = list(predictor.predict([larger, smallest, largest]))
+    assert 0 < found[1].score < found[0].score < found[2].score < 1
+    assert found[0].proxies["params"] == space.parameters(larger, images.shape)
+    assert found[0].proxies["flops"] == space.flops(larger, images.shape)
+    assert predictor.source == "predicted without training from params, flops, entropy"
