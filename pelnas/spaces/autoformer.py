@@ -108,15 +108,24 @@ class AutoFormer(SearchSpace):
         return self.format(self.of(tuple(genes)))
 
     def describe(self) -> str:
+        return (
+            f"{self._network} Text form: the width, then heads x ratio of each block, for example"
+            f" {self._example}."
+        )
+
+    def describe_choices(self) -> str:
+        return f"{self._network} Positions of your answer: {', '.join(self.slots)}."
+
+    @property
+    def _network(self) -> str:
         embeds, depths = self.choices[:FIXED]
         return (
-            f"A vision transformer on patches of {PATCH} pixels with a class token. embed:"
-            f" the width of its tokens ({', '.join(embeds)}); depth: its number of blocks"
-            f" ({', '.join(depths)}). Each block has attention with {', '.join(self._heads)} heads of"
-            f" {HEAD} channels, and an MLP whose hidden width is the embedding width times the"
-            f" ratio ({', '.join(self._ratios)}); blocks may differ. Heads and ratios of blocks beyond"
-            f" the depth have no effect. Text form: the width, then heads x ratio of each block, for"
-            f" example {self._example}."
+            f"A vision transformer on patches of {PATCH} pixels with a class token. embed is the"
+            f" width of its tokens ({', '.join(embeds)}), depth its number of blocks"
+            f" ({', '.join(depths)}). Each block has {_either(self.heads)} attention heads of"
+            f" {HEAD} channels ({', '.join(self._heads)}), and an MLP whose hidden width is a multiple"
+            f" of the embedding width ({', '.join(self._ratios)}); blocks may differ. Choices for"
+            " blocks beyond the depth have no effect."
         )
 
     def explain(self, architecture: Architecture) -> str:
