@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.architecture import Architecture, Shape
+from pelnas.architecture import Architecture, Prediction, Shape
 from pelnas.bench.validation import kendall
 from pelnas.errors import ArchitectureError, DataError, UnreadableError
 from pelnas.inputs.formats import read_csv
@@ -22,6 +22,8 @@ from pelnas.spaces import SearchSpace, get_space
 
 Floats = NDArray[np.float64]
 
+MNASNET = "mnasnet_imagenet_devices.csv"  # of Accel-NASBench
+IMAGENET = "imagenet_top1"  # its accuracy under the benchmark's short recipe
 AUTOFORMER = "autoformer_tiny_accuracy.csv"  # of Auto-Prox
 ACCURACY = ("acc", "kd_acc")  # trained from scratch, and with distillation
 DATASETS = ("cifar100", "flowers", "chaoyang")
@@ -34,6 +36,15 @@ class Trained:
     space: SearchSpace
     architectures: tuple[Architecture, ...]
     accuracies: Mapping[str, Floats]
+
+    def sample(self, count: int, seed: int) -> "Trained":
+        """The first so many of its networks in the random order of a seed."""
+        chosen = np.random.default_rng(seed).permutation(len(self.architectures))[:count].tolist()
+        return Trained(
+            self.space,
+            tuple(self.architectures[i] for i in chosen),
+            {name: values[chosen] for name, values in self.accuracies.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -48,21 +59,37 @@ class Order:
 
 def read_autoformer(folder: Path) -> Trained:
     """The trained transformers of Auto-Prox. DataError: no such table, or a row of another space."""
-    path = folder / AUTOFORMER
-    space = get_space("autoformer")
-    columns = [f"{dataset}_{kind}" for dataset in DATASETS for kind in ACCURACY]
+    accuracies = [f"{dataset}_{kind}" for dataset in DATASETS for kind in ACCURACY]
+    choices = ["embed_dim", "num_heads", "mlp_ratio"]
+    return _read(folder / AUTOFORMER, get_space("autoformer"), choices, _transformer, accuracies)
+
+
+def read_mnasnet(folder: Path) -> Trained:
+    """The trained networks of Accel-NASBench. DataError: no such table, or a row of another space."""
+    choices = ["expand", "kernel", "layers", "se"]
+    return _read(folder / MNASNET, get_space("mnasnet"), choices, _mobile, [IMAGENET])
+
+
+def _read(
+    path: Path,
+    space: SearchSpace,
+    choices: Sequence[str],
+    text: Callable[[Mapping[str, str]], str],
+    columns: Sequence[str],
+) -> Trained:
+    """A table with ``columns`` of accuracies; of a network listed twice, the first row counts."""
+    found: dict[Architecture, list[float]] = {}
     try:
-        rows = read_csv(path, ["embed_dim", "num_heads", "mlp_ratio", *columns])
-        architectures = tuple(space.parse(_transformer(row)) for row in rows)
-        accuracies = {
-            name: np.array([float(row[name] or "nan") for row in rows]) for name in columns
-        }
+        for row in read_csv(path, [*choices, *columns]):
+            accuracies = [float(row[name] or "nan") for name in columns]
+            found.setdefault(space.parse(text(row)), accuracies)
     except (UnreadableError, ArchitectureError, ValueError) as error:
         raise DataError(
             f"expected trained networks of {space.name} in {path}, found: {error}; correct the"
             " path or the file"
         ) from None
-    return Trained(space, architectures, accuracies)
+    by_column = np.array(list(found.values())).reshape(-1, len(columns)).T
+    return Trained(space, tuple(found), dict(zip(columns, by_column, strict=True)))
 
 
 def _transformer(row: Mapping[str, str]) -> str:
@@ -72,8 +99,46 @@ def _transformer(row: Mapping[str, str]) -> str:
     return f"{row['embed_dim']}:" + ",".join(f"{heads}x{ratio}" for heads, ratio in blocks)
 
 
-#: How the published trainings of a space are read from a folder of benchmark tables.
-TABLES: dict[str, Callable[[Path], Trained]] = {"autoformer": read_autoformer}
+def _mobile(row: Mapping[str, str]) -> str:
+    """A row as official text. ValueError: columns of different numbers of blocks."""
+    columns = (row[name].split() for name in ("expand", "kernel", "layers", "se"))
+    suffixes = {"0": "", "1": "s"}
+    return "/".join(
+        f"e{e}k{k}n{n}{suffixes.get(excite, excite)}"
+        for e, k, n, excite in zip(*columns, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    """The published trainings of a space, and what predictors are compared with on them.
+
+    ``read``: from a folder of benchmark tables. ``counts``: features whose value alone orders
+    networks. ``labels``: how many accuracies few-shot learns from, in turn.
+    """
+
+    read: Callable[[Path], Trained]
+    counts: tuple[str, ...]
+    labels: tuple[int, ...]
+
+
+#: By the name of the space.
+TABLES: dict[str, Table] = {
+    "mnasnet": Table(read_mnasnet, ("depth",), (50, 200)),
+    "autoformer": Table(read_autoformer, ("embed", "depth"), (50,)),
+}
+
+
+class Recorded(AccuracyPredictor):
+    """What a predictor says of the networks of a table, asked once."""
+
+    def __init__(self, base: AccuracyPredictor, trained: Trained) -> None:
+        self.name, self.unit, self.source = base.name, base.unit, base.source
+        found = base.predict(trained.architectures)
+        self._known = dict(zip(trained.architectures, found, strict=True))
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        return (self._known[each] for each in architectures)
 
 
 def orders(

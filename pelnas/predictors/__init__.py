@@ -37,9 +37,19 @@ def _transfer(
     config: SearchConfig, space: SearchSpace, images: ImageSet | None, cache: Cache, *_: object
 ) -> AccuracyPredictor:
     from pelnas.predictors.transfer import Transfer
+    from pelnas.predictors.transfer_mnasnet import SPACE, MnasNetTransfer
 
+    if space.name == SPACE:
+        return MnasNetTransfer()
     seen = _seen(images, "transfer")
     return Transfer(space, seen, scoring=config.scoring, seed=config.seed, cache=cache)
+
+
+def _transfers(space: SearchSpace) -> bool:
+    """Whether ``transfer`` was fitted on this space."""
+    from pelnas.predictors import transfer, transfer_mnasnet
+
+    return space.name in {transfer.SPACE, transfer_mnasnet.SPACE}
 
 
 def _few_shot(
@@ -50,14 +60,13 @@ def _few_shot(
     labels: Sequence[Label],
 ) -> AccuracyPredictor:
     from pelnas.predictors.few_shot import FewShot
-    from pelnas.predictors.transfer import SPACE
 
     if not labels:
         raise ConfigError(
             "accuracy 'few-shot' learns from trained accuracies, found none: give a CSV file of"
             " architecture and accuracy, or a run with trainings, with --labels (setting labels)"
         )
-    prior = config.prior or ("transfer" if space.name == SPACE else "rank-sum")
+    prior = config.prior or ("transfer" if _transfers(space) else "rank-sum")
     return FewShot(space, PREDICTORS[prior](config, space, images, cache, ()), labels)
 
 
@@ -86,14 +95,12 @@ PREDICTORS: dict[str, Maker] = {
 def best_predictor(config: SearchConfig, space: SearchSpace) -> str:
     """What ``auto`` means: the name of the best predictor that serves space and labels.
 
-    ``few-shot`` where labels are given, ``transfer`` on the space that it was fitted on, else
+    ``few-shot`` where labels are given, ``transfer`` on a space that it was fitted on, else
     ``rank-sum``. Never ``table``: benchmark truth guides a search only if somebody asks for it.
     """
-    from pelnas.predictors.transfer import SPACE
-
     if config.labels:
         return "few-shot"
-    return "transfer" if space.name == SPACE else "rank-sum"
+    return "transfer" if _transfers(space) else "rank-sum"
 
 
 def get_predictor(

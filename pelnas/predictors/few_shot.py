@@ -13,6 +13,7 @@ from pelnas.architecture import Architecture, Prediction
 from pelnas.pareto import non_dominated_sort
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label, check_labels
+from pelnas.predictors.stretch import percent, stretched
 from pelnas.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ class Learner:
         self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(number)
         self._base, self._accuracies = base, accuracies
         self._columns = self._rows(labelled, base)
-        self._process = _fitted(self._columns, _stretched(accuracies))
+        self._process = _fitted(self._columns, stretched(accuracies))
 
     def predict(self, architectures: Sequence[Architecture], base: Floats) -> tuple[Floats, Floats]:
         """Accuracy in percent and one standard deviation, each (n,)."""
-        return _percent(*self._process.predict(self._rows(architectures, base), return_std=True))
+        return percent(*self._process.predict(self._rows(architectures, base), return_std=True))
 
     def held_out(self) -> HeldOut:
         """By cross-validation: every fifth label is held out in turn, in the order of accuracy."""
@@ -81,9 +82,9 @@ class Learner:
         expected = np.empty(len(fold))
         for k in range(FOLDS):
             held = fold == k
-            process = _fitted(self._columns[~held], _stretched(self._accuracies[~held]))
+            process = _fitted(self._columns[~held], stretched(self._accuracies[~held]))
             found = process.predict(self._columns[held], return_std=True)
-            expected[held] = _percent(*found)[0]
+            expected[held] = percent(*found)[0]
         error = float(np.sqrt(np.mean((expected - self._accuracies) ** 2)))
         taus = (_kendall(each, self._accuracies) for each in (expected, self._base))
         return HeldOut(error, *taus)
@@ -196,17 +197,6 @@ def _fitted(columns: Floats, target: Floats) -> "GaussianProcessRegressor":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a bound may well be the best
         return process.fit(columns, target)
-
-
-def _stretched(accuracies: Floats) -> Floats:
-    stretched: Floats = -np.log(101.0 - accuracies)
-    return stretched
-
-
-def _percent(mean: Floats, deviation: Floats) -> tuple[Floats, Floats]:
-    """The inverse of ``_stretched``, and the deviation by its slope."""
-    missing = np.exp(-mean)
-    return np.clip(101.0 - missing, 0.0, 100.0), missing * deviation
 
 
 def _kendall(scores: Floats, truth: Floats) -> float:

@@ -119,6 +119,6 @@ def refuse_other(space: SearchSpace) -> None:
     """ConfigError: a space that the bundled trees do not know."""
     if space.name != SPACE:
         raise ConfigError(
-            f"accuracy 'transfer' was fitted on space {SPACE!r}, found space {space.name!r}:"
+            f"accuracy 'transfer' was fitted on spaces {SPACE!r} and 'mnasnet', found space {space.name!r}:"
             " use rank-sum, or few-shot with some trained accuracies (--labels)"
         )

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from pelnas.architecture import Architecture, Prediction, Shape
-from pelnas.bench.trained import AUTOFORMER, Trained, few_shot_orders, orders, read_autoformer
+from pelnas.bench.fitting_mnasnet import order
+from pelnas.bench.trained import (
+    AUTOFORMER,
+    MNASNET,
+    Recorded,
+    Trained,
+    few_shot_orders,
+    orders,
+    read_autoformer,
+    read_mnasnet,
+)
 from pelnas.errors import DataError
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import get_space
@@ -85,6 +95,51 @@ def test_rows_of_another_space_are_one_sentence(tmp_path: Path, row: str, found:
 def test_a_folder_without_the_table_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected trained networks of autoformer in"):
         read_autoformer(tmp_path)
+
+
+MOBILE = "expand,kernel,layers,se,imagenet_top1"
+MOBILE_ROW = "6 1 6 6 4 6 4,3 5 3 3 3 5 5,1 3 2 1 2 1 4,0 0 0 1 0 0 0,61.1"
+
+
+def test_a_network_listed_twice_is_taken_once(tmp_path: Path) -> None:
+    fits = MOBILE_ROW.replace("1 4,0", "1 2,0")
+    lines = [MOBILE, fits, fits.replace("61.1", "50"), fits.replace("6 1 6", "6 1 4")]
+    (tmp_path / MNASNET).write_text("\n".join(lines))
+    trained = read_mnasnet(tmp_path)
+    assert trained.space.format(trained.architectures[0]) == (
+        "e6k3n1/e1k5n3/e6k3n2/e6k3n1s/e4k3n2/e6k5n1/e4k5n2"
+    )
+    assert trained.accuracies["imagenet_top1"].tolist() == [61.1, 61.1]
+
+
+def test_a_block_that_the_space_does_not_have_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / MNASNET).write_text(f"{MOBILE}\n{MOBILE_ROW}\n")
+    with pytest.raises(DataError, match=r"trained networks of mnasnet in .*'e4k5n4' as block 6"):
+        read_mnasnet(tmp_path)
+
+
+def test_a_sample_keeps_networks_and_accuracies_together() -> None:
+    whole = some(40)
+    part = whole.sample(10, seed=3)
+    place = {each: i for i, each in enumerate(whole.architectures)}
+    assert len(part.architectures) == 10
+    for each, accuracy in zip(part.architectures, part.accuracies["whole"], strict=True):
+        assert accuracy == whole.accuracies["whole"][place[each]]
+    assert part.architectures == whole.sample(20, seed=3).architectures[:10]
+
+
+def test_what_is_recorded_is_what_was_predicted() -> None:
+    trained = some(6)
+    recorded = Recorded(ByWidth(), trained)
+    backwards = trained.architectures[::-1]
+    assert list(recorded.predict(backwards)) == list(ByWidth().predict(backwards))
+
+
+def test_transfer_orders_published_networks_that_its_fits_did_not_see() -> None:
+    folder = Path(os.environ.get("PELNAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    if not (folder / MNASNET).is_file():
+        pytest.skip(f"no {MNASNET} in {folder} (PELNAS_DATA)")
+    assert order(read_mnasnet(folder)).kendall >= 0.90
 
 
 def test_every_score_is_compared_with_every_column_where_both_are_known() -> None:

@@ -14,14 +14,20 @@ from pelnas.inputs.bounds import Range
 if TYPE_CHECKING:
     from pelnas.bench.predictors import Front, Order
     from pelnas.bench.trained import Order as TrainedOrder
+    from pelnas.bench.trained import Trained
 
 CELLS = "nasbench201"  # the space of the tables that transfer was fitted to
 TRAINED = 224  # pixels a side of published trainings
+DRAWS = 10  # of the labels of few-shot
 BASES = ("transfer", "rank-sum")
 
 
 @options.takes(
-    "space", "rounds", "per_niche", "output", texts={"space": f"Default: {CELLS}; or autoformer."}
+    "space",
+    "rounds",
+    "per_niche",
+    "output",
+    texts={"space": f"Default: {CELLS}; or mnasnet, autoformer."},
 )
 def bench_predictors(
     *,
@@ -41,14 +47,14 @@ def bench_predictors(
         options.number(Range(0, bounds.SEEDS.high), "--seeds", "Searches of each; 0: order only."),
     ] = 1,
     sample: Annotated[
-        int, options.number(bounds.SAMPLE, "--sample", "Cells whose order is judged.")
+        int, options.number(bounds.SAMPLE, "--sample", "Networks whose order is judged.")
     ] = 1500,
     given: dict[str, Any],
     as_json: options.Json = False,
 ) -> None:
     """Order and fronts of predictors on what their fits did not see."""
     if (space := given.get("space") or CELLS) != CELLS:
-        _bench_trained(space, data, images, as_json)
+        _bench_trained(space, data, images, sample, as_json)
         return
     from pelnas import load_config, tables
     from pelnas.app.display.output import print_json
@@ -86,10 +92,10 @@ def bench_predictors(
         _print_means(fronts)
 
 
-def _bench_trained(space: str, data: Path, images: Path | None, as_json: bool) -> None:
-    """How rank-sum and counting order published trainings, and few-shot from some of them."""
+def _bench_trained(space: str, data: Path, images: Path | None, sample: int, as_json: bool) -> None:
+    """How rank-sum and counting order published trainings, then predictors that learned from some."""
     from pelnas.app.display.output import print_json
-    from pelnas.bench.trained import TABLES, few_shot_orders, orders
+    from pelnas.bench.trained import TABLES, Recorded, few_shot_orders, orders
     from pelnas.cache import default_cache
     from pelnas.config import Scoring
     from pelnas.images import load_images
@@ -100,18 +106,28 @@ def _bench_trained(space: str, data: Path, images: Path | None, as_json: bool) -
             f"expected a space with published trainings, found {space!r}: use"
             f" {', '.join((CELLS, *TABLES))}"
         )
-    trained = TABLES[space](data)
+    table = TABLES[space]
+    trained = table.read(data)
     loaded = load_images(images, TRAINED)
     scoring = Scoring(resolution=TRAINED)
     predictor = RankSum(trained.space, loaded, scoring, seed=0, cache=default_cache())
-    found = [
-        *orders(trained, predictor, loaded.shape, ("embed", "depth")),
-        *few_shot_orders(trained, predictor, labels=50, draws=5),
-    ]
+    known = Recorded(predictor, trained)
+    found = list(orders(trained.sample(sample, 0), known, loaded.shape, table.counts))
+    for labels in table.labels:
+        found += few_shot_orders(trained, known, labels, DRAWS)
+    found += _transfer_orders(trained)
     if as_json:
         print_json({"space": space, "orders": [asdict(order) for order in found]})
     else:
         _print_trained(space, found)
+
+
+def _transfer_orders(trained: "Trained") -> "list[TrainedOrder]":
+    """Of the space that it was fitted on, by cross-validation."""
+    from pelnas.bench.fitting_mnasnet import order
+    from pelnas.predictors.transfer_mnasnet import SPACE
+
+    return [order(trained)] if trained.space.name == SPACE else []
 
 
 def _print_trained(space: str, orders: "list[TrainedOrder]") -> None:
