@@ -17,7 +17,7 @@ from pelnas import locks
 from pelnas.architecture import Architecture, Cost, Prediction, Shape
 from pelnas.cache import Cache, default_cache
 from pelnas.config import SearchConfig
-from pelnas.devices import DEVICES, Device, get_device
+from pelnas.devices import Device, get_device, known_devices
 from pelnas.errors import RunError
 from pelnas.images import load_images
 from pelnas.predictors import AccuracyPredictor, get_predictor
@@ -177,7 +177,7 @@ def _charge(
 ) -> tuple[Cost, str, str]:
     """What the run's device charges now, how that was found, and its source."""
     threads = store.config.measurement.threads
-    if store.config.device in DEVICES and threads > 1 and in_use(store.folder):
+    if store.config.device in known_devices() and threads > 1 and in_use(store.folder):
         # One thread is timed by its processor time, which a second process hardly changes.
         raise RunError(
             f"the search of {store.name} measures wall time on {threads} threads here, which a"

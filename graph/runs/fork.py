@@ -14,7 +14,7 @@ from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.team import check_turns, connect_all
 from pelnas.config import SearchConfig, affecting, differences, with_settings
 from pelnas.consent import Consent, named
-from pelnas.devices import DEVICES
+from pelnas.devices import known_devices
 from pelnas.directives import Directives
 from pelnas.errors import ConfigError, PelnasError, RunError
 from pelnas.graph.runs.search import Search
@@ -136,7 +136,9 @@ def _scored_by(config: SearchConfig) -> Sequence[str]:
 
 def _measured_by(config: SearchConfig) -> Sequence[str]:
     """The settings that a cost depends on."""
-    return affecting("costs") if config.device in DEVICES else ("device", *affecting("tables"))
+    return (
+        affecting("costs") if config.device in known_devices() else ("device", *affecting("tables"))
+    )
 
 
 # -- what is asked for, checked ---------------------------------------------------

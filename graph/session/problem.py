@@ -9,7 +9,7 @@ import numpy as np
 from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
-from pelnas.devices import DEVICES, Device, get_device
+from pelnas.devices import Device, get_device, known_devices
 from pelnas.directives import Directive, Ground, Order, check
 from pelnas.errors import InputError
 from pelnas.graph.session.trained_accuracies import labels_of
@@ -88,7 +88,7 @@ def resolved(config: SearchConfig) -> SearchConfig:
 
 def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace) -> Device:
     """A table is looked up again where it is still there; what was measured comes from the recording."""
-    if config.device not in DEVICES:
+    if config.device not in known_devices():
         try:
             shape = recorded_shape(config, recording.store.sources())
             return get_device(config, space, shape, default_cache())

@@ -12,7 +12,7 @@ from pelnas.archive import Archive
 from pelnas.calls.call import CallRecord
 from pelnas.config import ROLES, Budget, SearchConfig
 from pelnas.consent import Consent, named, reached
-from pelnas.devices import DEVICES
+from pelnas.devices import known_devices
 from pelnas.directives import Boundary, Directives
 from pelnas.directives.gate import Gate
 from pelnas.errors import BudgetExhausted, PelnasError
@@ -206,7 +206,7 @@ class Session:
     def gate(self, niche: int, designs: int) -> Gate:
         """What the directives in force let into a niche for a step of so many designs."""
         # By its name: a replay, which looks every cost up, makes do with as many as its original.
-        measured = self.config.device in DEVICES
+        measured = self.config.device in known_devices()
         allowance = MEASURED_A_DESIGN * designs if measured else None
         return Gate(self.directives, self.problem.partition, niche, self._cost, allowance)
 

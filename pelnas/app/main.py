@@ -100,6 +100,7 @@ for command in (
     train.train,
     spaces.spaces,
     spaces.devices,
+    spaces.predictors,
     doctor.doctor,
 ):
     app.command()(command)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from pelnas.config import SETTINGS, SearchConfig
+from pelnas.config import AUTO, SETTINGS, SearchConfig
 from pelnas.inputs.bounds import Range
 
 DEFAULTS = SearchConfig()
@@ -87,7 +87,41 @@ def option(name: str, text: str = "", otherwise: str = "") -> Any:
     default = _field(name).default
     told = otherwise or (known.otherwise if default in (None, "", ()) else str(default))
     text = text or known.text + (f" Default: {told}." if told else "")
-    return Annotated[kind(name) | None, typer.Option(f"--{name.replace('_', '-')}", help=text)]
+    shown = typer.Option(f"--{name.replace('_', '-')}", help=text, autocompletion=NAMED.get(name))
+    return Annotated[kind(name) | None, shown]
+
+
+def _spaces() -> Sequence[str]:
+    from pelnas.spaces import known_spaces
+
+    return known_spaces()
+
+
+def _devices() -> Sequence[str]:
+    from pelnas.devices import known_devices
+
+    return known_devices()
+
+
+def _predictors() -> Sequence[str]:
+    from pelnas.predictors import known_predictors
+
+    return (AUTO, *known_predictors())
+
+
+def _offered(names: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return complete
+
+
+#: What a shell completes for options whose values are names, those of other packages among them.
+NAMED = {
+    "space": _offered(_spaces),
+    "device": _offered(_devices),
+    "accuracy": _offered(_predictors),
+}
 
 
 def kind(name: str) -> Any:

@@ -9,9 +9,10 @@ from pelnas.cache import Cache
 from pelnas.config import SearchConfig
 from pelnas.devices.base import Device
 from pelnas.errors import DataError, DeviceError
+from pelnas.plugins import Group
 from pelnas.spaces import SearchSpace
 
-__all__ = ["DEVICES", "Device", "devices_in", "get_device"]
+__all__ = ["DEVICES", "PLUGINS", "Device", "devices_in", "get_device", "known_devices"]
 
 
 def _host(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) -> Device:
@@ -28,7 +29,7 @@ def _looked_up(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
     if config.data is None:
         raise DeviceError(
             f"device {config.device!r} is looked up in a table, found no folder of tables:"
-            f" give one with --data (setting data), or use one of {', '.join(DEVICES)}"
+            f" give one with --data (setting data), or use one of {', '.join(known_devices())}"
         )
     layered = layer_tables(config.data)
     tabled = _tabled(config.data) if layered else (config.device,)  # said there if it is not
@@ -62,8 +63,16 @@ def devices_in(folder: Path) -> dict[str, tuple[str, ...]]:
 
 Maker = Callable[[SearchConfig, SearchSpace, Shape, Cache], Device]
 
-#: Each kind of device with a name of its own; any other name is looked up in ``config.data``.
+#: Each kind of device with a name of its own; any other name is one of another package, or is
+#: looked up in ``config.data``.
 DEVICES: dict[str, Maker] = {"host": _host}
+#: Devices of other packages; an entry point names a ``Maker``.
+PLUGINS = Group("pelnas.devices", "device", Device, DeviceError)  # type: ignore[type-abstract]
+
+
+def known_devices() -> tuple[str, ...]:
+    """The devices that need no table: built in, then of other packages. None of these is loaded."""
+    return (*DEVICES, *PLUGINS.names(besides=DEVICES))
 
 
 def get_device(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) -> Device:
@@ -71,4 +80,7 @@ def get_device(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Ca
 
     Raises DeviceError, DatasetError or DataError with what there is.
     """
-    return DEVICES.get(config.device, _looked_up)(config, space, shape, cache)
+    if config.device in DEVICES:
+        return DEVICES[config.device](config, space, shape, cache)
+    device = PLUGINS.make(config.device, config, space, shape, cache)
+    return _looked_up(config, space) if device is None else device

@@ -79,6 +79,7 @@ class HostDevice(Device):
             torch=torch.__version__,
             processor=processor(),
             clock=self._clock,
+            **({"code": self._space.code} if self._space.code else {}),
             **self._measurement.model_dump(),
         )
 

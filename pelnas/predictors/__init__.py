@@ -6,11 +6,19 @@ from pelnas.cache import Cache
 from pelnas.config import AUTO, SearchConfig
 from pelnas.errors import ConfigError
 from pelnas.images import ImageSet
+from pelnas.plugins import Group
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label
 from pelnas.spaces import SearchSpace
 
-__all__ = ["PREDICTORS", "AccuracyPredictor", "best_predictor", "get_predictor"]
+__all__ = [
+    "PLUGINS",
+    "PREDICTORS",
+    "AccuracyPredictor",
+    "best_predictor",
+    "get_predictor",
+    "known_predictors",
+]
 
 
 def _table(config: SearchConfig, space: SearchSpace, *_: object) -> AccuracyPredictor:
@@ -90,6 +98,13 @@ PREDICTORS: dict[str, Maker] = {
     "few-shot": _few_shot,
     "table": _table,
 }
+#: Predictors of other packages; an entry point names a ``Maker``.
+PLUGINS = Group("pelnas.predictors", "accuracy predictor", AccuracyPredictor, ConfigError)  # type: ignore[type-abstract]
+
+
+def known_predictors() -> tuple[str, ...]:
+    """The names of all predictors: built in, then of other packages. None of these is loaded."""
+    return (*PREDICTORS, *PLUGINS.names(besides=PREDICTORS))
 
 
 def best_predictor(config: SearchConfig, space: SearchSpace) -> str:
@@ -117,8 +132,10 @@ def get_predictor(
     that teach nothing.
     """
     name = best_predictor(config, space) if config.accuracy == AUTO else config.accuracy
-    if name not in PREDICTORS:
-        raise ConfigError(
-            f"unknown accuracy predictor {name!r}: use one of {', '.join((AUTO, *PREDICTORS))}"
-        )
-    return PREDICTORS[name](config, space, images, cache, labels)
+    if name in PREDICTORS:
+        return PREDICTORS[name](config, space, images, cache, labels)
+    predictor = PLUGINS.make(name, config, space, images, cache, labels)
+    if predictor is None:
+        known = ", ".join((AUTO, *known_predictors()))
+        raise ConfigError(f"unknown accuracy predictor {name!r}: use one of {known}")
+    return predictor

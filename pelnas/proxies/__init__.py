@@ -5,6 +5,8 @@ computes any of them in shared passes. This module stays light: torch is
 imported by those two only.
 """
 
+GROUP = "pelnas.proxies"  # of entry points by which other packages name their proxies
+
 #: Raised whenever a value of any proxy changes, so that cached values are not mixed.
 VERSION = 1
 

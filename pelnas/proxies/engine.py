@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pelnas.errors import ProxyError
 from pelnas.proxies.network import layers_of, untouched
 from pelnas.proxies.passes import Passes
-from pelnas.proxies.table import PROXIES, Proxy
+from pelnas.proxies.table import PROXIES, Proxy, get_proxy
 
 
 def score_network(
@@ -20,7 +20,7 @@ def score_network(
     seed: int = 0,
     classes: int | None = None,
 ) -> dict[str, float]:
-    """The named proxies (all of them for ``None``) of a network, in the order asked.
+    """The named proxies (all built-in ones for ``None``) of a network, in the order asked.
 
     images: floating (batch >= 2, channels, height, width), normalised; labels:
     (batch,) int64; ``classes``: how many the images have, where the caller
@@ -45,10 +45,7 @@ def score_network(
 
 
 def _find(names: Sequence[str] | None) -> Mapping[str, Proxy]:
-    for name in names or ():
-        if name not in PROXIES:
-            raise ProxyError(f"unknown proxy {name!r}: use some of {', '.join(PROXIES)}")
-    return {name: PROXIES[name] for name in (PROXIES if names is None else names)}
+    return {name: get_proxy(name) for name in (PROXIES if names is None else names)}
 
 
 def _value(proxy: Proxy, passes: Passes) -> float | None:

@@ -14,7 +14,8 @@ from pelnas.cache import Cache, cache_key, is_number
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet
-from pelnas.proxies import VERSION
+from pelnas.plugins import package_of
+from pelnas.proxies import GROUP, VERSION
 from pelnas.proxies.memory import batch_and_workers
 from pelnas.proxies.worker import Job, Worker, WorkerDiedError, score_architecture
 from pelnas.spaces import SearchSpace
@@ -116,6 +117,12 @@ def _are_proxies(value: object) -> bool:
     )
 
 
+def _plugin_fields(space: SearchSpace, names: Sequence[str]) -> dict[str, str]:
+    """What else values depend on where other packages have a part in them; nothing otherwise."""
+    brought = {f"proxy {name}": package_of(GROUP, name) for name in names}
+    return {name: value for name, value in (brought | {"code": space.code}).items() if value}
+
+
 class ProxyScores:
     """Proxies of a space's architectures on one batch of images: cached, else scored in workers.
 
@@ -148,6 +155,7 @@ class ProxyScores:
             "batch": batch,
             "resolution": scoring.resolution,
             "seed": seed,
+            **_plugin_fields(space, self._names),
         }
 
     def of(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:

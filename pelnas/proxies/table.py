@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pelnas.proxies import FLOOR, az, saliency, separation, size, zen
+from pelnas.errors import ProxyError
+from pelnas.plugins import Group
+from pelnas.proxies import FLOOR, GROUP, az, saliency, separation, size, zen
 from pelnas.proxies.passes import CURVATURE, FISHER, INPUTS, KERNEL, LOSS, Passes
 
 
@@ -61,4 +63,20 @@ PROXIES: dict[str, Proxy] = {
     )
 }
 
+#: Proxies of other packages; an entry point names a ``Proxy``.
+PLUGINS = Group(GROUP, "proxy", Proxy, ProxyError)
+
 SUITE_ZERO = tuple(PROXIES)[:13]
+
+
+def known_proxies() -> tuple[str, ...]:
+    """The names of all proxies: of the table, then of other packages. None of these is loaded."""
+    return (*PROXIES, *PLUGINS.names(besides=PROXIES))
+
+
+def get_proxy(name: str) -> Proxy:
+    """The proxy of this name. ProxyError: there is none, or its package cannot be loaded."""
+    proxy = PROXIES.get(name) or PLUGINS.make(name)
+    if proxy is None:
+        raise ProxyError(f"unknown proxy {name!r}: use some of {', '.join(known_proxies())}")
+    return proxy

@@ -29,7 +29,7 @@ from pelnas.spaces import SearchSpace, get_space
 class Job:
     """What every architecture is scored on.
 
-    ``proxies``: names in ``pelnas.proxies.table.PROXIES``; ``threads``: torch
+    ``proxies``: names of ``pelnas.proxies.table.known_proxies``; ``threads``: torch
     threads a worker, at most: never more than its process has, as by OMP_NUM_THREADS.
     """
 

@@ -1,7 +1,6 @@
 """Search spaces: one file each, one entry in the table."""
 
 from functools import cache
-from typing import Any
 
 from pelnas.errors import SpaceError
 from pelnas.plugins import Group
@@ -25,13 +24,8 @@ SPACES: dict[str, type[SearchSpace]] = {
 __all__ = ["PLUGINS", "SPACES", "SearchSpace", "get_space", "known_spaces"]
 
 
-def _instance(found: Any) -> SearchSpace | None:
-    space = found()
-    return space if isinstance(space, SearchSpace) else None
-
-
 #: Spaces of other packages; an entry point names a class that is made without arguments.
-PLUGINS = Group("pelnas.spaces", "space", SpaceError, "a pelnas.spaces.SearchSpace", _instance)
+PLUGINS = Group("pelnas.spaces", "space", SearchSpace, SpaceError)  # type: ignore[type-abstract]
 
 
 def known_spaces() -> tuple[str, ...]:
@@ -47,7 +41,7 @@ def get_space(name: str) -> SearchSpace:
     """
     if name in SPACES:
         return SPACES[name]()  # a space is a value, and what it finds out of itself it keeps
-    space = PLUGINS.load(name)
+    space = PLUGINS.make(name)
     if space is None:
         raise SpaceError(f"unknown space {name!r}: use one of {', '.join(known_spaces())}")
     return space

@@ -13,6 +13,7 @@ import numpy as np
 
 from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
+from pelnas.plugins import code_digest
 from pelnas.predicate import Predicate
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class SearchSpace(ABC):
     #: The proxies of the training-free score; those of ``pelnas.predictors.sizes`` alone need no
     #: images.
     proxies: tuple[str, ...] = ("params", "flops", "entropy")
+
+    @cached_property
+    def code(self) -> str:
+        """What cached values of its networks depend on beside their text; '' for a built-in space."""
+        return code_digest(type(self))
 
     # -- text ---------------------------------------------------------------
 

@@ -146,7 +146,7 @@ def test_a_space_that_cannot_be_loaded_is_refused() -> None:
     said = "at plain_space:Nothing for space 'broken' of package plain-space, found AttributeError"
     with pytest.raises(SpaceError, match=said):
         get_space("broken")
-    with pytest.raises(SpaceError, match="found something else there: repair or uninstall plain"):
+    with pytest.raises(SpaceError, match="found str: repair or uninstall plain-space"):
         get_space("text")
     with pytest.raises(SpaceError, match=f"use one of {', '.join(SPACES)}, broken, plain, text"):
         get_space("nosuch")

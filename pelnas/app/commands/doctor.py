@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +24,7 @@ PACKAGES = {  # import names where they differ from the provider's
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part: ``status`` is ``ok``, ``absent`` (not needed for a search) or ``broken``."""
+    """One part: ``ok``, ``absent`` or ``unusable`` (not needed by every search), or ``broken``."""
 
     part: str
     status: str
@@ -65,6 +65,7 @@ def examine(data: Path | None) -> Iterator[Check]:
     }.items():
         yield _tried(part, look, "broken")
     yield from _models()
+    yield from _plugins()
     if data is None:
         yield Check("tables", "absent", "no folder given: --data or PELNAS_DATA names one")
     else:
@@ -169,6 +170,25 @@ def _models() -> Iterator[Check]:
             yield Check(f"{provider}:", "absent", f"installed; {' or '.join(keys)} is not set")
         else:
             yield Check(f"{provider}:", "ok", "installed" + (", key is set" if keys else ""))
+
+
+def _plugins() -> Iterator[Check]:
+    """What other packages bring, each loaded: one that cannot be harms its own users alone."""
+    from pelnas import devices, predictors, spaces
+    from pelnas.plugins import Group
+    from pelnas.proxies import table
+
+    groups: tuple[Group[Any], ...] = (
+        spaces.PLUGINS,
+        devices.PLUGINS,
+        predictors.PLUGINS,
+        table.PLUGINS,
+    )
+    for group in groups:
+        for name in group.names():
+            problem = group.problem(name)
+            found = problem or f"of package {group.package(name)}"
+            yield Check(f"{group.noun} {name}", "unusable" if problem else "ok", found)
 
 
 def _tables(data: Path) -> str:

@@ -23,6 +23,25 @@ Sample = Annotated[int, options.number(bounds.SAMPLE, "--sample", "Networks draw
 Progress = Callable[[int], None]
 
 
+@proxies.command("list")
+def listed(as_json: options.Json = False) -> None:
+    """List the proxies with what they measure, and those that other installed packages bring."""
+    from pelnas.app.commands.spaces import plugins
+    from pelnas.app.display.output import print_json, print_table
+    from pelnas.proxies.table import PLUGINS, PROXIES
+
+    meanings = {
+        name: (each.compute.__doc__ or "").partition("\n")[0] for name, each in PROXIES.items()
+    }
+    brought = list(plugins(PLUGINS, PROXIES))
+    if as_json:
+        print_json({"proxies": meanings, "plugins": brought})
+        return
+    rows = list(meanings.items())
+    rows += [(p["name"], p["problem"] or f"of package {p['package']}") for p in brought]
+    print_table("", ("proxy", "meaning"), rows)
+
+
 @options.takes("space", "images", "sample", "batch", "threads", "repeats", "seed")
 def speed(
     *,

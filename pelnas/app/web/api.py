@@ -73,8 +73,8 @@ class Api:
     def session(self, _: Request) -> Any:
         """What the page needs to know once."""
         from pelnas.config import AUTO
-        from pelnas.devices import DEVICES
-        from pelnas.predictors import PREDICTORS
+        from pelnas.devices import known_devices
+        from pelnas.predictors import known_predictors
         from pelnas.spaces import known_spaces
 
         return {
@@ -84,8 +84,8 @@ class Api:
             "defaults": DEFAULTS.model_dump(mode="json"),
             "choices": {
                 "space": list(known_spaces()),
-                "device": list(DEVICES),
-                "accuracy": [AUTO, *PREDICTORS],
+                "device": list(known_devices()),
+                "accuracy": [AUTO, *known_predictors()],
                 "partition": [AUTO, "operations", "flops"],
             },
         }
