@@ -123,7 +123,11 @@ class Scoring(_Frozen):
     batch: Annotated[
         int, within(Range(2, bounds.BATCH.high)), owned("Images that each proxy sees.", "scores")
     ] = 32
-    resolution: Annotated[int, within(bounds.RESOLUTION), owned("", "niches")] = 32  # pixels a side
+    resolution: Annotated[
+        int,
+        within(bounds.RESOLUTION),
+        owned("Pixels a side that networks take; images are resized.", "niches"),
+    ] = 32
     workers: Annotated[int, within(bounds.WORKERS)] = 0  # processes; 0: one for each core
 
 

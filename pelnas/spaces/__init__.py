@@ -16,9 +16,9 @@ SPACES: dict[str, type[SearchSpace]] = {
     "mnasnet": MnasNet,
     "mnasnet_scaled": ScaledMnasNet,
     "fbnet": FBNet,
-    "tiny": Tiny,
     "autoformer": AutoFormer,
     "autoformer_small": AutoFormerSmall,
+    "tiny": Tiny,
 }
 
 __all__ = ["PLUGINS", "SPACES", "SearchSpace", "get_space", "known_spaces"]

@@ -119,7 +119,7 @@ def reproduce(
 @proxies.command("validate")
 @options.takes(
     *("dataset", "space", "images", "accuracy", "labels", "prior", "partition", "sample", "seed"),
-    *("reference", "batch"),
+    *("reference", "batch", "resolution"),
     texts={"partition": "Niches by operations or by flops. Default: auto."},
 )
 def validate(

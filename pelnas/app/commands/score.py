@@ -19,7 +19,7 @@ Architectures = Annotated[
 
 @options.takes(
     *("space", "dataset", "images", "data", "accuracy", "labels", "prior", "seed", "config"),
-    *("reference", "batch"),
+    *("reference", "batch", "resolution"),
 )
 def score(
     *,
@@ -59,7 +59,7 @@ def score(
     )
 
 
-@options.takes("space", "device", "dataset", "data")
+@options.takes("space", "device", "dataset", "data", "resolution")
 def latency(
     *,
     architectures: Architectures,

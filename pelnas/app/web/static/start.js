@@ -53,6 +53,7 @@ class StartPage {
           this._field("partition", "cut the space by"),
           this._number("reference", "networks that set the scale"),
           this._number("batch", "images a proxy sees"),
+          this._number("resolution", "pixels a side of the images"),
         ]),
         h("div", { class: "tools" }, this._button), this._told),
     );
