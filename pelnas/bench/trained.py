@@ -167,6 +167,19 @@ def orders(
             yield Order(name, column, int(known.sum()), tau)
 
 
+def agreements(trained: Trained) -> Iterator[Order]:
+    """How each column orders the networks of each other one: what one score for all can reach.
+
+    The share of pairs that two orders put differently, (1 - tau) / 2 without ties, is a distance:
+    no score has more than (1 + tau) / 2 with both of two columns that agree by tau.
+    """
+    for score, own in trained.accuracies.items():
+        for column, accuracies in trained.accuracies.items():
+            known = ~np.isnan(own) & ~np.isnan(accuracies)
+            if column != score:
+                yield Order(score, column, int(known.sum()), kendall(own[known], accuracies[known]))
+
+
 def few_shot_orders(
     trained: Trained, base: AccuracyPredictor, labels: int, draws: int
 ) -> Iterator[Order]:

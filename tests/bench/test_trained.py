@@ -15,6 +15,7 @@ from pelnas.bench.trained import (
     MNASNET,
     Recorded,
     Trained,
+    agreements,
     few_shot_orders,
     orders,
     read_autoformer,
@@ -163,6 +164,25 @@ def tau_b(x: Sequence[float], y: Sequence[float]) -> float:
     pairs = [(x[i] - x[j], y[i] - y[j]) for i, j in combinations(range(len(x)), 2)]
     agreeing = sum(np.sign(a) * np.sign(b) for a, b in pairs)
     return float(agreeing / (sum(a != 0 for a, _ in pairs) * sum(b != 0 for _, b in pairs)) ** 0.5)
+
+
+def test_no_score_is_nearer_to_two_columns_than_they_allow() -> None:
+    rng = np.random.default_rng(0)
+    architectures = some(30).architectures
+    columns = {name: rng.permutation(30).astype(float) for name in ("one", "other")}
+    taus = {
+        (each.score, each.column): each.kendall
+        for each in agreements(Trained(SPACE, architectures, columns))
+    }
+    expected = tau_b(columns["one"].tolist(), columns["other"].tolist())
+    assert taus == {
+        ("one", "other"): pytest.approx(expected),
+        ("other", "one"): pytest.approx(expected),
+    }
+    for _ in range(200):
+        score = rng.permutation(30).tolist()
+        both = [tau_b(score, values.tolist()) for values in columns.values()]
+        assert min(both) <= (1 + expected) / 2 + 1e-9
 
 
 def test_few_shot_is_judged_on_networks_without_a_label() -> None:

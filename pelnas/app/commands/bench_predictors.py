@@ -95,7 +95,7 @@ def bench_predictors(
 def _bench_trained(space: str, data: Path, images: Path | None, sample: int, as_json: bool) -> None:
     """How rank-sum and counting order published trainings, then predictors that learned from some."""
     from pelnas.app.display.output import print_json
-    from pelnas.bench.trained import TABLES, Recorded, few_shot_orders, orders
+    from pelnas.bench.trained import TABLES, Recorded, agreements, few_shot_orders, orders
     from pelnas.cache import default_cache
     from pelnas.config import Scoring
     from pelnas.images import load_images
@@ -115,7 +115,7 @@ def _bench_trained(space: str, data: Path, images: Path | None, sample: int, as_
     found = list(orders(trained.sample(sample, 0), known, loaded.shape, table.counts))
     for labels in table.labels:
         found += few_shot_orders(trained, known, labels, DRAWS)
-    found += _transfer_orders(trained)
+    found += [*_transfer_orders(trained), *agreements(trained)]
     if as_json:
         print_json({"space": space, "orders": [asdict(order) for order in found]})
     else:
