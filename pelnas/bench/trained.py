@@ -96,7 +96,7 @@ def _transformer(row: Mapping[str, str]) -> str:
     """A row as official text. ValueError: values that are no numbers, or too few of them."""
     ratios = [f"{float(ratio):g}" for ratio in row["mlp_ratio"].split()]
     blocks = zip(row["num_heads"].split(), ratios, strict=True)
-    return f"{row['embed_dim']}:" + ",".join(f"{heads}x{ratio}" for heads, ratio in blocks)
+    return f"{row['embed_dim']}:" + "/".join(f"{heads}x{ratio}" for heads, ratio in blocks)
 
 
 def _mobile(row: Mapping[str, str]) -> str:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 PATCH = 16  # pixels a side
 HEAD = 64  # channels of an attention head, whatever the embedding width
 FIXED = 2  # positions before those of the blocks: embed, depth
-_TEXT = re.compile(r"(?P<embed>[0-9]{1,4}):(?P<blocks>[0-9.x,]+)")
+_TEXT = re.compile(r"(?P<embed>[0-9]{1,4}):(?P<blocks>[0-9.x/]+)")
 
 
 class AutoFormer(SearchSpace):
     """The Tiny space: embedding 192 to 240, 12 to 14 blocks of 3 or 4 heads and MLP ratio 3.5 or 4.
 
-    Text: ``192:3x4,4x3.5,...``, the embedding width and, of each block, heads x MLP ratio.
+    Text: ``192:3x4/4x3.5/...``, the embedding width and, of each block, heads x MLP ratio.
     Heads and ratio of blocks beyond the chosen depth have no effect; every
     network has one index, and ``size`` counts networks.
     """
@@ -66,7 +66,7 @@ class AutoFormer(SearchSpace):
 
     def format(self, architecture: Architecture) -> str:
         embed, blocks = self._read(architecture)
-        return f"{embed}:" + ",".join(f"{heads}x{ratio:g}" for heads, ratio in blocks)
+        return f"{embed}:" + "/".join(f"{heads}x{ratio:g}" for heads, ratio in blocks)
 
     def parse(self, text: str) -> Architecture:
         match = _TEXT.fullmatch(text.strip())
@@ -75,7 +75,7 @@ class AutoFormer(SearchSpace):
         embeds = [str(width) for width in self.embeds]
         if match["embed"] not in embeds:
             raise self._malformed(text, f"width {match['embed']}")
-        blocks = match["blocks"].split(",")
+        blocks = match["blocks"].split("/")
         if len(blocks) not in self.depths:
             raise self._malformed(text, f"{len(blocks)} blocks")
         genes = [embeds.index(match["embed"]), self.depths.index(len(blocks))]

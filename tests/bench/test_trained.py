@@ -65,7 +65,7 @@ def some(count: int) -> Trained:
 def test_a_row_is_read_as_trained(tmp_path: Path) -> None:
     trained = read_autoformer(table(tmp_path, ROW))
     assert [SPACE.format(each) for each in trained.architectures] == [
-        "192:" + ",".join(["3x4"] * 12)
+        "192:" + "/".join(["3x4"] * 12)
     ]
     assert {name: values[0] for name, values in trained.accuracies.items()} == pytest.approx(
         {

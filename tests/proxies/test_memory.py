@@ -55,7 +55,7 @@ def test_a_graph_grows_with_the_pixels_and_not_with_the_channels() -> None:
 @pytest.mark.slow
 def test_all_proxies_of_a_large_transformer_keep_within_the_limit() -> None:
     batch, _ = batch_and_workers(get_space("autoformer"), Shape.square(10, 224), 32, 1)
-    text = "240:" + ",".join(["4x4"] * 14)
+    text = "240:" + "/".join(["4x4"] * 14)
     program = PEAK.format(space="autoformer", batch=batch, text=text)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=580)
     assert done.returncode == 0, done.stderr.decode()

@@ -109,7 +109,7 @@ def test_synflow_of_a_deep_transformer_stays_finite_and_grows_with_depth() -> No
     space, data = get_space("autoformer"), (torch.randn(2, 3, 32, 32), torch.tensor([0, 1]))
     found = []
     for depth in (12, 14):
-        network = space.build(space.parse("240:" + ",".join(["4x4"] * depth)), Shape(10))
+        network = space.build(space.parse("240:" + "/".join(["4x4"] * depth)), Shape(10))
         found.append(score_network(network, *data, ["synflow"])["synflow"])
     assert 0 < found[0] < found[1]
 

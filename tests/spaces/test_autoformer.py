@@ -17,9 +17,9 @@ from pelnas.spaces import get_space
 from pelnas.spaces.autoformer import AutoFormer, AutoFormerSmall
 
 TINY, SMALL = AutoFormer(), AutoFormerSmall()
-DEIT_TINY = "192:" + ",".join(["3x4"] * 12)
-DEIT_SMALL = "384:" + ",".join(["6x4"] * 12)
-MIXED = "216:" + ",".join(["3x3.5", "4x4", "4x4", "3x4"] * 3 + ["4x3.5"])
+DEIT_TINY = "192:" + "/".join(["3x4"] * 12)
+DEIT_SMALL = "384:" + "/".join(["6x4"] * 12)
+MIXED = "216:" + "/".join(["3x3.5", "4x4", "4x4", "3x4"] * 3 + ["4x3.5"])
 IMAGENET = Shape.square(1000, 224)
 
 
@@ -56,7 +56,7 @@ def test_every_row_of_the_published_table_is_a_network_of_the_space() -> None:
     seen = set()
     for row in table():
         blocks = zip(row["num_heads"].split(), map(float, row["mlp_ratio"].split()), strict=True)
-        text = f"{row['embed_dim']}:" + ",".join(f"{heads}x{ratio:g}" for heads, ratio in blocks)
+        text = f"{row['embed_dim']}:" + "/".join(f"{heads}x{ratio:g}" for heads, ratio in blocks)
         architecture = TINY.parse(text)
         assert TINY.format(architecture) == text
         assert TINY.features(architecture)["depth"] == int(row["depth"])
@@ -86,7 +86,7 @@ def test_the_first_and_the_last_index_of_every_depth_are_neighbours_in_order(
             first, last = space.at(start), space.at(start + blocks**depth - 1)
             for each, block in ((first, 0), (last, -1)):
                 expected = f"{space.heads[block]}x{space.ratios[block]:g}"
-                assert space.format(each) == f"{width}:" + ",".join([expected] * depth)
+                assert space.format(each) == f"{width}:" + "/".join([expected] * depth)
             start += blocks**depth
     assert start == space.size
 
@@ -123,7 +123,7 @@ def test_niches_are_width_by_depth_and_random_networks_reach_all_of_them() -> No
         ("192", "other text"),
         (DEIT_TINY.replace("192", "200"), "width 200"),
         ("192:3x4", "1 blocks"),
-        (DEIT_TINY + ",3x4,3x4,3x4", "15 blocks"),
+        (DEIT_TINY + "/3x4/3x4/3x4", "15 blocks"),
         (DEIT_TINY.replace("3x4", "5x4"), "'5x4' as block 1"),
         (DEIT_TINY[:-1] + "3", "'3x3' as block 12"),
         (DEIT_SMALL, "width 384"),
