@@ -1,4 +1,4 @@
-"""An architecture as a small picture: nodes in a row, an arc for every operation."""
+"""An architecture as a small picture: a cell as nodes and arcs, any other as boxes in a row."""
 
 import re
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from html import escape
 
 from pelnas.architecture import Architecture
 from pelnas.spaces import SearchSpace
+from pelnas.spaces.base import Layer
 
 _EDGE = re.compile(r"(\d+)->(\d+)")
 NOTHING = ("none", "zero")  # an operation of this name is an edge that is not there
@@ -13,18 +14,21 @@ STEP = 94  # pixels from node to node
 RISE = 26  # pixels that an arc rises for every node it leaps over
 RADIUS = 9
 COLOURS = 6  # classes op0 to op5 of the page's style sheet
+BOX, HIGH = 34, 18  # pixels of a layer's box
+LINE = 42  # pixels from one row of boxes to the next
+PER_LINE = 10  # boxes
 
 
 def draw(space: SearchSpace, architecture: Architecture) -> str:
-    """Inline SVG, safe to put into a page; empty for a space whose positions are no edges.
+    """Inline SVG, safe to put into a page; empty for a network without layers.
 
     Positions are edges where each is called ``i->j`` with i < j, as in cell
-    spaces. Colours come from the page: classes ``op0``, ``op1``, ... in the
-    order of ``space.operations``.
+    spaces; other networks are drawn as their ``layers``. Colours come from the
+    page: classes ``op0``, ``op1``, ... in the order of ``space.operations``.
     """
     edges = [_edge(position) for position in space.positions]
     if not edges or any(edge is None for edge in edges):
-        return ""
+        return _layered(space, architecture)
     chosen = space.chosen(architecture)
     links = [(*edge, op) for edge, op in zip(edges, chosen, strict=True) if edge is not None]
     nodes = 1 + max(target for _, target, _ in links)
@@ -38,6 +42,37 @@ def draw(space: SearchSpace, architecture: Architecture) -> str:
     return (
         f'<svg class="cell" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' role="img"><title>{title}</title>{"".join(drawn)}</svg>'
+    )
+
+
+def _layered(space: SearchSpace, architecture: Architecture) -> str:
+    """Boxes from left to right, row by row; below each its channels and how often it stands there."""
+    layers = space.layers(architecture)
+    if not layers:
+        return ""
+    width = BOX * min(len(layers), PER_LINE) + 2
+    height = LINE * (1 + (len(layers) - 1) // PER_LINE)
+    drawn = (_box(layer, place, space.operations) for place, layer in enumerate(layers))
+    title = escape(space.explain(architecture))
+    return (
+        f'<svg class="cell" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f' role="img"><title>{title}</title>{"".join(drawn)}</svg>'
+    )
+
+
+def _box(layer: Layer, place: int, operations: Sequence[str]) -> str:
+    """Fixed parts, which are no operations, have the first colour."""
+    kind = 1 + operations.index(layer.kind) % (COLOURS - 1) if layer.kind in operations else 0
+    row, column = divmod(place, PER_LINE)
+    left, top = 1 + BOX * column, 1 + LINE * row
+    middle = left + BOX // 2 - 2
+    times = f" \N{MULTIPLICATION SIGN}{layer.repeats}" if layer.repeats > 1 else ""
+    below = f"{layer.channels or ''}{times}"
+    detail = f"<title>{escape(layer.detail or layer.label)}</title>"
+    return (
+        f'<path class="op{kind}" d="M{left},{top}h{BOX - 4}v{HIGH}h{4 - BOX}z">{detail}</path>'
+        f'<text class="op{kind}" x="{middle}" y="{top + 13}">{detail}{escape(layer.label[:6])}</text>'
+        f'<text class="node" x="{middle}" y="{top + HIGH + 11}">{below}</text>'
     )
 
 

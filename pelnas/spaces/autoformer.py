@@ -143,8 +143,8 @@ class AutoFormer(SearchSpace):
         embed, _ = self._read(architecture)
         blocks = (
             Layer(
-                f"{heads} heads x{ratio:g}",
                 f"{heads}x{ratio:g}",
+                f"heads{heads}",
                 f"{_span(first, count)}: {heads} heads of {HEAD} channels, MLP of"
                 f" {round(embed * ratio)}",
                 embed,
@@ -153,7 +153,7 @@ class AutoFormer(SearchSpace):
             for first, count, heads, ratio in self._runs(architecture)
         )
         patches = f"patches of {PATCH}x{PATCH} pixels to tokens of {embed} channels"
-        return (Layer(f"patch {PATCH}", "patch", patches, embed), *blocks)
+        return (Layer(f"/{PATCH}", "patch", patches, embed), *blocks)
 
     def _read(self, architecture: Architecture) -> tuple[int, list[tuple[int, float]]]:
         """The embedding width, and heads and MLP ratio of each active block."""

@@ -14,13 +14,14 @@ from html.parser import HTMLParser
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pelnas.architecture import Cost, Design, Prediction, Refusal
+from pelnas.architecture import Architecture, Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
 from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
@@ -32,6 +33,7 @@ from pelnas.report.figure import score_window
 from pelnas.report.growth import growth
 from pelnas.rules.rule import Scope, propose
 from pelnas.spaces import get_space
+from pelnas.spaces.base import Layer
 from pelnas.store import PlanEntry, RunStore, Sources
 
 TINY = get_space("tiny")
@@ -315,11 +317,45 @@ def test_cells_are_drawn_edge_by_edge() -> None:
     assert draw(TINY, TINY.at(0)).count("<circle") == 3
 
 
-def test_a_space_without_edges_is_not_drawn() -> None:
+def test_networks_of_layers_are_drawn_box_by_box() -> None:
+    space = get_space("autoformer")
+    architecture = space.parse("192:" + "/".join(["3x4"] * 5 + ["4x3.5"] * 8))
+    drawn = draw(space, architecture)
+    assert re.findall(r'<text class="op\d"[^>]*><title>[^<]*</title>([^<]*)<', drawn) == [
+        "/16",
+        "3x4",
+        "4x3.5",
+    ]
+    times = "\N{MULTIPLICATION SIGN}"
+    below = re.findall(r'<text class="node"[^>]*>([^<]*)<', drawn)
+    assert below == ["192", f"192 {times}5", f"192 {times}8"]
+    assert "blocks 6 to 13: 4 heads of 64 channels, MLP of 672" in drawn
+    assert len(set(re.findall(r'<path class="(op\d)"', drawn))) == 3
+
+
+@pytest.mark.parametrize("name", ["fbnet", "mnasnet", "autoformer"])
+def test_every_box_lies_inside_the_picture(name: str) -> None:
+    space = get_space(name)
+    for index in (0, space.size // 3, space.size - 1):
+        architecture = space.at(index)
+        picture = ElementTree.fromstring(draw(space, architecture))  # noqa: S314 - our own
+        width, height = int(picture.get("width", "0")), int(picture.get("height", "0"))
+        boxes = [element.get("d", "") for element in picture.iter("path")]
+        assert len(boxes) == len(space.layers(architecture))
+        for box in boxes:
+            x, y, across, down = map(int, re.findall(r"^M(\d+),(\d+)h(\d+)v(\d+)", box)[0])
+            assert x + across <= width <= 344  # of a column of the report
+            assert y + down < height
+
+
+def test_a_network_without_layers_is_not_drawn() -> None:
     class Layers(type(TINY)):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.positions = ("layer 1", "layer 2", "layer 3")
+
+        def layers(self, architecture: Architecture) -> tuple[Layer, ...]:
+            return ()
 
     assert draw(Layers(), TINY.at(0)) == ""
 
