@@ -7,21 +7,11 @@ import numpy as np
 
 from pelnas.architecture import Architecture
 from pelnas.partition import ENUMERABLE, Partition
+from pelnas.sampling import mutate
 from pelnas.spaces import SearchSpace
 
 CROSSOVER = 0.5  # probability of crossover, as in PEL-NAS; else mutation
 POOL = 12  # children considered for each one that is kept
-
-
-def mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
-    """One active position changed to another of its choices, both drawn uniformly."""
-    genes = list(parent.genes)
-    active = tuple(space.active(parent.genes))
-    position = active[int(rng.integers(len(active)))]
-    options = len(space.choices[position])
-    if options > 1:
-        genes[position] = (genes[position] + int(rng.integers(1, options))) % options
-    return space.of(tuple(genes))
 
 
 def crossover(
@@ -80,8 +70,11 @@ class Evolution:
         taken: Callable[[Architecture], bool],
         prefer: Callable[[Architecture], float],
         lets_in: Callable[[Architecture], bool] = lambda _: True,
+        aim: float | None = None,
     ) -> Architecture | None:
         """A new member of the niche that is not ``taken``, or ``None`` where none is left.
+
+        ``aim``: where in the niche's range of FLOPs a sample is drawn, see ``Partition.sample``.
 
         ``lets_in`` is asked last and of the chosen child alone, since its answer
         may have to be measured; a child that it turns away is not asked for again.
@@ -90,7 +83,7 @@ class Evolution:
         pool: dict[Architecture, float] = {}
         away: set[Architecture] = set()
         barren = 0  # in a row: a large niche in which nothing is let in would never end
-        for candidate in self._variants(niche, task, chosen, rng):
+        for candidate in self._variants(niche, task, chosen, rng, aim):
             barren += 1
             if barren > ENUMERABLE:
                 break
@@ -110,7 +103,12 @@ class Evolution:
         return None
 
     def _variants(
-        self, niche: int, task: Task, parents: list[Architecture], rng: np.random.Generator
+        self,
+        niche: int,
+        task: Task,
+        parents: list[Architecture],
+        rng: np.random.Generator,
+        aim: float | None,
     ) -> Iterator[Architecture]:
         """Children of the parents that lie in the niche, ever further away, then any member."""
         for steps in range(1, 1 + 3 * POOL):
@@ -125,7 +123,7 @@ class Evolution:
                 child = mutate(self._space, child, rng)
             if self._partition.locate(child) == niche:
                 yield child
-        yield from self._partition.sample(niche, rng)
+        yield from self._partition.sample(niche, rng, aim)
 
 
 def _best(

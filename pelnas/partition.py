@@ -2,7 +2,9 @@
 
 Source: PEL-NAS (arXiv 2510.01472), section on complexity-driven partition. A
 space that names its own niches (operation counts on NAS-Bench-201) is cut by
-them; any space can be cut at quantiles of FLOPs.
+them; any space can be cut by FLOPs. One that can be listed is cut at quantiles;
+a larger one in equal steps on a log scale from its smallest network to its
+largest, since networks crowd in the middle and quantiles would, too.
 """
 
 from collections.abc import Iterator
@@ -15,12 +17,11 @@ import numpy as np
 from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ConfigError
 from pelnas.predicate import Condition, Predicate
+from pelnas.sampling import FLOPS, Region, extremes
 from pelnas.spaces import SearchSpace
 
 ENUMERABLE = 20_000  # spaces up to this size are listed; larger ones are sampled
-CALIBRATION = 4_096  # architectures whose FLOPs set the quantiles of a large space
-TRIES = 2_000  # draws before a niche of a large space counts as exhausted
-FLOPS = "mflops"  # millions of multiply-accumulates, the one feature a partition adds
+TRIES = 40  # walks in a row without a new member before a niche counts as exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,19 @@ class Partition:
         self.niches = niches
         self._shape = shape
         self._homes: dict[Architecture, int] = {}  # niches that were found before
+        self._regions: dict[int, Region] = {}  # of a space that cannot be listed
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """The space's features and ``mflops``."""
-        flops = self.space.flops(architecture, self._shape)
-        return {**self.space.features(architecture), FLOPS: flops / 1e6}
+        return {**self.space.features(architecture), **self._sizes(architecture)}
+
+    def _sizes(self, architecture: Architecture) -> dict[str, float]:
+        return {FLOPS: self.space.flops(architecture, self._shape) / 1e6}
+
+    @cached_property
+    def _by_size(self) -> bool:
+        """Whether the niches ask for FLOPs alone, so that nothing else need be counted."""
+        return all(c.feature == FLOPS for niche in self.niches for c in niche.predicate.conditions)
 
     def sizes(self, architecture: Architecture) -> tuple[int, float]:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
@@ -62,7 +71,7 @@ class Partition:
         known = self._homes.get(architecture)
         if known is not None:
             return known
-        features = self.features(architecture)
+        features = self._sizes(architecture) if self._by_size else self.features(architecture)
         for niche in self.niches:
             if niche.predicate.holds(features):
                 if len(self._homes) < ENUMERABLE:
@@ -73,11 +82,14 @@ class Partition:
             f" {self.space.format(architecture)!r}: make them exhaustive"
         )
 
-    def sample(self, niche: int, rng: np.random.Generator) -> Iterator[Architecture]:
+    def sample(
+        self, niche: int, rng: np.random.Generator, aim: float | None = None
+    ) -> Iterator[Architecture]:
         """Members of a niche in random order; ends when no unseen one is found.
 
-        Exact without repeats for a space of at most ``ENUMERABLE`` architectures;
-        for a larger one by rejection, each at most once.
+        Exact without repeats for a space of at most ``ENUMERABLE`` architectures. For a
+        larger one by walks (``pelnas.sampling``), each at most once, evenly over the niche's
+        range of log FLOPs; the first near its share ``aim``, 0 to 1, where one is named.
         """
         if self.space.size <= ENUMERABLE:
             members = self.members[niche]
@@ -87,12 +99,17 @@ class Partition:
         seen: set[Architecture] = set()
         tries = 0
         while tries < TRIES:
-            drawn = self.space.sample(rng)
+            drawn = self._region(niche).draw(rng, aim)
             tries += 1
-            if drawn not in seen and self.locate(drawn) == niche:
+            if drawn is not None and drawn not in seen:
                 seen.add(drawn)
-                tries = 0
+                tries, aim = 0, None
                 yield drawn
+
+    def _region(self, niche: int) -> Region:
+        if niche not in self._regions:
+            self._regions[niche] = Region(self.space, self.niches[niche].predicate, self._shape)
+        return self._regions[niche]
 
     def left(self, niche: int, designed: int) -> int | None:
         """How many members have not been designed; ``None`` where they cannot be counted."""
@@ -133,26 +150,33 @@ def partition_by_operations(space: SearchSpace, shape: Shape) -> Partition:
     return Partition(space, niches, shape)
 
 
-def partition_by_flops(
-    space: SearchSpace, count: int, rng: np.random.Generator, shape: Shape
-) -> Partition:
-    """At most ``count`` niches of about equal size, cut at quantiles of FLOPs.
+def partition_by_flops(space: SearchSpace, count: int, shape: Shape) -> Partition:
+    """At most ``count`` niches by FLOPs.
 
-    Quantiles over the whole space where it can be listed, else over a seeded
-    sample. Equal cuts are merged, so a space of few sizes gets fewer niches.
+    At quantiles, of about equal size, where the space can be listed; equal cuts are merged,
+    so a space of few sizes gets fewer niches. Else in equal steps of log FLOPs.
     """
-    if space.size <= ENUMERABLE:
-        drawn = [space.at(index) for index in range(space.size)]
-    else:
-        drawn = [space.sample(rng) for _ in range(CALIBRATION)]
-    sizes = [space.flops(architecture, shape) / 1e6 for architecture in drawn]
-    inner = np.quantile(sizes, np.arange(1, count) / count, method="higher")
-    cuts = [cut for cut in np.unique(inner.round(6)).tolist() if min(sizes) < cut]
-    bounds = [None, *cuts, None]
+    bounds = [
+        None,
+        *(_quantiles if space.size <= ENUMERABLE else _steps)(space, count, shape),
+        None,
+    ]
     niches = tuple(
         _flops_niche(index, low, high) for index, (low, high) in enumerate(pairwise(bounds))
     )
     return Partition(space, niches, shape)
+
+
+def _quantiles(space: SearchSpace, count: int, shape: Shape) -> list[float]:
+    sizes = [space.flops(space.at(index), shape) / 1e6 for index in range(space.size)]
+    inner = np.quantile(sizes, np.arange(1, count) / count, method="higher")
+    return [cut for cut in np.unique(inner.round(6)).tolist() if min(sizes) < cut]
+
+
+def _steps(space: SearchSpace, count: int, shape: Shape) -> list[float]:
+    low, high = extremes(space, shape)
+    inner = np.exp(np.linspace(low, high, count + 1)[1:-1])
+    return np.unique(inner.round(6)).tolist() if high > low else []
 
 
 def _flops_niche(index: int, low: float | None, high: float | None) -> Niche:

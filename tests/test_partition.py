@@ -1,12 +1,13 @@
 from collections import Counter
 from itertools import islice
+from math import log
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pelnas.architecture import Shape
+from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ConfigError
 from pelnas.partition import Partition, partition_by_flops, partition_by_operations
 from pelnas.spaces import SPACES, NasBench201, SearchSpace, Tiny, get_space
@@ -20,7 +21,7 @@ class Wide(Tiny):
 
 
 def by_flops(space: SearchSpace, count: int) -> Partition:
-    return partition_by_flops(space, count, np.random.default_rng(0), Shape.square(10, 32))
+    return partition_by_flops(space, count, Shape.square(10, 32))
 
 
 def test_the_six_niches_of_the_method_have_their_published_sizes() -> None:
@@ -31,7 +32,8 @@ def test_the_six_niches_of_the_method_have_their_published_sizes() -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_niches_are_disjoint_and_cover_the_space(name: str) -> None:
     space = get_space(name)
-    for partition in (partition_by_operations(space, Shape.square(10, 32)), by_flops(space, 5)):
+    own = [partition_by_operations(space, Shape.square(10, 32))] if space.complexity_niches else []
+    for partition in (*own, by_flops(space, 5)):
         for index in range(0, space.size, max(1, space.size // 500)):
             features = partition.features(space.at(index))
             holding = [n.index for n in partition.niches if n.predicate.holds(features)]
@@ -72,6 +74,45 @@ def test_a_large_space_is_sampled_within_the_niche(niche: int) -> None:
     assert len(set(drawn)) == 20
     assert {partition.locate(architecture) for architecture in drawn} == {niche}
     assert partition.left(niche, 3) is None
+
+
+def log_mflops(partition: Partition, architecture: Architecture) -> float:
+    return log(partition.features(architecture)["mflops"])
+
+
+def test_a_large_space_is_cut_in_equal_steps_from_its_smallest_to_its_largest_network() -> None:
+    partition = by_flops(Wide(), 4)
+    cuts = [c.value for n in partition.niches for c in n.predicate.conditions if c.op == ">="]
+    edges = len(Wide().positions)
+    low, high = (
+        log_mflops(partition, Wide().of((Wide().choices[0].index(op),) * edges))
+        for op in ("none", "nor_conv_3x3")
+    )
+    assert [log(cut) for cut in cuts] == pytest.approx(
+        [low + k / 4 * (high - low) for k in (1, 2, 3)], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("niche", range(4))
+def test_an_aim_is_reached_at_both_ends_of_a_niche(niche: int) -> None:
+    partition = by_flops(Wide(), 4)
+    rng = np.random.default_rng(0)
+    low, high = (
+        log_mflops(partition, next(partition.sample(niche, rng, aim=aim))) for aim in (0.0, 1.0)
+    )
+    places, (zero, one, three) = (
+        len(Wide().positions),
+        map(Wide().choices[0].index, ("none", "nor_conv_1x1", "nor_conv_3x3")),
+    )
+    every = (
+        Wide().of((three,) * n3 + (one,) * n1 + (zero,) * (places - n3 - n1))
+        for n3 in range(places + 1)
+        for n1 in range(places + 1 - n3)
+    )
+    sizes = [log_mflops(partition, a) for a in every if partition.locate(a) == niche]
+    near = 0.05 * (max(sizes) - min(sizes))
+    assert low <= min(sizes) + near
+    assert high >= max(sizes) - near
 
 
 def test_a_space_without_niches_asks_for_flops() -> None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
@@ -160,8 +158,7 @@ def _partition(config: SearchConfig, space: SearchSpace, shape: Shape) -> Partit
     config = resolved(config)
     if config.partition == "operations":
         return partition_by_operations(space, shape)
-    rng = np.random.default_rng(config.seed)
-    return partition_by_flops(space, config.niches, rng, shape)
+    return partition_by_flops(space, config.niches, shape)
 
 
 def niches_of(config: SearchConfig, space: SearchSpace, shape: Shape) -> tuple[Niche, ...]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pelnas.agents.answer_schema import design_form, niche_in_words
@@ -232,9 +231,7 @@ def test_predicates_are_told_as_counts_over_positions(predicate: str, words: str
 
 
 def test_niches_by_flops_leave_every_choice_open() -> None:
-    partition = partition_by_flops(
-        get_space("tiny"), 3, np.random.default_rng(0), Shape.square(10, 32)
-    )
+    partition = partition_by_flops(get_space("tiny"), 3, Shape.square(10, 32))
     niche: Niche = partition.niches[1]
     form = design_form(partition.space, niche, 2, "local:x")
     architecture = strict_schema(form)["$defs"]["Design"]["properties"]["architecture"]
