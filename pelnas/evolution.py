@@ -20,7 +20,7 @@ def crossover(
     """Each position from one of the two parents, with equal probability."""
     take = rng.integers(2, size=len(one.genes))
     pairs = zip(one.genes, other.genes, take.tolist(), strict=True)
-    return space.of(tuple(b if second else a for a, b, second in pairs))
+    return space.canonical(tuple(b if second else a for a, b, second in pairs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ class Partition:
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """The space's features and ``mflops``."""
-        return {**self.space.features(architecture), **self._sizes(architecture)}
+        return {**self.space.features(architecture), **self.features_of_size(architecture)}
 
-    def _sizes(self, architecture: Architecture) -> dict[str, float]:
+    def features_of_size(self, architecture: Architecture) -> dict[str, float]:
         return {FLOPS: self.space.flops(architecture, self._shape) / 1e6}
 
     @cached_property
@@ -71,7 +71,7 @@ class Partition:
         known = self._homes.get(architecture)
         if known is not None:
             return known
-        features = self._sizes(architecture) if self._by_size else self.features(architecture)
+        features = self.features_of_size(architecture) if self._by_size else self.features(architecture)
         for niche in self.niches:
             if niche.predicate.holds(features):
                 if len(self._homes) < ENUMERABLE:

@@ -5,7 +5,7 @@ rare that rejection never finds them. A walk does: from a random network, random
 one to three choices are kept where they lead towards the region and towards an aimed-at complexity.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from math import inf, log
 
@@ -18,19 +18,20 @@ from pelnas.spaces import SearchSpace
 STARTS = 4  # random networks from which an end of the range is looked for
 STEPS = 3_000  # moves that a walk may try
 MOST_CHANGES = 3  # choices that a move changes: one alone cannot trade layers for other ones
-NEAR = 0.02  # of the range of a region: so near to what it aims at, a walk ends
+NEAR = 0.03  # of the range of a region: so near to what it aims at, a walk ends
 FLOPS = "mflops"  # millions of multiply-accumulates, the one feature that is not the space's own
 
 
 def mutate(space: SearchSpace, parent: Architecture, rng: np.random.Generator) -> Architecture:
     """One active position changed to another of its choices, both drawn uniformly."""
     genes = list(parent.genes)
-    active = tuple(space.active(parent.genes))
-    position = active[int(rng.integers(len(active)))]
+    active = space.active(parent.genes)
+    place = int(rng.integers(len(active)))
+    position = active[place] if isinstance(active, Sequence) else sorted(active)[place]
     options = len(space.choices[position])
     if options > 1:
         genes[position] = (genes[position] + int(rng.integers(1, options))) % options
-    return space.of(tuple(genes))
+    return space.canonical(tuple(genes))
 
 
 class Region:
@@ -42,7 +43,9 @@ class Region:
     def __init__(self, space: SearchSpace, predicate: Predicate, shape: Shape) -> None:
         self.space = space
         self._shape = shape
-        self._by_size = tuple(c for c in predicate.conditions if c.feature == FLOPS)
+        self._by_size = tuple(
+            (c.op, log(max(c.value, 1e-6))) for c in predicate.conditions if c.feature == FLOPS
+        )
         self._others = tuple(c for c in predicate.conditions if c.feature != FLOPS)
         self.low, self.high = self._range()
 
@@ -60,11 +63,12 @@ class Region:
         near = NEAR * (self.high - self.low)
 
         def cost(architecture: Architecture) -> tuple[float, float]:
-            return self._violation(architecture), abs(self.log_flops(architecture) - target)
+            size = self.log_flops(architecture)
+            return self._violation(architecture, size), abs(size - target)
 
         here = self.space.sample(rng)
         found = self._walk(here, cost, rng, enough=lambda c: c[0] == 0 and c[1] <= near)
-        return found if self._violation(found) == 0 else None
+        return found if self._violation(found, self.log_flops(found)) == 0 else None
 
     def _walk(
         self,
@@ -85,10 +89,9 @@ class Region:
                 here, paid = there, asked
         return here
 
-    def _violation(self, architecture: Architecture) -> float:
-        """How far from the predicate, 0 inside: conditions on FLOPs by their logarithm."""
-        size = self.log_flops(architecture) if self._by_size else 0.0
-        total = sum(_missed(size, c.op, log(max(c.value, 1e-6))) for c in self._by_size)
+    def _violation(self, architecture: Architecture, size: float) -> float:
+        """How far from the predicate, 0 inside; conditions on FLOPs by ``size``, their logarithm."""
+        total = sum(_missed(size, op, bound) for op, bound in self._by_size)
         if self._others:
             features = self.space.features(architecture)
             total += sum(_missed(features.get(c.feature, 0.0), c.op, c.value) for c in self._others)
@@ -97,9 +100,8 @@ class Region:
     def _range(self) -> tuple[float, float]:
         low, high = extremes(self.space, self._shape)
         if not self._others:
-            bounds = [(c.op, log(max(c.value, 1e-6))) for c in self._by_size]
-            low = max([low, *(value for op, value in bounds if op in (">=", ">"))])
-            high = min([high, *(value for op, value in bounds if op in ("<=", "<"))])
+            low = max([low, *(bound for op, bound in self._by_size if op in (">=", ">"))])
+            high = min([high, *(bound for op, bound in self._by_size if op in ("<=", "<"))])
             return low, max(low, high)
         rng = np.random.default_rng(0)
         ends = [self._end(sign, rng) for sign in (1.0, -1.0)]
@@ -109,7 +111,8 @@ class Region:
         """The least (sign 1) or most (-1) log(MFLOPs) of the region."""
 
         def cost(architecture: Architecture) -> tuple[float, float]:
-            return self._violation(architecture), sign * self.log_flops(architecture)
+            size = self.log_flops(architecture)
+            return self._violation(architecture, size), sign * size
 
         found = self._walk(self.space.sample(rng), cost, rng, enough=lambda _: False)
         return self.log_flops(_descended(self.space, found, cost))
@@ -148,7 +151,7 @@ def _descended(
         for position in range(len(space.choices)):
             for gene in range(len(space.choices[position])):
                 genes = (*here.genes[:position], gene, *here.genes[position + 1 :])
-                there = space.of(genes)
+                there = space.canonical(genes)
                 asked = cost(there)
                 if asked < paid:
                     here, paid = there, asked

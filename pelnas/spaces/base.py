@@ -214,10 +214,14 @@ class SearchSpace(ABC):
                     f"position {position} of {self.name} takes 0 to {len(options) - 1},"
                     f" found {gene}: use one of {', '.join(options)}"
                 )
+        return self.canonical(tuple(genes))
+
+    def canonical(self, genes: tuple[int, ...]) -> Architecture:
+        """As ``of``, of genes that are known to fit: a choice without effect makes no other network."""
         active = self.active(genes)
-        if len(active) < len(genes):  # a choice without effect makes no other network
+        if len(active) < len(genes):
             genes = tuple(gene if i in active else 0 for i, gene in enumerate(genes))
-        return Architecture(self.name, tuple(genes))
+        return Architecture(self.name, genes)
 
     def active(self, genes: tuple[int, ...]) -> Collection[int]:
         """The positions whose choices have an effect beside these; all unless a space says so.
@@ -264,7 +268,7 @@ class SearchSpace(ABC):
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Uniform over the genomes."""
-        return self.of(tuple(int(rng.integers(len(options))) for options in self.choices))
+        return self.canonical(tuple(int(rng.integers(len(options))) for options in self.choices))
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """Every architecture that differs in one active choice, in a fixed order."""
@@ -272,7 +276,7 @@ class SearchSpace(ABC):
         for position in self.active(genes):
             for gene in range(len(self.choices[position])):
                 if gene != genes[position]:
-                    yield self.of((*genes[:position], gene, *genes[position + 1 :]))
+                    yield self.canonical((*genes[:position], gene, *genes[position + 1 :]))
 
     def at(self, index: int) -> Architecture:
         """The architecture of an index from 0 to ``size - 1``. ArchitectureError: out of range."""
@@ -284,7 +288,7 @@ class SearchSpace(ABC):
         for options in reversed(self.choices):
             index, gene = divmod(index, len(options))
             genes.append(gene)
-        return self.of(tuple(reversed(genes)))
+        return self.canonical(tuple(reversed(genes)))
 
     def index(self, architecture: Architecture) -> int:
         """The inverse of ``at``."""

@@ -1,0 +1,163 @@
+"""What a run's evaluations let expect of networks that were not evaluated: accuracy and latency."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import RLock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.architecture import Architecture
+from pelnas.partition import Partition
+from pelnas.surrogate.encoding import Encoding
+from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
+
+FEWEST = 20  # feasible evaluations below which nothing is expected
+MOST = 1_500  # evaluations that it learns from: the best and the latest of more
+GROWTH = 1.5  # the weights are fitted again when the evaluations have grown by this
+FITTED = 600  # evaluations that weights are fitted on at most, the first ones
+OUTLIER = 5.0  # robust deviations from the median beyond which a value counts as just so far
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An evaluated network; ``score``: higher is better; ``latency_ms``: lower is better."""
+
+    architecture: Architecture
+    score: float
+    latency_ms: float
+
+
+class Surrogate:
+    """Two Gaussian processes over what is chosen where, one for each objective.
+
+    A value: it follows from the evaluations alone, so that a search that was killed goes on as
+    it would have. Fitted at the first use; safe to use from several threads.
+    """
+
+    def __init__(self, partition: Partition, seen: Sequence[Seen]) -> None:
+        """``seen``: feasible evaluations with finite values, oldest first."""
+        self._partition = partition
+        self.seen = tuple(seen)
+        self._lock = RLock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to learn from."""
+        return len(self.seen) >= FEWEST
+
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
+        """Expected latency in ms and score, (n,) each."""
+        across = self._across(architectures)
+        latency, score = self._latency, self._score
+        return latency.mean(across), score.mean(across)
+
+    def draw(
+        self, architectures: Sequence[Architecture], count: int, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """``count`` joint draws of latency in ms and score from the posterior, (count, n) each."""
+        rows = self._encoding.rows(architectures)
+        across = self._across(architectures)
+        among = self._encoding.kernels(rows, rows)
+        latency, score = (
+            model.draw(across, among, count, rng) for model in (self._latency, self._score)
+        )
+        return latency, score
+
+    def _across(self, architectures: Sequence[Architecture]) -> tuple[Floats, ...]:
+        return self._encoding.kernels(self._encoding.rows(architectures), self._rows)
+
+    @cached_property
+    def _encoding(self) -> Encoding:
+        return Encoding(self._partition)
+
+    @cached_property
+    def _learned(self) -> tuple[Seen, ...]:
+        return self.seen[-MOST:]
+
+    @cached_property
+    def _rows(self) -> tuple[Floats, Floats]:
+        with self._lock:
+            return self._encoding.rows([each.architecture for each in self._learned])
+
+    @cached_property
+    def _kernels(self) -> tuple[Floats, ...]:
+        return self._encoding.kernels(self._rows, self._rows)
+
+    @cached_property
+    def _latency(self) -> "_Objective":
+        with self._lock:
+            return self._objective([each.latency_ms for each in self._learned])
+
+    @cached_property
+    def _score(self) -> "_Objective":
+        with self._lock:
+            return self._objective([each.score for each in self._learned])
+
+    def _objective(self, values: Sequence[float]) -> "_Objective":
+        first = slice(0, _step(len(values)))
+        kernels = [kernel[first, first] for kernel in self._kernels]
+        target = _Scale.of(values)
+        weights = fit_weights(kernels, target.standard(values)[first])
+        return _Objective(target, self._kernels, values, weights)
+
+
+class _Objective:
+    def __init__(
+        self, scale: "_Scale", kernels: Sequence[Floats], values: Sequence[float], weights: Weights
+    ) -> None:
+        self._scale = scale
+        self._process = Process(kernels, scale.standard(values), weights)
+        self.weights = weights
+
+    def mean(self, across: Sequence[Floats]) -> Floats:
+        return self._scale.plain(self._process.mean(across))
+
+    def draw(
+        self,
+        across: Sequence[Floats],
+        among: Sequence[Floats],
+        count: int,
+        rng: np.random.Generator,
+    ) -> Floats:
+        mean, covariance = self._process.joint(across, among)
+        values, vectors = np.linalg.eigh(covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        drawn = mean + rng.standard_normal((count, len(mean))) @ root.T
+        return self._scale.plain(drawn)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """To mean 0 and variance 1, with values far off the median drawn in."""
+
+    low: float
+    high: float
+    middle: float
+    spread: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "_Scale":
+        plain = np.asarray(values, dtype=np.float64)
+        median = float(np.median(plain))
+        robust = 1.4826 * float(np.median(np.abs(plain - median))) or float(plain.std()) or 1.0
+        low, high = median - OUTLIER * robust, median + OUTLIER * robust
+        inside = np.clip(plain, low, high)
+        return cls(low, high, float(inside.mean()), float(inside.std()) or 1.0)
+
+    def standard(self, values: Sequence[float]) -> Floats:
+        inside = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
+        standard: Floats = (inside - self.middle) / self.spread
+        return standard
+
+    def plain(self, standard: NDArray[np.float64]) -> Floats:
+        return self.middle + self.spread * standard
+
+
+def _step(count: int) -> int:
+    """The largest of 20, 30, 45, ... up to ``count``: weights are fitted anew at these alone."""
+    step = float(FEWEST)
+    while step * GROWTH <= min(count, FITTED):
+        step *= GROWTH
+    return min(int(step), count)

@@ -1,0 +1,85 @@
+"""Gaussian process regression on a weighted sum of given kernels.
+
+Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006: the posterior is algorithm
+2.1, the gradient of the marginal likelihood equation 5.9.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float64]
+
+LEAST, MOST = np.log(1e-5), np.log(1e3)  # of a kernel's weight; the target has variance 1
+LEAST_NOISE = np.log(1e-6)
+STEPS = 40  # of the search for the weights
+JITTER = 1e-8  # added to the diagonal, so that rounding leaves a matrix positive
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Of each kernel, and the variance of the noise; both for targets of variance 1."""
+
+    kernels: Floats
+    noise: float
+
+
+def fit_weights(kernels: Sequence[Floats], target: Floats) -> Weights:
+    """The weights of the largest marginal likelihood. ``kernels``: (n, n) each; ``target`` (n,)."""
+    count = len(kernels)
+    start = np.log(np.array([1.0 / count] * count + [0.05]))
+
+    def loss(logs: Floats) -> tuple[float, Floats]:
+        weights = np.exp(logs)
+        total = _total(kernels, weights[:-1])
+        total[np.diag_indices_from(total)] += weights[-1] + JITTER
+        factor = cho_factor(total, lower=True, check_finite=False)
+        alpha = cho_solve(factor, target, check_finite=False)
+        inverse = cho_solve(factor, np.eye(len(target)), check_finite=False)
+        likelihood = -0.5 * target @ alpha - np.log(np.diag(factor[0])).sum()
+        inner = np.outer(alpha, alpha) - inverse
+        slopes = [0.5 * float(np.vdot(inner, kernel)) for kernel in kernels]
+        slopes.append(0.5 * float(np.trace(inner)))
+        return -float(likelihood), -np.array(slopes) * weights
+
+    bounds = [(LEAST, MOST)] * count + [(LEAST_NOISE, MOST)]
+    found = minimize(
+        loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": STEPS}
+    )
+    weights = np.exp(found.x)
+    return Weights(weights[:-1], float(weights[-1]))
+
+
+class Process:
+    """The posterior of a function seen at n points through noise; prior mean 0."""
+
+    def __init__(self, kernels: Sequence[Floats], target: Floats, weights: Weights) -> None:
+        """``kernels``: (n, n) each, between the points; ``target`` (n,)."""
+        total = _total(kernels, weights.kernels)
+        total[np.diag_indices_from(total)] += weights.noise + JITTER
+        self._weights = weights
+        self._factor = cholesky(total, lower=True, check_finite=False)
+        self._alpha = cho_solve((self._factor, True), target, check_finite=False)
+
+    def mean(self, across: Sequence[Floats]) -> Floats:
+        """The expectation at m other points, (m,). ``across``: kernels (m, n) each."""
+        expected: Floats = _total(across, self._weights.kernels) @ self._alpha
+        return expected
+
+    def joint(self, across: Sequence[Floats], among: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Expectation (m,) and covariance (m, m) of the function, noise left out."""
+        cross = _total(across, self._weights.kernels)
+        explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        covariance = _total(among, self._weights.kernels) - explained.T @ explained
+        return cross @ self._alpha, covariance
+
+
+def _total(kernels: Sequence[Floats], weights: Floats) -> Floats:
+    total = np.zeros_like(kernels[0])
+    for kernel, weight in zip(kernels, weights, strict=True):
+        total += weight * kernel
+    return total
