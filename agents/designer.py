@@ -21,6 +21,7 @@ from pelnas.prompts import Prompt
 from pelnas.rules.evidence import Metric
 from pelnas.rules.rule import Rule, render
 from pelnas.spaces import SearchSpace
+from pelnas.surrogate import Surrogate
 from pelnas.text import plural
 from pelnas.validator import Intake, Proposal
 
@@ -44,7 +45,7 @@ class DesignBrief:
     ``rules``: the rules retrieved for this niche, strongest first. ``seed``
     sets every random draw of this step. ``directives``: (id, what it asks) of
     those in force, which the intake enforces; ``weights``: how much rules about
-    an objective count, 1 unless said.
+    an objective count, 1 unless said. ``surrogate``: of the run's evaluations so far.
     """
 
     partition: Partition
@@ -59,6 +60,7 @@ class DesignBrief:
     seed: tuple[int, ...]
     directives: tuple[tuple[str, str], ...] = ()
     weights: Mapping[Metric, float] = field(default_factory=dict)
+    surrogate: Surrogate | None = None
 
     @property
     def rule_ids(self) -> tuple[str, ...]:

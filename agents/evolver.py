@@ -17,13 +17,16 @@ from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief,
 from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
 from pelnas.architecture import Architecture
 from pelnas.evolution import Evolution, Task
+from pelnas.partition import ENUMERABLE
 from pelnas.rules.evidence import METRICS, Metric
 from pelnas.rules.rule import Rule, bias
 from pelnas.rules.verdicts import candidate_rules
+from pelnas.surrogate import propose
 from pelnas.validator import Intake, Proposal
 
 EVOLVER = "builtin:evolver"
 RANDOM = "builtin:random"
+SURROGATE = "surrogate"  # the method of designs that it chose
 RULES_PROPOSED = 4  # rules it proposes for one niche, metric and round
 YIELD_WEIGHT = (
     3.0  # how much more a niche gets that fills the whole front than one that adds nothing
@@ -68,26 +71,65 @@ def _focus(status: NicheStatus) -> str:
 
 
 class EvolvingDesigner(Designer):
-    """Mutation and crossover of the niche's parents, the rules in force choosing among children."""
+    """Mutation and crossover of the niche's parents, the rules in force choosing among children.
+
+    In a space too large to be listed, what the surrogate expects most of, once it knows enough.
+    """
 
     name = EVOLVER
 
     def design(self, brief: DesignBrief, intake: Intake) -> None:
+        rng = np.random.default_rng(brief.seed)
+        if self.learns(brief) and intake.missing:
+            self._expected(brief, intake, rng)
+        self._evolved(brief, intake, rng)
+
+    def learns(self, brief: DesignBrief) -> bool:
+        """Whether it asks the surrogate: in a space too large to be listed, once it knows enough."""
+        large = brief.partition.space.size > ENUMERABLE
+        return large and brief.surrogate is not None and brief.surrogate.ready
+
+    def _expected(self, brief: DesignBrief, intake: Intake, rng: np.random.Generator) -> None:
+        """What the surrogate expects to widen the front most."""
+        partition, niche = brief.partition, brief.niche.index
+        if brief.surrogate is None:
+            return
+        found = propose(
+            brief.surrogate, partition, niche, intake.missing, intake.closed, rng, brief.weights
+        )
+        for architecture in found:
+            if intake.lets_in(architecture):
+                text = partition.space.format(architecture)
+                why = "most to gain by what the evaluations so far let expect"
+                intake.submit(Proposal(text, SURROGATE, (), why), self.name, brief.rule_ids, None)
+
+    def _evolved(self, brief: DesignBrief, intake: Intake, rng: np.random.Generator) -> None:
+        """Children of the parents, or a first population spread over the range of the niche."""
         space = brief.partition.space
         evolution = Evolution(brief.partition)
         parents = [space.parse(parent.architecture) for parent in brief.parents]
-        rng = np.random.default_rng(brief.seed)
-
-        for task in self.tasks(brief)[-intake.missing :] if intake.missing else ():
+        tasks = self.tasks(brief)
+        for place in range(len(tasks) - intake.missing, len(tasks)):
             prefer = _preference(brief, accuracy=float(rng.random()))
+            aim = self.aim(place, len(tasks))
             child = evolution.child(
-                brief.niche.index, task, parents, rng, intake.closed, prefer, intake.lets_in
+                brief.niche.index,
+                tasks[place],
+                parents,
+                rng,
+                intake.closed,
+                prefer,
+                intake.lets_in,
+                aim,
             )
             if child is None:
                 return
-            intake.submit(
-                _proposal(space.format(child), task, brief), self.name, brief.rule_ids, None
-            )
+            proposal = _proposal(space.format(child), tasks[place], brief)
+            intake.submit(proposal, self.name, brief.rule_ids, None)
+
+    def aim(self, place: int, count: int) -> float | None:
+        """Where in the range of its niche a sample is drawn: evenly spread, both ends included."""
+        return place / (count - 1) if count > 1 else None
 
     def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
         """What it makes of the tasks it is given."""
@@ -112,6 +154,12 @@ class RandomDesigner(EvolvingDesigner):
     """Draws members of the niche at random, whatever the task says."""
 
     name = RANDOM
+
+    def learns(self, brief: DesignBrief) -> bool:
+        return False
+
+    def aim(self, place: int, count: int) -> float | None:
+        return None
 
     def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
         return tuple(Task("sample") for _ in brief.tasks)

@@ -80,7 +80,7 @@ class Design:
     """An architecture that somebody proposed and the validator let through.
 
     ``author``: the model that designed it, ``provider:model``.
-    ``method``: how: ``sample``, ``mutation``, ``crossover``, ``free``, or ``seed``
+    ``method``: how: ``sample``, ``mutation``, ``crossover``, ``surrogate``, ``free``, or ``seed``
     where a person asked for it (author ``person``).
     ``parents``: ids of candidates; ``rules``: ids of the rules its designer saw.
     ``call``: id of the model call in which it was born, ``None`` without one.

@@ -71,7 +71,9 @@ class Partition:
         known = self._homes.get(architecture)
         if known is not None:
             return known
-        features = self.features_of_size(architecture) if self._by_size else self.features(architecture)
+        features = (
+            self.features_of_size(architecture) if self._by_size else self.features(architecture)
+        )
         for niche in self.niches:
             if niche.predicate.holds(features):
                 if len(self._homes) < ENUMERABLE:

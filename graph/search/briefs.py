@@ -94,6 +94,7 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
         seed=(*place, STREAMS["design"]),
         directives=session.directives.wishes(niche.index),
         weights=session.directives.weights,
+        surrogate=session.surrogate(),
     )
     return brief, intake
 

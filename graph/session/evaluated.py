@@ -1,6 +1,7 @@
 """The evaluations of a run in memory: its archive and its evidence, made longer by what is new."""
 
 from collections.abc import Sequence
+from math import isfinite
 from operator import is_
 from threading import RLock
 
@@ -11,6 +12,7 @@ from pelnas.graph.session.excluded import Excluded
 from pelnas.partition import Partition
 from pelnas.rules.evidence import Evidence, Observation
 from pelnas.store import RunStore
+from pelnas.surrogate import Seen, Surrogate
 
 
 class Evaluated:
@@ -23,6 +25,8 @@ class Evaluated:
         self._archive = Archive((), len(partition.niches))
         self._observed: Sequence[Evaluation] = ()
         self._evidence = Evidence()
+        self._learned: Sequence[Evaluation] = ()
+        self._surrogate: Surrogate | None = None
         self._lock = RLock()
 
     def archive(self, directives: Directives) -> Archive:
@@ -47,6 +51,23 @@ class Evaluated:
                 self._evidence = self._evidence.extended(map(self._observation, fresh))
             self._observed = evaluations
             return self._evidence
+
+    def surrogate(self) -> Surrogate:
+        """Fitted, at its first use, to every feasible evaluation."""
+        evaluations = self._store.evaluations()
+        with self._lock:
+            if self._surrogate is None or not _same(self._learned, evaluations):
+                self._learned = evaluations
+                self._surrogate = Surrogate(self._partition, self._seen(evaluations))
+            return self._surrogate
+
+    def _seen(self, evaluations: Sequence[Evaluation]) -> list[Seen]:
+        parse = self._partition.space.parse
+        return [
+            Seen(parse(e.candidate.architecture), e.score, e.latency_ms)
+            for e in evaluations
+            if isfinite(e.score) and isfinite(e.latency_ms)
+        ]
 
     def tell(self, directives: Directives, *, evaluated: bool) -> None:
         """As ``Excluded.tell``."""

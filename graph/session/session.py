@@ -31,6 +31,7 @@ from pelnas.rules.evidence import Evidence
 from pelnas.rules.knowledge_base import KnowledgeBase
 from pelnas.rules.rule import Scope
 from pelnas.store import RunStore
+from pelnas.surrogate import Surrogate
 from pelnas.traces.spans import RUN
 
 MEASURED_A_DESIGN = 8  # architectures that may be measured for one design under a limit of cost
@@ -154,6 +155,10 @@ class Session:
     def evidence(self) -> Evidence:
         """Every feasible evaluation as rules see it."""
         return self._evaluated.evidence()
+
+    def surrogate(self) -> Surrogate:
+        """What every feasible evaluation so far lets expect of other networks."""
+        return self._evaluated.surrogate()
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""

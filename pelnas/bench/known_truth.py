@@ -1,122 +1,184 @@
-"""Search problems on a large space whose exact front is known.
+"""Searches on a large space, judged by an exact front.
 
-The cost of a network is the sum of its layers' real costs on a device. Its accuracy is made:
-a sum over the layers, in which what a layer is worth and what an operation adds there are drawn
-by a seed (``additive``), besides what neighbouring layers do to each other (``adjacent``).
-Either may be seen through noise (``noisy``). The exact front of such sums follows by dynamic
-programming over the layers, which keeps of every last operation the points that no other
-dominates.
+The accuracy is made (``pelnas.predictors.known_truth``), the costs are those of a device that
+charges per layer. The exact front of such sums follows by dynamic programming over the
+positions, which keeps of every last operation the points that no other dominates.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
-from pelnas.pareto import Floats, hypervolume, igd
+from pelnas.config import SearchConfig
+from pelnas.devices.layered import LayeredDevice, layer_tables
+from pelnas.pareto import Floats, hypervolume, igd, non_dominated
+from pelnas.predictors.known_truth import Kind, Truth
+from pelnas.spaces import SearchSpace, get_space
 
-Kind = Literal["additive", "adjacent", "noisy"]
-KINDS: tuple[Kind, ...] = ("additive", "adjacent", "noisy")
-
-MEAN, RANGE = 60.0, 20.0  # accuracy in percent of the average network; best minus worst
-PERSONAL = 0.35  # deviation of an operation's worth in one layer from its worth anywhere
-PAIRS = 0.3  # variance of the interactions of neighbours, as a share of that of the sum
-NOISE = 0.05  # standard deviation of what is seen, as a share of the range of accuracies
 REFERENCE = 1.1  # of the hypervolume, in the box of the exact front
+EVOLVER, NSGA2, RANDOM = "builtin:evolver", "nsga2", "random"
+METHODS = (EVOLVER, NSGA2, RANDOM)
+POPULATION = 40  # of NSGA-II
 
 
 @dataclass(frozen=True, eq=False)
-class KnownTruth:
-    """``cost`` (layers, operations) in ms, ``constant`` in ms; ``worth`` likewise, in percent.
+class KnownProblem:
+    """A truth and a device over one space, with the exact front of both."""
 
-    ``pairs`` (layers - 1, operations, operations): what two neighbours add, in percent.
-    ``noise``: standard deviation of an observed accuracy, in percent; one draw a network.
-    """
-
-    cost: Floats
-    constant: float
-    worth: Floats
-    pairs: Floats
-    noise: float
-    seed: int
+    space: SearchSpace
+    device: LayeredDevice
+    truth: Truth
+    latency: Floats  # ms (n,) of the exact front, ascending
+    accuracy: Floats  # percent (n,) of the exact front
 
     @classmethod
-    def draw(cls, kind: Kind, cost: Floats, constant: float, capacity: Floats, seed: int) -> "KnownTruth":
-        """A truth by a seed. ``capacity`` (layers, operations), 0 to 1: what operations bring.
+    def of(cls, space: SearchSpace, device: LayeredDevice, truth: Truth) -> "KnownProblem":
+        return cls(space, device, truth, *exact_front(device, truth))
 
-        Each layer has a weight of its own, drawn from an exponential distribution: some layers
-        matter and some do not, which nobody knows beforehand.
-        """
-        rng = np.random.default_rng(seed)
-        layers, operations = cost.shape
-        weight = rng.exponential(size=(layers, 1))
-        worth = weight * (capacity + PERSONAL * rng.standard_normal((layers, operations)))
-        pairs = np.zeros((layers - 1, operations, operations))
-        if kind == "adjacent":
-            scale = np.sqrt(PAIRS * worth.var(axis=1).sum() / (layers - 1))
-            pairs = scale * rng.standard_normal(pairs.shape)
-        scale = RANGE / float((worth.max(axis=1) - worth.min(axis=1)).sum())
-        worth = scale * worth
-        worth += (MEAN - float(worth.mean(axis=1).sum())) / layers
-        noise = NOISE * RANGE if kind == "noisy" else 0.0
-        return cls(cost, constant, worth, scale * pairs, noise, seed)
-
-    def latency(self, architecture: Architecture) -> float:
-        """Milliseconds."""
-        genes = architecture.genes
-        return self.constant + float(sum(row[g] for row, g in zip(self.cost, genes, strict=True)))
-
-    def accuracy(self, architecture: Architecture) -> float:
-        """Percent, without noise."""
-        genes = np.asarray(architecture.genes)
-        alone = self.worth[np.arange(len(genes)), genes].sum()
-        return float(alone + self.pairs[np.arange(len(genes) - 1), genes[:-1], genes[1:]].sum())
-
-    def observed(self, architecture: Architecture) -> float:
-        """Percent, with this network's noise."""
-        if not self.noise:
-            return self.accuracy(architecture)
-        rng = np.random.default_rng([self.seed, *architecture.genes])
-        return self.accuracy(architecture) + self.noise * float(rng.standard_normal())
-
-    @cached_property
-    def front(self) -> tuple[Floats, Floats]:
-        """Latency (n,) and accuracy (n,) of the exact front, by latency."""
-        ends = [(np.array([c]), np.array([w])) for c, w in zip(self.cost[0], self.worth[0], strict=True)]
-        for layer in range(1, len(self.cost)):
-            ends = [
-                _undominated(
-                    np.concatenate([lat + self.cost[layer, op] for lat, _ in ends]),
-                    np.concatenate(
-                        [
-                            acc + self.worth[layer, op] + self.pairs[layer - 1, last, op]
-                            for last, (_, acc) in enumerate(ends)
-                        ]
-                    ),
-                )
-                for op in range(self.cost.shape[1])
-            ]
-        latency, accuracy = _undominated(*map(np.concatenate, zip(*ends, strict=True)))
-        return latency + self.constant, accuracy
+    def observe(self, architecture: Architecture) -> tuple[float, float]:
+        """Latency in ms and the accuracy that a search is shown."""
+        return self.device.latency(architecture), self.truth.observed(architecture)
 
     def judge(self, found: Sequence[Architecture]) -> tuple[float, float]:
-        """Hypervolume ratio (reference 1.1) and IGD, in the box of the exact front."""
-        latency = [self.latency(each) for each in found]
-        accuracy = [self.accuracy(each) for each in found]
-        low, high = self.front[0].min(), self.front[0].max()
-        worst, best = self.front[1].min(), self.front[1].max()
-        ranges = (low, low + REFERENCE * (high - low)), (best - REFERENCE * (best - worst), best)
-        ratio = hypervolume(latency, accuracy, *ranges) / hypervolume(*self.front, *ranges)
-        return ratio, igd(latency, accuracy, *self.front, (low, high), (worst, best))
+        """Hypervolume ratio (reference 1.1) and IGD of a front, in the box of the exact one.
+
+        By true accuracies, also where a search saw them through noise.
+        """
+        latency = [self.device.latency(each) for each in found]
+        accuracy = [self.truth.accuracy(each) for each in found]
+        low, high = float(self.latency.min()), float(self.latency.max())
+        worst, best = float(self.accuracy.min()), float(self.accuracy.max())
+        box = (low, low + REFERENCE * (high - low)), (best - REFERENCE * (best - worst), best)
+        reached = hypervolume(latency, accuracy, *box)
+        ratio = reached / hypervolume(self.latency, self.accuracy, *box)
+        distance = igd(latency, accuracy, self.latency, self.accuracy, (low, high), (worst, best))
+        return ratio, distance
 
 
-def _undominated(latency: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
+def exact_front(device: LayeredDevice, truth: Truth) -> tuple[Floats, Floats]:
+    """Latency in ms (n,) and accuracy in percent (n,) that no network of the space beats."""
+    ends = [
+        (np.array([cost]), np.array([worth]))
+        for cost, worth in zip(device.layers[0], truth.worth[0], strict=True)
+    ]
+    for costs, worth, pairs in zip(device.layers[1:], truth.worth[1:], truth.pairs, strict=True):
+        ends = [
+            undominated(
+                np.concatenate([latency + costs[op] for latency, _ in ends]),
+                np.concatenate(
+                    [acc + worth[op] + pairs[last, op] for last, (_, acc) in enumerate(ends)]
+                ),
+            )
+            for op in range(len(costs))
+        ]
+    latency, accuracy = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+    latency, accuracy = undominated(latency, accuracy)
+    return latency + device.constant, accuracy
+
+
+def undominated(latency: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
+    """The points that no other one beats, by latency."""
     order = np.lexsort((-accuracy, latency))
     latency, accuracy = latency[order], accuracy[order]
     before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
     kept = accuracy > before
     return latency[kept], accuracy[kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One judged search. ``ratio``: higher is better, 1 is the exact front; ``igd``: lower."""
+
+    method: str
+    device: str
+    truth: str
+    seed: int
+    evaluations: int
+    ratio: float
+    igd: float
+
+
+def bench_known_truth(
+    config: SearchConfig,
+    devices: Sequence[str],
+    truths: Sequence[tuple[Kind, int]],
+    seeds: Sequence[int],
+    budgets: dict[str, Sequence[int]],
+) -> Iterator[Outcome]:
+    """Each method on each device, truth and seed, judged at its budgets of evaluations.
+
+    ``config`` names the space, the folder of layer costs and the output. ``budgets``:
+    evaluations by method (``METHODS``), ascending.
+    """
+    space = get_space(config.space)
+    tables = layer_tables(config.data or Path())
+    for device in devices:
+        for kind, number in truths:
+            truth = Truth.draw(space, kind, number)
+            problem = KnownProblem.of(space, LayeredDevice(tables[device], space), truth)
+            named = {"device": device, "dataset": f"{kind}-{number}", "accuracy": "known-truth"}
+            for seed in seeds:
+                for method, counts in budgets.items():
+                    asked = config.model_copy(update={**named, "seed": seed, "model": method})
+                    tried = _tried(problem, asked, max(counts))
+                    for count in counts:
+                        front = _front(tried[:count])
+                        yield Outcome(
+                            method, device, named["dataset"], seed, count, *problem.judge(front)
+                        )
+
+
+#: An architecture with the latency and the accuracy that the search was shown.
+Tried = tuple[Architecture, float, float]
+
+
+def _front(tried: Sequence[Tried]) -> list[Architecture]:
+    """What a search would show as its front."""
+    kept = non_dominated([each[1] for each in tried], [each[2] for each in tried])
+    return [each[0] for each, on_front in zip(tried, kept, strict=True) if on_front]
+
+
+def _tried(problem: KnownProblem, config: SearchConfig, budget: int) -> list[Tried]:
+    """Everything that a method evaluated, in order."""
+    if config.model == RANDOM:
+        rng = np.random.default_rng(config.seed)
+        drawn = [problem.space.sample(rng) for _ in range(budget)]
+        return [(each, *problem.observe(each)) for each in drawn]
+    if config.model == NSGA2:
+        return _nsga2(problem, config.seed, budget)
+    return _searched(problem, config, budget)
+
+
+def _searched(problem: KnownProblem, config: SearchConfig, budget: int) -> list[Tried]:
+    """By a search of this package, run as anybody runs it."""
+    from pelnas.graph.runs.search import Search
+    from pelnas.store import RunStore
+
+    limit = config.budget.model_copy(update={"evaluations": budget})
+    rounds = -(-budget // (config.per_niche * config.niches)) + 1
+    settings = config.model_copy(update={"budget": limit, "rounds": rounds})
+    with RunStore.read(Search(settings).run().folder) as store:
+        return [
+            (problem.space.parse(e.candidate.architecture), e.latency_ms, e.score)
+            for e in store.evaluations()
+        ]
+
+
+def _nsga2(problem: KnownProblem, seed: int, budget: int) -> list[Tried]:
+    """By pymoo's NSGA-II on the choices, which have no order: uniform crossover, new draws."""
+    from pelnas.bench.nsga2 import minimise
+
+    tried: list[Tried] = []
+
+    def evaluate(genes: tuple[int, ...]) -> tuple[float, float]:
+        architecture = problem.space.of(genes)
+        latency, accuracy = problem.observe(architecture)
+        tried.append((architecture, latency, accuracy))
+        return latency, -accuracy
+
+    sizes = [len(options) for options in problem.space.choices]
+    minimise(evaluate, sizes, POPULATION, budget, seed)
+    return tried

@@ -20,6 +20,7 @@ from pelnas.spaces import SearchSpace
 COLUMNS = ("device", "layer", "op", "delta_ms")
 CONSTANT = -1  # the layer of what every network costs
 MOST_LAYERS = 100_000
+ROUNDING = 1e-9  # ms below 0 that sums of costs may come to
 
 
 @dataclass(frozen=True)
@@ -59,25 +60,25 @@ class LayeredDevice(Device):
             )
         self.name = table.device
         self.source = f"summed over layers from {table.file.name}"
-        self._constant = table.constant
-        self._costs = [
+        self.constant = table.constant
+        self.layers = [
             tuple(table.deltas[layer][op] for op in options)
             for layer, options in enumerate(space.choices)
         ]
-        least = self._constant + sum(map(min, self._costs))
-        if least < 0:
+        least = self.constant + sum(map(min, self.layers))
+        if least < -ROUNDING:
             raise DataError(
                 f"expected latencies of at least 0 ms for device {table.device} in {table.file},"
                 f" found a network of {least:.3g} ms: correct the costs"
             )
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
-        return (Cost(self._latency(each.genes)) for each in architectures)
+        return (Cost(self.latency(each)) for each in architectures)
 
-    def _latency(self, genes: tuple[int, ...]) -> float:
-        return self._constant + sum(
-            costs[gene] for costs, gene in zip(self._costs, genes, strict=True)
-        )
+    def latency(self, architecture: Architecture) -> float:
+        """Milliseconds."""
+        pairs = zip(self.layers, architecture.genes, strict=True)
+        return max(0.0, self.constant + sum(costs[gene] for costs, gene in pairs))
 
 
 def layered_files(folder: Path) -> tuple[Path, ...]:

@@ -91,12 +91,20 @@ Maker = Callable[
     [SearchConfig, SearchSpace, ImageSet | None, Cache, Sequence[Label]], AccuracyPredictor
 ]
 
+
+def _known_truth(config: SearchConfig, space: SearchSpace, *_: object) -> AccuracyPredictor:
+    from pelnas.predictors.known_truth import KnownTruthPredictor
+
+    return KnownTruthPredictor(space, config.dataset)
+
+
 #: Each predictor by the name that ``SearchConfig.accuracy`` takes.
 PREDICTORS: dict[str, Maker] = {
     "rank-sum": _rank_sum,
     "transfer": _transfer,
     "few-shot": _few_shot,
     "table": _table,
+    "known-truth": _known_truth,
 }
 #: Predictors of other packages; an entry point names a ``Maker``.
 PLUGINS = Group("pelnas.predictors", "accuracy predictor", AccuracyPredictor, ConfigError)  # type: ignore[type-abstract]

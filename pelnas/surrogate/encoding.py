@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
-from pelnas.partition import FLOPS, Partition
+from pelnas.partition import Partition
+from pelnas.sampling import FLOPS
 
 Floats = NDArray[np.float64]
+NEAR = 8.0  # a network that differs in an eighth of the positions is 1/e as alike
 SAMPLE = 256  # random networks that the spread of counts is taken from
 
 
@@ -58,6 +60,3 @@ class Encoding:
         counts = self._chosen(architectures) @ self._counted
         sizes = [self._partition.features_of_size(a)[FLOPS] for a in architectures]
         return np.column_stack([counts, np.log(np.maximum(sizes, 1e-6))])
-
-
-NEAR = 8.0  # a network that differs in an eighth of the positions is 1/e as alike

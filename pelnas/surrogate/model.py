@@ -1,12 +1,14 @@
 """What a run's evaluations let expect of networks that were not evaluated: accuracy and latency."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from pelnas.architecture import Architecture
 from pelnas.partition import Partition
@@ -33,7 +35,7 @@ class Surrogate:
     """Two Gaussian processes over what is chosen where, one for each objective.
 
     A value: it follows from the evaluations alone, so that a search that was killed goes on as
-    it would have. Fitted at the first use; safe to use from several threads.
+    it would have. Fitted at the first use; whoever asks holds ``working``.
     """
 
     def __init__(self, partition: Partition, seen: Sequence[Seen]) -> None:
@@ -47,26 +49,32 @@ class Surrogate:
         """Whether there is enough to learn from."""
         return len(self.seen) >= FEWEST
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
-        """Expected latency in ms and score, (n,) each."""
-        across = self._across(architectures)
-        latency, score = self._latency, self._score
-        return latency.mean(across), score.mean(across)
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """One at a time, on one core: sums then come out the same whatever else is running."""
+        with self._lock, _pools().limit(limits=1):
+            yield
+
+    def expect(self, architectures: Sequence[Architecture]) -> Floats:
+        """Expected latency in ms and score, (n, 2)."""
+        across = self._encoding.kernels(self._encoding.rows(architectures), self._rows)
+        return np.column_stack([each.mean(across) for each in self._objectives])
+
+    @cached_property
+    def expected(self) -> tuple[Floats, Floats]:
+        """Expected latency in ms and score of what was evaluated, (n,) each."""
+        found = self.expect([each.architecture for each in self.seen])
+        return found[:, 0], found[:, 1]
 
     def draw(
         self, architectures: Sequence[Architecture], count: int, rng: np.random.Generator
-    ) -> tuple[Floats, Floats]:
-        """``count`` joint draws of latency in ms and score from the posterior, (count, n) each."""
+    ) -> Floats:
+        """``count`` joint draws of latency in ms and score from the posterior, (count, n, 2)."""
         rows = self._encoding.rows(architectures)
-        across = self._across(architectures)
+        across = self._encoding.kernels(rows, self._rows)
         among = self._encoding.kernels(rows, rows)
-        latency, score = (
-            model.draw(across, among, count, rng) for model in (self._latency, self._score)
-        )
-        return latency, score
-
-    def _across(self, architectures: Sequence[Architecture]) -> tuple[Floats, ...]:
-        return self._encoding.kernels(self._encoding.rows(architectures), self._rows)
+        drawn = [each.draw(across, among, count, rng) for each in self._objectives]
+        return np.stack(drawn, axis=-1)
 
     @cached_property
     def _encoding(self) -> Encoding:
@@ -78,22 +86,19 @@ class Surrogate:
 
     @cached_property
     def _rows(self) -> tuple[Floats, Floats]:
-        with self._lock:
-            return self._encoding.rows([each.architecture for each in self._learned])
+        return self._encoding.rows([each.architecture for each in self._learned])
 
     @cached_property
     def _kernels(self) -> tuple[Floats, ...]:
         return self._encoding.kernels(self._rows, self._rows)
 
     @cached_property
-    def _latency(self) -> "_Objective":
-        with self._lock:
-            return self._objective([each.latency_ms for each in self._learned])
-
-    @cached_property
-    def _score(self) -> "_Objective":
-        with self._lock:
-            return self._objective([each.score for each in self._learned])
+    def _objectives(self) -> "tuple[_Objective, _Objective]":
+        """Latency and score."""
+        return (
+            self._objective([each.latency_ms for each in self._learned]),
+            self._objective([each.score for each in self._learned]),
+        )
 
     def _objective(self, values: Sequence[float]) -> "_Objective":
         first = slice(0, _step(len(values)))
@@ -153,6 +158,12 @@ class _Scale:
 
     def plain(self, standard: NDArray[np.float64]) -> Floats:
         return self.middle + self.spread * standard
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The pools of threads of the numerical libraries that are loaded."""
+    return ThreadpoolController()
 
 
 def _step(count: int) -> int:

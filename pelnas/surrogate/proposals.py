@@ -2,28 +2,34 @@
 
 An evolutionary search on the surrogate's expectation finds what may lie on the niche's part
 of the front; of that, each design is the one with the most hypervolume to gain under a draw from
-the posterior (Thompson sampling), beside the front and what was chosen before.
+the posterior (Thompson sampling), beside the front and what was chosen before. The front is the
+expected one: where accuracy is observed through noise, the luckiest networks do not bar the way.
 """
 
-from collections.abc import Callable, Sequence
-
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
 from pelnas.architecture import Architecture
+from pelnas.evolution import crossover
 from pelnas.pareto import non_dominated, non_dominated_sort
 from pelnas.partition import Partition
+from pelnas.rules.evidence import Metric
 from pelnas.sampling import mutate
 from pelnas.surrogate.model import Surrogate
 from pelnas.surrogate.process import Floats
 
-POPULATION = 60
+POPULATION = 60  # of the inner search, and children of a generation
 STRANGERS = 5  # random members among those that the inner search begins with
 GENERATIONS = 25
+TRIES = 4  # draws for each child that is wanted: many lie outside the niche or are known
 POOL = 200  # of what the inner search saw, the best by expectation
+CROSSOVER = 0.7  # of the children of the inner search; half of these are mutated, too
 REFERENCE = 1.1  # of the hypervolume, in the box of the front
-CROSSOVER = 0.7  # of the children of the inner search
+
+#: Expected latency in ms and score of an architecture.
+Values = dict[Architecture, tuple[float, float]]
 
 
 def propose(
@@ -33,103 +39,119 @@ def propose(
     count: int,
     taken: Callable[[Architecture], bool],
     rng: np.random.Generator,
+    weights: Mapping[Metric, float] | None = None,
 ) -> list[Architecture]:
-    """At most ``count`` new members of a niche, the most promising first."""
-    pool = _pool(surrogate, partition, niche, taken, rng)
+    """At most ``count`` new members of a niche, in the order in which they were chosen.
+
+    ``taken``: whether an architecture may not be proposed. ``weights``: of the objectives, 1
+    unless said; more of one prefers what gains at that end of the front.
+    """
+    with surrogate.working():
+        pool = [each for each in _pool(surrogate, partition, niche, rng) if not taken(each)]
+        return [pool[i] for i in _chosen(surrogate, pool, count, rng, weights or {})]
+
+
+def _chosen(
+    surrogate: Surrogate,
+    pool: Sequence[Architecture],
+    count: int,
+    rng: np.random.Generator,
+    weights: Mapping[Metric, float],
+) -> list[int]:
     if not pool:
         return []
-    latency, score = surrogate.draw(pool, count, rng)
-    known = _front(surrogate)
+    known = np.column_stack(surrogate.expected)
+    low, high = known.min(axis=0), known.max(axis=0)
+    wanted = np.array([weights.get("latency", 1.0), weights.get("accuracy", 1.0)]) - 1.0
     chosen: list[int] = []
-    for lat, acc in zip(latency, score, strict=True):
-        front = np.vstack([known, np.column_stack([lat[chosen], acc[chosen]])])
-        gains = gained(front, np.column_stack([lat, acc]))
+    for drawn in surrogate.draw(pool, min(count, len(pool)), rng):
+        gains = gained(np.vstack([known, drawn[chosen]]), drawn)
+        if wanted.any():
+            place = np.clip((drawn - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+            place[:, 0] = 1.0 - place[:, 0]  # both: higher is better
+            gains *= np.prod((1.0 + place) ** wanted, axis=1)
         gains[chosen] = -1.0
-        best = int(np.argmax(gains))
-        if gains[best] < 0:
-            break
-        chosen.append(best)
-    return [pool[i] for i in chosen]
+        chosen.append(int(np.argmax(gains)))
+    return chosen
 
 
 def _pool(
-    surrogate: Surrogate,
+    surrogate: Surrogate, partition: Partition, niche: int, rng: np.random.Generator
+) -> list[Architecture]:
+    """What an evolutionary search within the niche found best by expectation."""
+    population = _parents(surrogate, partition, niche)
+    population += islice(partition.sample(niche, rng), STRANGERS)
+    values: Values = {}
+    for _ in range(GENERATIONS):
+        known = values.keys() | set(population)
+        members = [*population, *_children(partition, niche, population, known, rng)]
+        fresh = [each for each in members if each not in values]
+        if fresh:
+            values.update(zip(fresh, map(tuple, surrogate.expect(fresh).tolist()), strict=True))
+        population = _best(members, values, POPULATION)
+    return _best(list(values), values, POOL)
+
+
+def _parents(surrogate: Surrogate, partition: Partition, niche: int) -> list[Architecture]:
+    """The evaluated members of a niche, the best by expectation."""
+    inside = [i for i, e in enumerate(surrogate.seen) if partition.locate(e.architecture) == niche]
+    latency, score = surrogate.expected
+    order = non_dominated_sort(latency[inside], score[inside], enough=POPULATION // 2)
+    return [surrogate.seen[inside[i]].architecture for i in order[: POPULATION // 2]]
+
+
+def _children(
     partition: Partition,
     niche: int,
-    taken: Callable[[Architecture], bool],
+    population: Sequence[Architecture],
+    known: set[Architecture],
     rng: np.random.Generator,
 ) -> list[Architecture]:
-    space = partition.space
-    started = [e for e in surrogate.seen if partition.locate(e.architecture) == niche]
-    first = non_dominated_sort(
-        [e.latency_ms for e in started], [e.score for e in started], enough=POPULATION // 2
-    )
-    population = [started[i].architecture for i in first[: POPULATION // 2]]
-    population += islice(partition.sample(niche, rng), STRANGERS)
-    seen = dict.fromkeys(population)
-    values: dict[Architecture, tuple[float, float]] = {}
-    for _ in range(GENERATIONS):
-        children = []
-        for _ in range(4 * POPULATION):
-            child = _child(space, population, rng)
-            if child not in seen and partition.locate(child) == niche:
-                seen[child] = None
-                children.append(child)
-            if len(children) == POPULATION:
+    found: dict[Architecture, None] = {}
+    for _ in range(TRIES * POPULATION if population else 0):
+        child = _child(partition, population, rng)
+        if child not in known and partition.locate(child) == niche:
+            found[child] = None
+            if len(found) == POPULATION:
                 break
-        merged = list(dict.fromkeys([*population, *children]))
-        fresh = [each for each in merged if each not in values]
-        if fresh:
-            expected = zip(*surrogate.expect(fresh), strict=True)
-            values.update(zip(fresh, expected, strict=True))
-        population = _survivors(merged, values)
-    left = [each for each in values if not taken(each)]
-    return _survivors(left, values, POOL)
+    return list(found)
 
 
-def _survivors(members: Sequence[Architecture], values, limit: int = POPULATION):
-    latency = [values[each][0] for each in members]
-    score = [values[each][1] for each in members]
-    order = non_dominated_sort(latency, score, enough=limit)
-    return [members[i] for i in order[:limit]]
-
-
-def _child(space, population, rng):
-    one = population[int(rng.integers(len(population)))]
-    if rng.random() < CROSSOVER:
-        other = population[int(rng.integers(len(population)))]
-        take = rng.integers(2, size=len(one.genes)).tolist()
-        one = space.canonical(tuple(b if t else a for a, b, t in zip(one.genes, other.genes, take, strict=True)))
-        if rng.random() < 0.5:
+def _child(
+    partition: Partition, population: Sequence[Architecture], rng: np.random.Generator
+) -> Architecture:
+    one, other = (population[int(i)] for i in rng.integers(len(population), size=2))
+    draws = rng.random(3)
+    if draws[0] < CROSSOVER:
+        one = crossover(partition.space, one, other, rng)
+        if draws[1] < 0.5:
             return one
-    for _ in range(1 + int(rng.random() < 0.5)):
-        one = mutate(space, one, rng)
+    for _ in range(1 + int(draws[2] < 0.5)):
+        one = mutate(partition.space, one, rng)
     return one
 
 
-def _front(surrogate: Surrogate) -> Floats:
-    latency = np.array([each.latency_ms for each in surrogate.seen])
-    score = np.array([each.score for each in surrogate.seen])
-    kept = non_dominated(latency, score)
-    return np.column_stack([latency[kept], score[kept]])
+def _best(members: Sequence[Architecture], values: Values, limit: int) -> list[Architecture]:
+    latency, score = zip(*(values[each] for each in members), strict=True)
+    order = non_dominated_sort(latency, score, enough=limit)
+    return [members[i] for i in order[:limit]]
 
 
 def gained(front: Floats, points: Floats) -> Floats:
     """The hypervolume (m,) that each of m points alone adds to a front.
 
     ``front`` (n, 2), ``points`` (m, 2): latency, lower is better, and score, higher is better.
-    In the box of the front, with the reference at ``REFERENCE``.
+    In the box of the non-dominated points of ``front``, with the reference at ``REFERENCE``.
     """
+    front = front[non_dominated(front[:, 0], front[:, 1])]
     low, high = front.min(axis=0), front.max(axis=0)
     width = np.where(high > low, high - low, 1.0)
-    held = (front - low) / width
-    held = held[non_dominated(held[:, 0], held[:, 1])]
+    held, points = (front - low) / width, (points - low) / width
     held = held[np.argsort(held[:, 0])]
-    points = (points - low) / width
     floor = 1.0 - REFERENCE
-    edges = np.concatenate([[-np.inf], held[:, 0], [np.inf]])
-    steps = np.concatenate([[floor], held[:, 1]])  # best score so far from each edge on
+    edges = np.concatenate([[-np.inf], held[:, 0], [REFERENCE]])
+    steps = np.concatenate([[floor], held[:, 1]])  # the best score from each edge on
     left = np.maximum(edges[:-1], points[:, :1])
-    right = np.minimum(edges[1:], REFERENCE)
-    rises = np.maximum(points[:, 1:] - np.maximum(steps, floor), 0.0)
-    return (np.maximum(right - left, 0.0) * rises).sum(axis=1)
+    widths = np.maximum(edges[1:] - left, 0.0)
+    gains: Floats = (widths * np.maximum(points[:, 1:] - steps, 0.0)).sum(axis=1)
+    return gains
