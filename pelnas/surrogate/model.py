@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from pelnas.architecture import Architecture
 from pelnas.partition import Partition
-from pelnas.surrogate.encoding import Encoding
+from pelnas.surrogate.encoding import Encoding, Rows
 from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
 
 FEWEST = 20  # feasible evaluations below which nothing is expected
@@ -85,7 +85,7 @@ class Surrogate:
         return self.seen[-MOST:]
 
     @cached_property
-    def _rows(self) -> tuple[Floats, Floats]:
+    def _rows(self) -> Rows:
         return self._encoding.rows([each.architecture for each in self._learned])
 
     @cached_property

@@ -6,17 +6,16 @@ the posterior (Thompson sampling), beside the front and what was chosen before. 
 expected one: where accuracy is observed through noise, the luckiest networks do not bar the way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.evolution import crossover
 from pelnas.pareto import non_dominated, non_dominated_sort
 from pelnas.partition import Partition
 from pelnas.rules.evidence import Metric
-from pelnas.sampling import mutate
+from pelnas.spaces import SearchSpace
 from pelnas.surrogate.model import Surrogate
 from pelnas.surrogate.process import Floats
 
@@ -26,6 +25,7 @@ GENERATIONS = 25
 TRIES = 4  # draws for each child that is wanted: many lie outside the niche or are known
 POOL = 200  # of what the inner search saw, the best by expectation
 CROSSOVER = 0.7  # of the children of the inner search; half of these are mutated, too
+CHANGES = 1.7  # choices that a mutation draws anew, on average
 REFERENCE = 1.1  # of the hypervolume, in the box of the front
 
 #: Expected latency in ms and score of an architecture.
@@ -107,9 +107,9 @@ def _children(
     known: set[Architecture],
     rng: np.random.Generator,
 ) -> list[Architecture]:
+    """New members of the niche, at most as many as a population has."""
     found: dict[Architecture, None] = {}
-    for _ in range(TRIES * POPULATION if population else 0):
-        child = _child(partition, population, rng)
+    for child in _offspring(partition.space, population, rng) if population else ():
         if child not in known and partition.locate(child) == niche:
             found[child] = None
             if len(found) == POPULATION:
@@ -117,18 +117,21 @@ def _children(
     return list(found)
 
 
-def _child(
-    partition: Partition, population: Sequence[Architecture], rng: np.random.Generator
-) -> Architecture:
-    one, other = (population[int(i)] for i in rng.integers(len(population), size=2))
-    draws = rng.random(3)
-    if draws[0] < CROSSOVER:
-        one = crossover(partition.space, one, other, rng)
-        if draws[1] < 0.5:
-            return one
-    for _ in range(1 + int(draws[2] < 0.5)):
-        one = mutate(partition.space, one, rng)
-    return one
+def _offspring(
+    space: SearchSpace, population: Sequence[Architecture], rng: np.random.Generator
+) -> Iterator[Architecture]:
+    """Uniform crossover of two members, mutation, or both; all draws at once."""
+    genes = np.array([each.genes for each in population])
+    shape = (TRIES * POPULATION, genes.shape[1])
+    one, other = rng.integers(len(genes), size=(2, shape[0]))
+    crossed, mutated = rng.random((2, shape[0]))
+    swapped = (crossed < CROSSOVER)[:, None] & (rng.random(shape) < 0.5)
+    changed = ((crossed >= CROSSOVER) | (mutated < 0.5))[:, None] & (
+        rng.random(shape) < CHANGES / shape[1]
+    )
+    drawn = rng.integers(0, [len(options) for options in space.choices], size=shape)
+    children = np.where(changed, drawn, np.where(swapped, genes[other], genes[one]))
+    return (space.canonical(tuple(row)) for row in children.tolist())
 
 
 def _best(members: Sequence[Architecture], values: Values, limit: int) -> list[Architecture]:
