@@ -96,7 +96,8 @@ def _neighbours(one: NDArray[np.int16], other: NDArray[np.int16]) -> Floats:
         here = _agree(one, other, place)
         found += before & here
         before = here
-    return found / max(positions - 1, 1)
+    shared: Floats = found / max(positions - 1, 1)
+    return shared
 
 
 def _agree(one: NDArray[np.int16], other: NDArray[np.int16], place: int) -> NDArray[np.bool_]:
