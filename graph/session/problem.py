@@ -22,6 +22,7 @@ from pelnas.tools.evaluation import Evaluator
 
 PROBES = 20  # architectures whose costs show whether a device tells energy
 
+WITHOUT_IMAGES = ("table", "known-truth")  # predictors that look at none
 LONGEST_NUMBER = 5  # digits of a number of classes
 
 
@@ -182,7 +183,7 @@ def sources_of(problem: SearchProblem) -> Sources:
 
 def _images(config: SearchConfig) -> ImageSet | None:
     """Images are loaded only where something looks at them."""
-    if config.accuracy == "table" and config.images is None:
+    if config.accuracy in WITHOUT_IMAGES and config.images is None:
         return None
     return load_images(config.images, config.scoring.resolution)
 

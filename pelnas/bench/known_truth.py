@@ -5,23 +5,26 @@ charges per layer. The exact front of such sums follows by dynamic programming o
 positions, which keeps of every last operation the points that no other dominates.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from pelnas.architecture import Architecture
+from pelnas.bench.validation import Interval
 from pelnas.config import SearchConfig
-from pelnas.devices.layered import LayeredDevice, layer_tables
+from pelnas.devices.layered import LayeredDevice, LayerTable, layer_tables
+from pelnas.errors import DataError, DeviceError
 from pelnas.pareto import Floats, hypervolume, igd, non_dominated
-from pelnas.predictors.known_truth import Kind, Truth
+from pelnas.predictors.known_truth import Truth, named
 from pelnas.spaces import SearchSpace, get_space
 
 REFERENCE = 1.1  # of the hypervolume, in the box of the exact front
 EVOLVER, NSGA2, RANDOM = "builtin:evolver", "nsga2", "random"
 METHODS = (EVOLVER, NSGA2, RANDOM)
 POPULATION = 40  # of NSGA-II
+BOOTSTRAPS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,34 +104,89 @@ class Outcome:
     igd: float
 
 
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """One method at one budget on one truth, over devices and seeds."""
+
+    truth: str
+    method: str
+    evaluations: int
+    searches: int
+    ratio: Interval
+    lowest_ratio: float
+    igd: float
+    highest_igd: float
+
+
+def means(found: Sequence[Outcome]) -> list[Mean]:
+    """Over devices and seeds, the intervals by bootstrap over the searches."""
+    groups: dict[tuple[str, str, int], list[Outcome]] = defaultdict(list)
+    for one in found:
+        groups[one.truth, one.method, one.evaluations].append(one)
+    return [
+        Mean(
+            *group,
+            searches=len(inside),
+            ratio=_mean([one.ratio for one in inside]),
+            lowest_ratio=min(one.ratio for one in inside),
+            igd=float(np.mean([one.igd for one in inside])),
+            highest_igd=max(one.igd for one in inside),
+        )
+        for group, inside in groups.items()
+    ]
+
+
+def _mean(values: Sequence[float]) -> Interval:
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(values, size=(BOOTSTRAPS, len(values))).mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(np.mean(values)), float(low), float(high))
+
+
 def bench_known_truth(
     config: SearchConfig,
-    devices: Sequence[str],
-    truths: Sequence[tuple[Kind, int]],
+    devices: Sequence[str] | None,
+    truths: Sequence[str],
     seeds: Sequence[int],
-    budgets: dict[str, Sequence[int]],
+    budgets: Mapping[str, Sequence[int]],
 ) -> Iterator[Outcome]:
     """Each method on each device, truth and seed, judged at its budgets of evaluations.
 
-    ``config`` names the space, the folder of layer costs and the output. ``budgets``:
-    evaluations by method (``METHODS``), ascending.
+    ``config`` names the space, the folder of layer costs and the output; ``devices``: all of
+    the folder unless said; ``truths``: as ``known_truth.named`` reads them; ``budgets``:
+    evaluations by method (``METHODS``), ascending. DataError, DeviceError, DatasetError:
+    one of these is not there.
     """
     space = get_space(config.space)
-    tables = layer_tables(config.data or Path())
-    for device in devices:
-        for kind, number in truths:
-            truth = Truth.draw(space, kind, number)
+    tables = _tables(config)
+    drawn = {name: Truth.draw(space, *named(name)) for name in truths}
+    for device in devices or list(tables):
+        if device not in tables:
+            raise DeviceError(
+                f"expected a device with costs per layer in {config.data}, found {device!r}: use"
+                f" one of {', '.join(tables)}"
+            )
+        for name, truth in drawn.items():
             problem = KnownProblem.of(space, LayeredDevice(tables[device], space), truth)
-            named = {"device": device, "dataset": f"{kind}-{number}", "accuracy": "known-truth"}
+            asked = {"device": device, "dataset": name, "accuracy": "known-truth"}
             for seed in seeds:
                 for method, counts in budgets.items():
-                    asked = config.model_copy(update={**named, "seed": seed, "model": method})
-                    tried = _tried(problem, asked, max(counts))
+                    chosen = config.model_copy(update=asked | {"seed": seed, "model": method})
+                    tried = _tried(problem, chosen, max(counts))
                     for count in counts:
                         front = _front(tried[:count])
-                        yield Outcome(
-                            method, device, named["dataset"], seed, count, *problem.judge(front)
-                        )
+                        judged = problem.judge(front)
+                        yield Outcome(method, device, name, seed, count, *judged)
+
+
+def _tables(config: SearchConfig) -> dict[str, LayerTable]:
+    tables = layer_tables(config.data) if config.data else {}
+    if not tables:
+        raise DataError(
+            "expected a folder with costs per layer (device, layer, op, delta_ms), found none in"
+            f" {config.data}: give one with --data"
+        )
+    return tables
 
 
 #: An architecture with the latency and the accuracy that the search was shown.

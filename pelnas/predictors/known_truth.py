@@ -101,7 +101,7 @@ class KnownTruthPredictor(AccuracyPredictor):
     unit = "made accuracy, %"
 
     def __init__(self, space: SearchSpace, dataset: str) -> None:
-        self.truth = Truth.draw(space, *_named(dataset))
+        self.truth = Truth.draw(space, *named(dataset))
         self.source = f"made up for benchmarks: {dataset}"
 
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
@@ -109,7 +109,8 @@ class KnownTruthPredictor(AccuracyPredictor):
             yield Prediction(self.truth.observed(architecture), self.truth.noise)
 
 
-def _named(dataset: str) -> tuple[Kind, int]:
+def named(dataset: str) -> tuple[Kind, int]:
+    """The kind and the seed of ``KIND-SEED``. DatasetError: anything else."""
     match = _NAME.fullmatch(dataset)
     kind = next((kind for kind in KINDS if match and match["kind"] == kind), None)
     if match is None or kind is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.app.commands import bench_predictors, proxies
+from pelnas.app.commands import bench_known_truth, bench_predictors, proxies
 from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
 bench.command("predictors")(bench_predictors.bench_predictors)
+bench.command("known-truth")(bench_known_truth.bench_known_truth)
 LENGTHS = (10, 100)  # rounds of searches whose costs are compared
 MODELS = ("builtin:evolver", "builtin:random")
 
