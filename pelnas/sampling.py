@@ -66,9 +66,25 @@ class Region:
             size = self.log_flops(architecture)
             return self._violation(architecture, size), abs(size - target)
 
-        here = self.space.sample(rng)
+        here = self._entered(self.space.sample(rng), rng)
         found = self._walk(here, cost, rng, enough=lambda c: c[0] == 0 and c[1] <= near)
         return found if self._violation(found, self.log_flops(found)) == 0 else None
+
+    def _entered(self, here: Architecture, rng: np.random.Generator) -> Architecture:
+        """As near to the predicate as single changes lead, tried in random order."""
+        space, missed = self.space, self._violation(here, self.log_flops(here))
+        moved = bool(self._others)
+        while missed and moved:
+            moved = False
+            for position in rng.permutation(len(space.choices)).tolist():
+                for gene in rng.permutation(len(space.choices[position])).tolist():
+                    there = space.canonical(
+                        (*here.genes[:position], gene, *here.genes[position + 1 :])
+                    )
+                    asked = self._violation(there, self.log_flops(there))
+                    if asked < missed:
+                        here, missed, moved = there, asked, True
+        return here
 
     def _walk(
         self,
@@ -114,7 +130,8 @@ class Region:
             size = self.log_flops(architecture)
             return self._violation(architecture, size), sign * size
 
-        found = self._walk(self.space.sample(rng), cost, rng, enough=lambda _: False)
+        here = self._entered(self.space.sample(rng), rng)
+        found = self._walk(here, cost, rng, enough=lambda _: False)
         return self.log_flops(_descended(self.space, found, cost))
 
 

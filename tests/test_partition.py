@@ -58,6 +58,7 @@ def test_equal_cuts_are_merged() -> None:
     assert all(partition.members)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2), st.integers(0, 1000))
 def test_a_sample_lists_each_member_once(niche: int, seed: int) -> None:
     partition = partition_by_operations(Tiny(), Shape.square(10, 32))

@@ -1,0 +1,50 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pelnas.architecture import Architecture, Shape
+from pelnas.partition import partition_by_flops
+from pelnas.spaces import get_space
+from pelnas.surrogate.encoding import Encoding
+
+FBNET = get_space("fbnet")
+ENCODING = Encoding(partition_by_flops(FBNET, 2, Shape.square(10, 32)))
+
+
+def drawn(count: int, seed: int) -> list[Architecture]:
+    rng = np.random.default_rng(seed)
+    return [FBNET.sample(rng) for _ in range(count)]
+
+
+def test_likeness_is_the_share_of_equal_choices_and_of_equal_neighbouring_pairs() -> None:
+    one, other = drawn(4, 0), drawn(3, 1)
+    other.append(one[2])
+    _, alike, _, pairs, _, _ = ENCODING.kernels(ENCODING.rows(one), ENCODING.rows(other))
+    for i, a in enumerate(one):
+        for j, b in enumerate(other):
+            equal = [x == y for x, y in zip(a.genes, b.genes, strict=True)]
+            both = [x and y for x, y in pairwise(equal)]
+            assert alike[i, j] == pytest.approx(sum(equal) / len(equal))
+            assert pairs[i, j] == pytest.approx(sum(both) / len(both))
+
+
+def test_positions_without_effect_say_nothing() -> None:
+    space = get_space("autoformer")
+    encoding = Encoding(partition_by_flops(space, 2, Shape.square(10, 32)))
+    depth = space.positions.index("depth")
+    short = space.of(tuple(0 for _ in space.choices))
+    long = space.of(
+        (*short.genes[:depth], len(space.choices[depth]) - 1, *short.genes[depth + 1 :])
+    )
+    rows = encoding.rows([short, long])
+    active = [len(space.active(each.genes)) for each in (short, long)]
+    assert active[0] < active[1]
+    assert (rows.chosen > 0).sum(axis=1).tolist() == active
+
+
+def test_every_kernel_is_symmetric_and_has_no_negative_eigenvalue() -> None:
+    rows = ENCODING.rows(drawn(40, 2))
+    for kernel in ENCODING.kernels(rows, rows):
+        assert kernel == pytest.approx(kernel.T)
+        assert np.linalg.eigvalsh(kernel).min() > -1e-9

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from pelnas.architecture import Shape
+from pelnas.partition import partition_by_flops
+from pelnas.predictors.known_truth import Truth
+from pelnas.spaces import get_space
+from pelnas.surrogate import Seen, Surrogate
+from pelnas.surrogate.model import FEWEST
+
+FBNET = get_space("fbnet")
+PARTITION = partition_by_flops(FBNET, 3, Shape.square(10, 32))
+TRUTH = Truth.draw(FBNET, "additive", 0)
+
+
+def seen(count: int, seed: int) -> list[Seen]:
+    rng = np.random.default_rng(seed)
+    drawn = [FBNET.sample(rng) for _ in range(count)]
+    return [
+        Seen(each, TRUTH.accuracy(each), FBNET.flops(each, Shape.square(10, 32)) / 1e6)
+        for each in drawn
+    ]
+
+
+def test_a_sum_over_positions_is_learned_once_there_are_as_many_networks_as_choices() -> None:
+    surrogate, fresh = Surrogate(PARTITION, seen(250, 0)), seen(50, 1)
+    with surrogate.working():
+        expected = surrogate.expect([each.architecture for each in fresh])
+    latency, score = (
+        np.array([getattr(each, name) for each in fresh]) for name in ("latency_ms", "score")
+    )
+    assert np.corrcoef(expected[:, 0], latency)[0, 1] > 0.98
+    assert np.corrcoef(expected[:, 1], score)[0, 1] > 0.999
+
+
+def test_draws_scatter_where_little_is_known_and_not_where_it_was_seen() -> None:
+    known, fresh = seen(60, 0), seen(20, 1)
+    surrogate = Surrogate(PARTITION, known)
+    asked = [each.architecture for each in (*known[:20], *fresh)]
+    with surrogate.working():
+        drawn = surrogate.draw(asked, 200, np.random.default_rng(0))
+    assert drawn.shape == (200, 40, 2)
+    spread = drawn[..., 1].std(axis=0)
+    assert spread[:20].max() < 0.2 * spread[20:].min()
+
+
+def test_a_value_far_off_does_not_spoil_the_rest() -> None:
+    broken = [Seen(each.architecture, -1e9, each.latency_ms) for each in seen(1, 5)]
+    fresh = seen(50, 1)
+    surrogate = Surrogate(PARTITION, [*seen(250, 0), *broken])
+    with surrogate.working():
+        expected = surrogate.expect([each.architecture for each in fresh])[:, 1]
+    assert np.corrcoef(expected, [each.score for each in fresh])[0, 1] > 0.8
+
+
+def test_equal_values_are_no_reason_to_fail() -> None:
+    equal = [Seen(each.architecture, 0.5, 1.0) for each in seen(30, 0)]
+    surrogate = Surrogate(PARTITION, equal)
+    with surrogate.working():
+        expected = surrogate.expect([each.architecture for each in seen(5, 1)])
+    assert expected == pytest.approx(np.tile([1.0, 0.5], (5, 1)), abs=1e-3)
+
+
+def test_it_is_ready_from_a_number_of_evaluations_on() -> None:
+    assert not Surrogate(PARTITION, seen(FEWEST - 1, 0)).ready
+    assert Surrogate(PARTITION, seen(FEWEST, 0)).ready
