@@ -1,5 +1,6 @@
 """Accuracy without training or labels of accuracy: complementary proxies on a common scale."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pelnas.architecture import Architecture, Prediction
 from pelnas.cache import Cache
 from pelnas.config import Scoring
+from pelnas.errors import ProxyError
 from pelnas.images import ImageSet
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.sizes import SIZES, Sizes
@@ -64,7 +66,8 @@ class RankSum(AccuracyPredictor):
     standings, between 0 and 1, as AZ-NAS (Lee & Ham, CVPR 2024) adds up the
     logarithms of ranks: one bad standing is not made up by a good one; 0 for a
     network in which no signal flows. ``uncertainty``: their standard deviation,
-    the proxies' disagreement. The score depends on the space, the images, the
+    the proxies' disagreement. A proxy that is not defined for every sampled network is left out,
+    with a warning. The score depends on the space, the images, the
     settings and the seed only.
     """
 
@@ -102,7 +105,23 @@ class RankSum(AccuracyPredictor):
             rng = np.random.default_rng(self._seed)
             sample = [self._space.format(self._space.sample(rng)) for _ in range(self._reference)]
             self._measured = scales_of(list(self._scores.of(sample)))
+            self._say_what_is_left_out()
         return self._measured
+
+    def _say_what_is_left_out(self) -> None:
+        """ProxyError: no proxy of the space is defined for all of its sampled networks."""
+        undefined = [name for name in self._space.proxies if name not in (self._measured or {})]
+        if not self._measured:
+            raise ProxyError(
+                f"expected a proxy that is defined for networks of {self._space.name}, found none of"
+                f" {', '.join(self._space.proxies)}: name others in its proxies"
+            )
+        if undefined:
+            logging.getLogger("pelnas").warning(
+                "pelnas: %s cannot be computed for every network of %s; scores go on without it",
+                " and ".join(undefined),
+                self._space.name,
+            )
 
 
 def scales_of(sample: Sequence[Mapping[str, float]]) -> dict[str, Scale]:

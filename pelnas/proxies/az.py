@@ -171,12 +171,8 @@ def _propagation(before: Tensor, after: Tensor, generator: torch.Generator) -> f
     if sent.shape == signs.shape and torch.equal(sent, signs):
         return FLOOR  # an identity learns nothing
     stride = sent.shape[2] // signs.shape[2]
-    if (
-        sent.ndim == 4
-        and stride > 1
-        and sent.shape[2] % stride == 0
-        and sent.shape[3] == sent.shape[2]
-    ):
+    shrunk = [stride * side for side in signs.shape[2:]]
+    if sent.ndim == 4 and stride > 1 and list(sent.shape[2:]) == shrunk:
         sent = pixel_unshuffle(sent, stride)
     rows_out, rows_in = _rows(signs), _rows(sent)
     if len(rows_in) != len(rows_out):

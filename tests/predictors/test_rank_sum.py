@@ -1,6 +1,7 @@
 """The scale, the combination, and what a predictor owes to a search."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from pelnas.architecture import Architecture
 from pelnas.cache import Cache
 from pelnas.config import Scoring
+from pelnas.errors import ProxyError
 from pelnas.images import ImageSet, load_images
-from pelnas.predictors.rank_sum import RankSum, Scale, judge
-from pelnas.proxies import FLOOR
+from pelnas.predictors.rank_sum import RankSum, Scale, judge, scales_of
+from pelnas.proxies import FLOOR, engine
 from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")
@@ -135,3 +137,42 @@ def test_networks_of_many_depths_are_judged_by_their_sizes_without_images(
     assert found[0].proxies["params"] == space.parameters(larger, images.shape)
     assert found[0].proxies["flops"] == space.flops(larger, images.shape)
     assert predictor.source == "predicted without training from params, flops, entropy"
+
+
+def test_a_proxy_that_is_not_defined_is_left_out_and_said_so(
+    images: ImageSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """nwot of every network, as of one without activation layers; the cache knows it afterwards."""
+    whole = engine.score_network
+
+    def without(*arguments: Any) -> dict[str, float]:
+        return {name: value for name, value in whole(*arguments).items() if name != "nwot"}
+
+    monkeypatch.setattr(engine, "score_network", without)
+    settings = SETTINGS.model_copy(update={"workers": 1})
+    cold = list(RankSum(SPACE, images, settings, 0, Cache(tmp_path / "c")).predict(some(30, 60)))
+    assert "nwot cannot be computed for every network of tiny" in caplog.text
+    assert [set(each.proxies) for each in cold] == [set(SPACE.proxies) - {"nwot"}] * 2
+    assert all(0 < each.score < 1 for each in cold)
+    monkeypatch.setattr(engine, "score_network", lambda *_: pytest.fail("it is in the cache"))
+    warm = RankSum(SPACE, images, settings, 0, Cache(tmp_path / "c")).predict(some(30, 60))
+    assert list(warm) == cold
+
+
+def test_without_any_proxy_there_is_one_sentence(
+    images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "score_network", lambda *_: {})
+    settings = SETTINGS.model_copy(update={"workers": 1})
+    predictor = RankSum(SPACE, images, settings, 0, Cache(tmp_path / "c"))
+    with pytest.raises(ProxyError, match="defined for networks of tiny, found none of nwot"):
+        next(predictor.predict(some(30)))
+
+
+def test_a_network_is_judged_by_what_is_defined_for_it() -> None:
+    scales = {name: Scale.of([0.0, 10.0]) for name in ("a", "b")}
+    assert judge({"a": 5.0}, scales).score == pytest.approx(0.5)
+    assert scales_of([{"a": 1.0, "b": 2.0}, {"b": 3.0}]).keys() == {"b"}

@@ -66,13 +66,16 @@ def test_expressivity_and_progressivity(network: nn.Module, batch: Batch) -> Non
     assert found["progressivity"] == pytest.approx(min(growth), rel=1e-4)
 
 
+@pytest.mark.parametrize("extra", [0, 4])
 def test_trainability_from_the_whole_jacobian_of_each_block(
-    network: nn.Module, batch: Batch
+    network: nn.Module, batch: Batch, extra: int
 ) -> None:
+    """Of square images, and of wider ones."""
+    images = torch.cat([batch[0], batch[0].flip(0)[..., :extra]], dim=3)
     generator = torch.Generator().manual_seed(SEED)
     copy = kaiming(network, generator)
-    found = score_network(network, *batch, ["trainability"], seed=SEED)["trainability"]
-    features = copy.stem(batch[0]).detach()  # type: ignore[operator]
+    found = score_network(network, images, batch[1], ["trainability"], seed=SEED)["trainability"]
+    features = copy.stem(images).detach()  # type: ignore[operator]
     scores = []
     for block in copy.blocks:  # type: ignore[union-attr]
         before = features.clone()
