@@ -8,13 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    StringConstraints,
     ValidationError,
     field_serializer,
     field_validator,
@@ -112,6 +115,26 @@ class Measurement(_Frozen):
     repeats: Passes = 30  # forward passes whose median counts
 
 
+def _size(given: Any) -> Any:
+    """``224`` for squares, ``96x128`` (height x width) for the rest; ValueError: anything else."""
+    found = re.fullmatch(r"(\d{1,9})(?:x(\d{1,9}))?", str(given).strip().lower())
+    sides = [int(side) for side in found.groups() if side] if found else []
+    if not sides or isinstance(given, bool) or not all(side in bounds.RESOLUTION for side in sides):
+        raise ValueError(
+            f"expected pixels a side of {bounds.RESOLUTION} as 224 or 96x128 (height x width),"
+            f" found {_shown(given)}: change it"
+        )
+    return sides[0] if len(set(sides)) == 1 else f"{sides[0]}x{sides[1]}"
+
+
+#: Pixels a side, or height and width as ``96x128``.
+Resolution = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^\d+x\d+$")]
+    | Annotated[int, within(bounds.RESOLUTION)],
+    BeforeValidator(_size),
+]
+
+
 class Scoring(_Frozen):
     """How zero-cost proxies are computed."""
 
@@ -124,11 +147,24 @@ class Scoring(_Frozen):
         int, within(Range(2, bounds.BATCH.high)), owned("Images that each proxy sees.", "scores")
     ] = 32
     resolution: Annotated[
-        int,
-        within(bounds.RESOLUTION),
-        owned("Pixels a side that networks take; images are resized.", "niches"),
+        Resolution, owned("Pixels a side of the images, or HEIGHTxWIDTH.", "niches")
     ] = 32
+    channels: Annotated[
+        int | None,
+        within(bounds.CHANNELS),
+        owned(
+            "Channels that networks get: 1 for grey, 3 for colour.",
+            "niches",
+            otherwise="3, or those of an .npz of another number",
+        ),
+    ] = None
     workers: Annotated[int, within(bounds.WORKERS)] = 0  # processes; 0: one for each core
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images in pixels."""
+        height, _, width = str(self.resolution).partition("x")
+        return int(height), int(width or height)
 
 
 class SearchConfig(_Frozen):
@@ -269,7 +305,7 @@ class SearchConfig(_Frozen):
             ("measurement", self.measurement.batch),
             ("scoring", self.scoring.batch),
         ):
-            if batch * self.scoring.resolution**2 > bounds.PIXELS:
+            if batch * prod(self.scoring.size) > bounds.PIXELS:
                 raise ValueError(
                     f"expected {name}.batch images of scoring.resolution with at most"
                     f" {bounds.PIXELS} pixels in all, found {batch} of {self.scoring.resolution}"

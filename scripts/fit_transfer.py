@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=MODEL, help="default: in the package")
     given = parser.parse_args()
     scoring = Scoring(workers=given.workers)
-    images = load_images(given.images, scoring.resolution)
+    images = load_images(given.images, scoring.size)
     sample = load_sample(given.data, images, scoring, default_cache(), given.cells, _show)
     fitted = fit(sample, DATASETS, seed=0)
     fitted.save(given.output)

@@ -131,7 +131,7 @@ def _host(folder: Path, _: dict[str, Path]) -> Path:
     try:
         space = get_space("tiny")
         cache = default_cache()
-        shape = Shape.square(10, settings.scoring.resolution)
+        shape = Shape(10, *settings.scoring.size)
         device = host.HostDevice(space, shape, settings.measurement, cache)
         cells = [space.at(index) for index in range(space.size)]
         cache.put_many(

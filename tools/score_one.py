@@ -168,7 +168,7 @@ def _predictor(store: RunStore, space: SearchSpace) -> AccuracyPredictor:
     if config.accuracy == "table":
         return get_predictor(config, space, None, default_cache())
     labels = read_labels(copied, space) if copied.is_file() else ()
-    images = load_images(config.images, config.scoring.resolution)
+    images = load_images(config.images, config.scoring.size, config.scoring.channels)
     return _KEPT.of(config, space, images, default_cache(), labels)
 
 
@@ -185,7 +185,7 @@ def _charge(
         )
     with _turn(), tempfile.TemporaryDirectory(prefix="pelnas-") as scratch:
         sources = store.sources()
-        shape = Shape.square(sources.classes, store.config.scoring.resolution)
+        shape = Shape(sources.classes, *store.config.scoring.size, sources.channels)
         with closing(_device(store.config, space, shape, Path(scratch))) as device:
             (cost,) = device.costs([architecture])
             return cost, MEASURED if device.measures else TABLE, device.source

@@ -23,6 +23,8 @@ from pelnas.tools.evaluation import Evaluator
 PROBES = 20  # architectures whose costs show whether a device tells energy
 
 WITHOUT_IMAGES = ("table", "known-truth")  # predictors that look at none
+COLOUR = 3  # channels of images that are not looked at, as of benchmarks
+
 LONGEST_NUMBER = 5  # digits of a number of classes
 
 
@@ -178,6 +180,7 @@ def sources_of(problem: SearchProblem) -> Sources:
         problem.evaluator.shape.classes,
         problem.class_images,
         problem.held_out,
+        problem.evaluator.shape.channels,
     )
 
 
@@ -185,18 +188,21 @@ def _images(config: SearchConfig) -> ImageSet | None:
     """Images are loaded only where something looks at them."""
     if config.accuracy in WITHOUT_IMAGES and config.images is None:
         return None
-    return load_images(config.images, config.scoring.resolution)
+    return load_images(config.images, config.scoring.size, config.scoring.channels)
 
 
 def shape_of(config: SearchConfig, images: ImageSet | None = None) -> Shape:
     """The shape of the networks of a search on these images, or on the data set of a table."""
-    classes = images.classes if images else classes_of(config.dataset)
-    return Shape.square(classes, config.scoring.resolution)
+    if images is not None:
+        return images.shape
+    return Shape(
+        classes_of(config.dataset), *config.scoring.size, config.scoring.channels or COLOUR
+    )
 
 
 def recorded_shape(config: SearchConfig, sources: Sources) -> Shape:
     """The shape of the networks of a search that was recorded."""
-    return Shape.square(sources.classes, config.scoring.resolution)
+    return Shape(sources.classes, *config.scoring.size, sources.channels)
 
 
 def classes_of(dataset: str) -> int:

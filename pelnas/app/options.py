@@ -163,6 +163,7 @@ def _is_number(value: Any) -> Any:
 BaseUrl = option("base_url")
 Data = option("data")
 Output = option("output")
+Resolution = option("resolution", "Pixels a side, or HEIGHTxWIDTH. Default: as in the search.")
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file of settings; options win over it.")
 ]

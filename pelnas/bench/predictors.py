@@ -130,9 +130,7 @@ class Evidence:
     def _order(
         self, predictor: AccuracyPredictor, fitted: Sequence[str], judged: str, cells: int
     ) -> Order:
-        partition = partition_by_operations(
-            self.sample.space, Shape.square(10, self.scoring.resolution)
-        )
+        partition = partition_by_operations(self.sample.space, Shape(10, *self.scoring.size))
         truth = true_accuracy(self.data, judged)
         with closing(predictor):
             found = validate(predictor, partition, truth, cells, CELLS_SEED)

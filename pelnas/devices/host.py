@@ -18,6 +18,7 @@ from pelnas.spaces import SearchSpace
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+COLOUR = 3  # channels
 METHOD = 1  # version of how it is measured; a new one leaves old cached values alone
 FINE_SECONDS = 1e-5  # a coarser clock of thread time cannot time a pass
 
@@ -75,12 +76,24 @@ class HostDevice(Device):
             space=self._space.name,
             architecture=self._space.format(architecture),
             classes=self._shape.classes,
-            resolution=self._shape.height,
+            **self._image_fields(),
             torch=torch.__version__,
             processor=processor(),
             clock=self._clock,
             **({"code": self._space.code} if self._space.code else {}),
             **self._measurement.model_dump(),
+        )
+
+    def _image_fields(self) -> dict[str, int | str]:
+        """Squares in colour by their side alone, as they always were."""
+        height, width = self._shape.height, self._shape.width
+        fields: dict[str, int | str] = {
+            "resolution": height if height == width else self._shape.size
+        }
+        return (
+            fields
+            if self._shape.channels == COLOUR
+            else fields | {"channels": self._shape.channels}
         )
 
     def _measure(self, architecture: Architecture) -> tuple[float, float]:

@@ -11,18 +11,22 @@ __all__ = ["ImageSet", "load_images"]
 SMALLEST = 8  # pixels a side
 
 
-def load_images(path: Path | None, resolution: int) -> ImageSet:
-    """The labelled images at a path, to be drawn at ``resolution`` squared and 3 channels.
+def load_images(
+    path: Path | None, resolution: int | tuple[int, int], channels: int | None = None
+) -> ImageSet:
+    """The labelled images at a path, to be drawn at a resolution: a side, or (height, width).
 
-    ``path``: a folder of class folders, an ``.npz`` of plain arrays, a ``.parquet``
+    ``channels``: 1 for grey, 3 for colour; ``None`` for 3, or as many as an ``.npz`` of another
+    number has. ``path``: a folder of class folders, an ``.npz`` of plain arrays, a ``.parquet``
     of encoded images, or ``None`` for the digits. Pixels are read when drawn.
     ImagesError: what was expected there, what was found, what to do.
     """
-    if resolution < SMALLEST:
+    size = (resolution, resolution) if isinstance(resolution, int) else resolution
+    if min(size) < SMALLEST:
         raise ImagesError(
-            f"expected a resolution of at least {SMALLEST} pixels, found {resolution}: raise it"
+            f"expected a resolution of at least {SMALLEST} pixels, found {min(size)}: raise it"
         )
-    return ImageSet.of(open_source(path), resolution)
+    return ImageSet.of(open_source(path), *size, channels)
 
 
 def open_source(path: Path | None) -> Source:

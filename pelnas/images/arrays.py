@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.errors import ImagesError, UnreadableError
-from pelnas.images.base import Labels, Pixels, Source, digest_of, encode, fit
+from pelnas.images.base import COLOUR, GREY, LUMA, Labels, Pixels, Source, digest_of, encode, fit
+from pelnas.inputs.bounds import CHANNELS
 from pelnas.inputs.formats import read_arrays
 
 #: Names of arrays in a file: images and labels, then those held out for tests.
@@ -21,11 +22,14 @@ ARRAYS = (
 
 
 class ArraySource(Source):
-    """Images in memory: (n, h, w), (n, h, w, c) or (n, c, h, w) with c of 1 or 3, uint8 or float."""
+    """Images in memory: (n, h, w), (n, h, w, c) or (n, c, h, w), uint8 or float."""
 
     def __init__(self, name: str, images: NDArray[Any], labels: Labels) -> None:
         self.name, self.labels = name, labels
         self._images = _channels_last(images, name)
+        own = self._images.shape[3] if self._images.ndim == 4 else GREY
+        if own not in self.offered:
+            self.channels, self.offered = own, (own,)
         if images.dtype != np.uint8:
             self.dtype = np.float32
             _check_floats(images, name)
@@ -36,9 +40,9 @@ class ArraySource(Source):
             )
         self.digest = digest_of(images, labels.index, labels.names, labels.held_out)
 
-    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+    def read(self, indices: Sequence[int], shape: tuple[int, int, int]) -> Iterator[Pixels]:
         for index in indices:
-            yield _fit_array(self._images[index], side)
+            yield _fit_array(self._images[index], shape)
 
 
 def digits() -> Source:
@@ -90,15 +94,22 @@ def _of_parts(path: Path, parts: list[tuple[NDArray[Any], NDArray[Any]]]) -> Sou
 
 
 def _channels_last(images: NDArray[Any], name: str) -> NDArray[Any]:
-    """A view (n, h, w) or (n, h, w, 3)."""
-    if images.ndim == 4 and images.shape[-1] not in (1, 3) and images.shape[1] in (1, 3):
-        images = images.transpose(0, 2, 3, 1)
-    if images.ndim == 4 and images.shape[-1] == 1:
+    """A view (n, h, w), or (n, h, w, c) with c of 2 or more.
+
+    Of two axes that may be channels, 3 or 1 decide, else the shorter one.
+    """
+    if images.ndim == 4:
+        first, last = images.shape[1], images.shape[-1]
+        known = (GREY, COLOUR)
+        if (first in known and last not in known) or (last not in known and first < last):
+            images = images.transpose(0, 2, 3, 1)
+    if images.ndim == 4 and images.shape[-1] == GREY:
         images = images[..., 0]
-    if 0 in images.shape or not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
+    is_sound = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in CHANNELS)
+    if 0 in images.shape or not is_sound:
         raise ImagesError(
-            f"expected images of {name} as (n, h, w), (n, h, w, 3) or (n, 3, h, w),"
-            f" found an array of shape {images.shape}: convert it to one or three channels"
+            f"expected images of {name} as (n, h, w), (n, h, w, c) or (n, c, h, w) with {CHANNELS}"
+            f" channels, found an array of shape {images.shape}: convert it"
         )
     return images
 
@@ -116,11 +127,18 @@ def _check_floats(images: NDArray[Any], name: str) -> None:
             )
 
 
-def _fit_array(image: NDArray[Any], side: int) -> Pixels:
+def _fit_array(image: NDArray[Any], shape: tuple[int, int, int]) -> Pixels:
+    """An image (h, w) or (h, w, c) in a shape; bytes of one or three channels as a picture."""
     from PIL import Image
 
-    if image.dtype == np.uint8:
-        return fit(Image.fromarray(np.ascontiguousarray(image)), side)
+    channels, *size = shape
+    if image.dtype == np.uint8 and (image.ndim == 2 or image.shape[2] == COLOUR):
+        return fit(Image.fromarray(np.ascontiguousarray(image)), shape)
     planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
-    fitted = [fit(Image.fromarray(plane.astype(np.float32)), side)[0] for plane in planes]
-    return np.broadcast_to(np.stack(fitted), (3, side, side))
+    if image.dtype != np.uint8:
+        planes = planes.astype(np.float32)
+    one = (GREY, size[0], size[1])
+    fitted = np.stack([fit(Image.fromarray(np.ascontiguousarray(p)), one)[0] for p in planes])
+    if channels == GREY and len(fitted) == COLOUR:
+        fitted = np.tensordot(np.array(LUMA, dtype=np.float32), fitted, 1)[None]
+    return np.broadcast_to(fitted, shape)

@@ -16,8 +16,10 @@ from pelnas.errors import ImagesError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: (3, side, side), uint8 or float32
+#: (channels, height, width), uint8 or float32
 Pixels = NDArray[Any]
+GREY, COLOUR = 1, 3  # channels
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey, ITU-R BT.601, as Pillow converts
 #: What Pillow raises for damaged files of its many formats.
 BROKEN = (OSError, EOFError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)
 
@@ -32,16 +34,23 @@ class Labels:
 
 
 class Source(ABC):
-    """Labelled images. ``digest``: a hash that changes with them; ``dtype``: of their pixels."""
+    """Labelled images. ``digest``: a hash that changes with them; ``dtype``: of their pixels.
+
+    ``channels``: that they have unless somebody asks for others; ``offered``: that they can have.
+    """
 
     name: str
     labels: Labels
     digest: str
     dtype: type[np.generic] = np.uint8
+    channels: int = COLOUR
+    offered: tuple[int, ...] = (GREY, COLOUR)
 
     @abstractmethod
-    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
-        """The images of ascending indices, cut to the middle square and resized to ``side``.
+    def read(self, indices: Sequence[int], shape: tuple[int, int, int]) -> Iterator[Pixels]:
+        """The images of ascending indices in a shape (channels, height, width).
+
+        Cut to the largest middle part of that aspect ratio and resized.
 
         ImagesError: an image that cannot be read.
         """
@@ -106,21 +115,32 @@ def digest_of(*parts: Any) -> str:
     return digest.hexdigest()
 
 
-def fit(image: "Image", side: int) -> Pixels:
-    """The middle square of an image as (3, side, side), uint8, or float32 for mode F."""
+def fit(image: "Image", shape: tuple[int, int, int]) -> Pixels:
+    """The middle of an image in a shape (channels, height, width) of one or three channels.
+
+    uint8, or float32 for mode F. What does not belong to the aspect ratio is cut off.
+    """
     from PIL.Image import Resampling
 
-    edge = min(image.size)
-    left, top = (image.width - edge) / 2, (image.height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    plain = image if image.mode == "F" else _rgb(image)
-    square = np.asarray(plain.resize((side, side), Resampling.BILINEAR, box))
-    return (
-        np.broadcast_to(square, (3, side, side)) if square.ndim == 2 else square.transpose(2, 0, 1)
-    )
+    channels, height, width = shape
+    plain = image if image.mode == "F" else _converted(image, channels)
+    fitted = np.asarray(plain.resize((width, height), Resampling.BILINEAR, _middle(image, shape)))
+    return np.broadcast_to(fitted, shape) if fitted.ndim == 2 else fitted.transpose(2, 0, 1)
 
 
-def _rgb(image: "Image") -> "Image":
+def _middle(image: "Image", shape: tuple[int, int, int]) -> tuple[float, float, float, float]:
+    """The largest box in the middle of an image with the aspect ratio of a shape."""
+    _, height, width = shape
+    across, down = float(image.width), float(image.height)
+    if across * height > down * width:
+        across = down * width / height
+    else:
+        down = across * height / width
+    left, top = (image.width - across) / 2, (image.height - down) / 2
+    return left, top, left + across, top + down
+
+
+def _converted(image: "Image", channels: int) -> "Image":
     if "transparency" in image.info:
-        return image.convert("RGBA").convert("RGB")
-    return image.convert("RGB")
+        image = image.convert("RGBA")
+    return image.convert("RGB") if channels == COLOUR else image.convert("RGB").convert("L")

@@ -68,13 +68,16 @@ class Depth:
         """What a digest of the images has to hold: nothing for bytes."""
         return (f"white at {self.white:g}",) if self.white else ()
 
-    def decode(self, file: File, side: int, where: str) -> Pixels:
-        """An encoded image, upright, as (3, side, side). ImagesError: it cannot be read."""
+    def decode(self, file: File, shape: tuple[int, int, int], where: str) -> Pixels:
+        """An encoded image, upright, in a shape (channels, height, width).
+
+        ImagesError: it cannot be read.
+        """
         from PIL import Image, ImageOps
 
         try:
             with Image.open(file) as image:
-                image.draft("RGB", (side, side))  # JPEG decodes faster at a fraction of its size
+                image.draft("RGB", shape[:0:-1])  # JPEG decodes faster at a fraction of its size
                 deep, unsigned = _is_deep(image), _is_unsigned(image)
                 upright = ImageOps.exif_transpose(image)
         except (*BROKEN, Image.DecompressionBombError) as error:
@@ -83,7 +86,7 @@ class Depth:
             ) from None
         if deep:
             upright = self._scaled(_values(upright, unsigned), upright.mode, where)
-        return fit(upright, side)
+        return fit(upright, shape)
 
     def _scaled(self, values: NDArray[np.float64], mode: str, where: str) -> "Image":
         """Deep pixels on the scale of the set, as floats; as bytes in a set of bytes."""

@@ -47,10 +47,10 @@ class FolderSource(Source):
         stamps = (_stamp(file, path) for file in self._files)
         self.digest = digest_of(*stamps, *self._depth.stamp)
 
-    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+    def read(self, indices: Sequence[int], shape: tuple[int, int, int]) -> Iterator[Pixels]:
         for index in indices:
             file = self._files[index]
-            yield self._depth.decode(file, side, str(file))
+            yield self._depth.decode(file, shape, str(file))
 
 
 def _parts(path: Path) -> dict[Path, bool]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pelnas.architecture import Shape
 from pelnas.errors import ImagesError
-from pelnas.images.base import Source, digest_of
+from pelnas.images.base import COLOUR, Source, digest_of
 
 STATISTICS_SAMPLE = 512  # training images that mean and spread are estimated on
 STATISTICS_SEED = 0
@@ -26,11 +26,11 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Labelled images of one square size, decoded as they are drawn.
+    """Labelled images of one size, decoded as they are drawn.
 
     ``name``: ``digits``, or the name of the folder or file.
     ``class_names[label]``: what a label means; labels run from 0 to ``classes - 1``.
-    ``digest``: a hash of content, order, labels and resolution: equal digests
+    ``digest``: a hash of content, order, labels, size and channels: equal digests
     and seeds give equal batches, so caches can key on it. A folder is hashed by
     the paths, sizes and modification times of its files, every other source by
     its bytes.
@@ -39,23 +39,33 @@ class ImageSet:
     name: str
     class_names: tuple[str, ...]
     digest: str
-    resolution: int
+    pixel_shape: tuple[int, int, int]  # (channels, height, width) of each image
     labels: Labels = field(repr=False)  # (n,), of every image
     train: Indices = field(repr=False)  # images that may be learned from
     test: Indices | None = field(repr=False)  # images held out by the source, if it says so
     source: Source = field(repr=False)
 
     @classmethod
-    def of(cls, source: Source, resolution: int) -> "ImageSet":
-        """The images of a source at a resolution."""
+    def of(cls, source: Source, height: int, width: int, channels: int | None = None) -> "ImageSet":
+        """The images of a source at a size; ``channels``: its own unless given.
+
+        ImagesError: it cannot have so many channels.
+        """
+        if channels is not None and channels not in source.offered:
+            offered = " or ".join(map(str, source.offered))
+            raise ImagesError(
+                f"expected {channels} channels, found that images of {source.name} have {offered}:"
+                " change scoring.channels (--channels) or the images"
+            )
+        shape = (channels or source.channels, height, width)
         labels = source.labels
         held_out = labels.held_out
         everything = np.arange(len(labels.index))
         return cls(
             name=source.name,
             class_names=labels.names,
-            digest=digest_of(source.digest, resolution),
-            resolution=resolution,
+            digest=digest_of(source.digest, *_size_parts(*shape)),
+            pixel_shape=shape,
             labels=labels.index,
             train=everything if held_out is None else everything[~held_out],
             test=None if held_out is None else everything[held_out],
@@ -65,7 +75,8 @@ class ImageSet:
     @property
     def shape(self) -> Shape:
         """What networks for these images take and give."""
-        return Shape.square(self.classes, self.resolution)
+        channels, height, width = self.pixel_shape
+        return Shape(self.classes, height, width, channels)
 
     @property
     def classes(self) -> int:
@@ -83,7 +94,7 @@ class ImageSet:
         return 0 if self.test is None else len(self.test)
 
     def batch(self, count: int, seed: int) -> tuple[Floats, Labels]:
-        """Training images (count, 3, r, r), normalised, and their labels (count,).
+        """Training images (count, *pixel_shape), normalised, and their labels (count,).
 
         The same for equal seeds; every prefix holds the classes as evenly as
         possible. ImagesError: more images asked for than there are, or all are equal.
@@ -123,14 +134,13 @@ class ImageSet:
         return np.sort(order[~held_out]), np.sort(order[held_out])
 
     def pixels(self, indices: Sequence[int] | Indices) -> NDArray[Any]:
-        """Images (k, 3, r, r) in the order of ``indices``, as stored: uint8, or float32.
+        """Images (k, *pixel_shape) in the order of ``indices``, as stored: uint8, or float32.
 
-        Cut to the middle square and resized. ImagesError: an image that cannot be read.
+        Cut to their middle and resized. ImagesError: an image that cannot be read.
         """
         wanted, place = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-        side = self.resolution
-        kind = np.dtype((self.source.dtype, (3, side, side)))
-        images = self.source.read(wanted.tolist(), side)
+        kind = np.dtype((self.source.dtype, self.pixel_shape))
+        images = self.source.read(wanted.tolist(), self.pixel_shape)
         return np.fromiter(images, dtype=kind, count=len(wanted))[place]
 
     def normalise(self, pixels: NDArray[Any]) -> Floats:
@@ -140,7 +150,7 @@ class ImageSet:
 
     @cached_property
     def _statistics(self) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of each channel (3, 1, 1), from a fixed sample."""
+        """Mean and standard deviation of each channel (channels, 1, 1), from a fixed sample."""
         order = np.random.default_rng(STATISTICS_SEED).permutation(self.train)
         sample = self.pixels(order[:STATISTICS_SAMPLE])
         mean = sample.mean(axis=(0, 2, 3), dtype=np.float64)
@@ -160,3 +170,8 @@ class ImageSet:
             turn[own] = np.arange(len(own))
         place = rng.permutation(self.classes)[self.labels[order]]
         return order[np.lexsort((place, turn))[:count]]
+
+
+def _size_parts(channels: int, height: int, width: int) -> tuple[int, ...]:
+    """Size and channels for a digest; the side alone for squares in colour, as it always was."""
+    return (height,) if height == width and channels == COLOUR else (height, width, channels)

@@ -49,12 +49,12 @@ class ParquetSource(Source):
         digest.update("".join(self._depth.stamp).encode())
         self.digest = digest.hexdigest()
 
-    def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+    def read(self, indices: Sequence[int], shape: tuple[int, int, int]) -> Iterator[Pixels]:
         for index, data in self._readable(indices):
             where = f"row {index} of {self._path}"
             if not data:
                 raise ImagesError(f"expected an image in {where}, found none: remove the row")
-            yield self._depth.decode(BytesIO(data), side, where)
+            yield self._depth.decode(BytesIO(data), shape, where)
 
     def _readable(self, indices: Sequence[int]) -> Iterator[tuple[int, bytes | None]]:
         """These rows. ImagesError: a page of the file is damaged."""

@@ -47,6 +47,7 @@ THREADS = Range(1, 1_024)  # torch ends the process beyond some ten thousand
 WORKERS = Range(0, 1_024)
 BATCH = Range(1, 65_536)  # images
 RESOLUTION = Range(8, 4_096)  # pixels a side
+CHANNELS = Range(1, 64)  # of images
 PIXELS = 2**26  # of a batch: more do not fit the memory of any machine once a network sees them
 REFERENCE = Range(8, 100_000)  # sampled cells
 PASSES = Range(1, 10_000)  # forward passes of a measurement

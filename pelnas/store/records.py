@@ -41,6 +41,7 @@ class Sources:
     classes: int = 10  # outputs of the networks
     class_images: Mapping[str, int] = field(default_factory=dict)
     held_out: int = 0
+    channels: int = 3  # of the images that networks take
 
     @property
     def images(self) -> str:

@@ -84,6 +84,8 @@ def save_trained(
         "architecture": architecture,
         "class_names": list(data.class_names),
         "resolution": data.shape.height,
+        "width": data.shape.width,
+        "channels": data.shape.channels,
         "scale": torch.from_numpy(data.scale),
         "offset": torch.from_numpy(data.offset),
         "network": network.state_dict(),
@@ -104,7 +106,12 @@ def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     with reading(path):
         space = get_space(content["space"])
         architecture = space.parse(content["architecture"])
-        shape = Shape.square(len(content["class_names"]), content["resolution"])
+        side = content["resolution"]
+        sizes = (
+            content.setdefault("width", side),
+            content.setdefault("channels", 3),
+        )  # as before 0.2
+        shape = Shape(len(content["class_names"]), side, *sizes)
         network = space.build(architecture, shape)
         network.load_state_dict(content.pop("network"))
     return network.eval(), content

@@ -18,7 +18,7 @@ VALIDATION = 0.15  # share of each class of the rest
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """``pixels`` (n, 3, r, r), uint8 or float32, as stored; ``labels`` (n,)."""
+    """``pixels`` (n, channels, height, width), uint8 or float32, as stored; ``labels`` (n,)."""
 
     pixels: NDArray[Any]
     labels: NDArray[np.int64]
@@ -31,7 +31,7 @@ class Part:
 class TrainingData:
     """Labelled images in three parts, held in memory.
 
-    ``scale``, ``offset`` (3, 1, 1): ``pixels * scale + offset`` has mean 0 and
+    ``scale``, ``offset`` (channels, 1, 1): ``pixels * scale + offset`` has mean 0 and
     variance 1 in each channel of the training part (estimated).
     ``digest``: changes with the images, their resolution and the split.
     """
@@ -69,8 +69,9 @@ def split(images: ImageSet, seed: int) -> TrainingData:
     rest = replace(images, train=learn, test=None)
     train, validation = rest.train_test(VALIDATION, seed)
     learned_from = replace(rest, train=train)  # mean and spread are learned from these alone
-    offset = learned_from.normalise(np.zeros((1, 3, 1, 1), dtype=np.float32))[0]
-    scale = learned_from.normalise(np.ones((1, 3, 1, 1), dtype=np.float32))[0] - offset
+    black = np.zeros((1, images.shape.channels, 1, 1), dtype=np.float32)
+    offset = learned_from.normalise(black)[0]
+    scale = learned_from.normalise(black + 1)[0] - offset
     return TrainingData(
         name=images.name,
         class_names=images.class_names,

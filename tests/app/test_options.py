@@ -18,4 +18,6 @@ def test_a_search_takes_every_option_of_a_setting_in_the_order_of_the_fields() -
 def test_what_a_section_affects_all_of_its_settings_do() -> None:
     assert {"measurement.threads", "measurement.repeats"} < set(affecting("costs"))
     assert {"scoring.batch", "scoring.workers", "measurement.batch"} < set(affecting("time"))
-    assert affecting("niches") == ("space", "partition", "scoring.resolution")
+    assert affecting("niches") == (
+        *("space", "partition", "scoring.resolution", "scoring.channels"),
+    )

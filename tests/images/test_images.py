@@ -110,14 +110,14 @@ class TestBatch:
         class Recording(ArraySource):
             decoded: list[int] = []
 
-            def read(self, indices: Sequence[int], side: int) -> Iterator[Pixels]:
+            def read(self, indices: Sequence[int], shape: tuple[int, int, int]) -> Iterator[Pixels]:
                 self.decoded.extend(indices)
-                return super().read(indices, side)
+                return super().read(indices, shape)
 
         values = np.arange(2000) % 2
         pixels = np.broadcast_to(np.arange(2000, dtype=np.uint8)[:, None, None], (2000, 8, 8))
         source = Recording("many", pixels, encode(values, "many"))
-        images = ImageSet.of(source, 8)
+        images = ImageSet.of(source, 8, 8)
         assert source.decoded == []
         images.batch(6, seed=0)
         assert len(source.decoded) == 6 + 512  # and the sample for mean and spread, once
@@ -422,7 +422,7 @@ class TestArrays:
         ("arrays", "message"),
         [
             ({"pictures": np.zeros(3)}, "images and labels .* found pictures"),
-            ({"images": np.zeros((2, 8, 8, 4), np.uint8), "labels": [0, 1]}, "one or three"),
+            ({"images": np.zeros((2, 70, 70, 65), np.uint8), "labels": [0, 1]}, "1 to 64 channels"),
             ({"images": np.zeros((2, 8), np.uint8), "labels": [0, 1]}, "shape .2, 8."),
             ({"images": np.zeros((0, 8, 8), np.uint8), "labels": []}, "shape|one label"),
             ({"images": np.full((2, 8, 8), np.nan), "labels": [0, 1]}, "NaN .* image 0"),

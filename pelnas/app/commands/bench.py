@@ -26,7 +26,8 @@ MODELS = ("builtin:evolver", "builtin:random")
 
 @bench.command("search")
 @options.takes(
-    *("dataset", "space", "accuracy", "model", "seeds", "rounds", "per_niche", "images", "output")
+    *("dataset", "space", "accuracy", "model", "seeds", "rounds", "per_niche", "images"),
+    *("resolution", "channels", "output"),
 )
 def bench_search(
     *,

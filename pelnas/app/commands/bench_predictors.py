@@ -68,7 +68,7 @@ def bench_predictors(
             "expected images to score cells on, found none: give CIFAR-10 by --images"
         )
     config = load_config(None, given | {"name": "bench", "data": data, "images": images})
-    loaded = load_images(images, config.scoring.resolution)
+    loaded = load_images(images, config.scoring.size, config.scoring.channels)
     cells = load_sample(data, loaded, config.scoring, default_cache())
     evidence = Evidence(data, cells, loaded, config.scoring, default_cache())
     orders = list(evidence.orders(sample))

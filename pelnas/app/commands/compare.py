@@ -22,7 +22,17 @@ COLUMNS = (
 
 
 @options.takes(
-    *("space", "device", "dataset", "images", "data", "accuracy", "base_url"),
+    *(
+        "space",
+        "device",
+        "dataset",
+        "images",
+        "resolution",
+        "channels",
+        "data",
+        "accuracy",
+        "base_url",
+    ),
     *("rounds", "per_niche", *options.BUDGETS, "output"),
 )
 def compare(

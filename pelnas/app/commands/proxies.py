@@ -42,7 +42,9 @@ def listed(as_json: options.Json = False) -> None:
     print_table("", ("proxy", "meaning"), rows)
 
 
-@options.takes("space", "images", "sample", "batch", "threads", "repeats", "seed")
+@options.takes(
+    *("space", "images", "resolution", "channels", "sample", "batch", "threads", "repeats", "seed")
+)
 def speed(
     *,
     given: dict[str, Any],
@@ -64,7 +66,7 @@ def speed(
     config = load_config(None, given)
     chosen, rng = get_space(config.space), np.random.default_rng(config.seed)
     drawn = [chosen.sample(rng) for _ in range(sample)]
-    loaded = load_images(config.images, config.scoring.resolution)
+    loaded = load_images(config.images, config.scoring.size, config.scoring.channels)
     with _counted("timed", sample) as progress:
         found = bench_speed(chosen, loaded, drawn, batch, threads, repeats, progress)
     if as_json:
@@ -103,7 +105,7 @@ def reproduce(
     config = load_config(None, given)
     chosen = _of_the_suite(proxy or [])
     space, cache = get_space("nasbench201"), default_cache()
-    loaded = load_images(images, config.scoring.resolution)
+    loaded = load_images(images, config.scoring.size, config.scoring.channels)
     with _counted("scored", sample * draws) as progress:
         rows = agreement_with_suite(
             *(data, space, loaded, config.scoring, cache, sample, config.seed, progress),
@@ -119,7 +121,7 @@ def reproduce(
 @proxies.command("validate")
 @options.takes(
     *("dataset", "space", "images", "accuracy", "labels", "prior", "partition", "sample", "seed"),
-    *("reference", "batch", "resolution"),
+    *("reference", "batch", "resolution", "channels"),
     texts={"partition": "Niches by operations or by flops. Default: auto."},
 )
 def validate(

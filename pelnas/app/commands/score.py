@@ -19,7 +19,7 @@ Architectures = Annotated[
 
 @options.takes(
     *("space", "dataset", "images", "data", "accuracy", "labels", "prior", "seed", "config"),
-    *("reference", "batch", "resolution"),
+    *("reference", "batch", "resolution", "channels"),
 )
 def score(
     *,
@@ -59,7 +59,7 @@ def score(
     )
 
 
-@options.takes("space", "device", "dataset", "data", "resolution")
+@options.takes("space", "device", "dataset", "data", "resolution", "channels")
 def latency(
     *,
     architectures: Architectures,

@@ -66,6 +66,7 @@ def train(
         int | None,
         options.number(bounds.THREADS, "--threads", "Torch threads. Without it: every core."),
     ] = None,
+    resolution: options.Resolution = None,
     output: options.Output = None,
     as_json: options.Json = False,
 ) -> None:
@@ -90,7 +91,7 @@ def train(
     began = time.monotonic()
     with RunStore.open(find_run(options.runs_folder(output), run)) as store:
         chosen = training_plan.choose(store, architectures or [], front)
-        given = training_plan.images_of(store, images, other_images)
+        given = training_plan.images_of(store, images, other_images, resolution)
         data = split(given, store.config.seed)
         tasks = training_plan.tasks_of(store, chosen, data, settings, seeds)
         if threads is not None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pelnas.architecture import Architecture
+from pelnas.config import with_settings
 from pelnas.errors import ArchitectureError, ConfigError, ImagesError, RunError
 from pelnas.images import ImageSet, load_images
 from pelnas.report import front_points
@@ -66,13 +67,18 @@ def _meant(space: SearchSpace, store: RunStore, known: dict[str, str], text: str
         raise error
 
 
-def images_of(store: RunStore, path: Path | None, other: bool) -> ImageSet:
+def images_of(
+    store: RunStore, path: Path | None, other: bool, resolution: str | None = None
+) -> ImageSet:
     """The images of a run, wherever they are now; ``other``: also images that differ.
 
-    What is trained on first becomes the run's images where no search has told.
-    ImagesError: none there, unreadable, or not those of the run.
+    ``resolution``: to train at, in place of the search's. What is trained on first becomes the
+    run's images where no search has told. ImagesError: none there, unreadable, or not those of
+    the run. SpaceError: networks of the run cannot take them.
     """
     config = store.config
+    if resolution is not None:
+        config = with_settings(config, {"scoring.resolution": resolution})
     if path is None and config.accuracy == "table" and config.images is None:
         raise ImagesError(
             f"run {store.name} looked accuracies up and has no images: name some with --images"
@@ -84,7 +90,10 @@ def images_of(store: RunStore, path: Path | None, other: bool) -> ImageSet:
             f"expected the images of run {store.name} at {place}, found nothing there:"
             " say with --images where they are"
         )
-    images = load_images(place, config.scoring.resolution)
+    images = load_images(place, config.scoring.size, config.scoring.channels)
+    get_space(config.space).check_shape(images.shape)
+    if resolution is not None and config.scoring != store.config.scoring:
+        return images  # another size of the same: no digest of it was ever kept
     store.pin_images(images.name, images.digest)
     _, digest = store.pinned_images() or ("", images.digest)
     if images.digest != digest and not other:
