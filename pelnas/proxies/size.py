@@ -8,6 +8,8 @@ from torch.nn.modules.conv import _ConvNd
 from pelnas.proxies.network import layers_of
 from pelnas.proxies.passes import Passes
 
+SIGMOIDS = (nn.Sigmoid, nn.Hardsigmoid)
+
 
 def params(passes: Passes) -> float:
     """How many parameters the network has, as a plain count (not millions).
@@ -32,15 +34,24 @@ def entropy(passes: Passes) -> float:
 
     How much a network of random weights can express by its depth and width: Shen et al.,
     "DeepMAD: Mathematical Architecture Design for Deep Convolutional Neural Network",
-    CVPR 2023, equation 4, without the weights of the resolutions. Neither images nor
-    weights matter.
+    CVPR 2023, equation 4, without the weights of the resolutions. Layers of a gate, such as
+    squeeze-and-excite, scale features and compute none: they are not counted. Neither
+    images nor weights matter.
     """
     return entropy_of(passes.network)
 
 
 def entropy_of(network: nn.Module) -> float:
     """The proxy ``entropy`` of a network, which may be on the device ``meta``."""
-    return sum(log(_fan_in(module)) for _, module in layers_of(network))
+    gates = _gates(network)
+    return sum(log(_fan_in(module)) for _, module in layers_of(network) if module not in gates)
+
+
+def _gates(network: nn.Module) -> set[nn.Module]:
+    """The layers of modules that end in a sigmoid, which have the values of a gate."""
+    inside = (module for name, module in network.named_modules() if name)
+    gates = (module for module in inside if any(isinstance(m, SIGMOIDS) for m in module.children()))
+    return {layer for gate in gates for _, layer in layers_of(gate)}
 
 
 def _fan_in(module: nn.Module) -> int:

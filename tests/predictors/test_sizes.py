@@ -38,6 +38,16 @@ def test_entropy_adds_up_the_logarithms_of_fan_ins() -> None:
     assert entropy_of(network) == pytest.approx(np.log([4 * 9, 25, 6 * 4, 7]).sum())
 
 
+def test_entropy_leaves_gates_out() -> None:
+    """Of seven blocks with and without squeeze-and-excite alike."""
+    space = get_space("mnasnet")
+    plain, excited = (
+        skeleton(space, space.parse("/".join([block] * 7)), SHAPE)
+        for block in ("e4k3n2", "e4k3n2s")
+    )
+    assert entropy_of(excited) == pytest.approx(entropy_of(plain))
+
+
 def test_random_numbers_are_left_alone() -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
