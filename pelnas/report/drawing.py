@@ -14,9 +14,9 @@ STEP = 94  # pixels from node to node
 RISE = 26  # pixels that an arc rises for every node it leaps over
 RADIUS = 9
 COLOURS = 6  # classes op0 to op5 of the page's style sheet
-BOX, HIGH = 34, 18  # pixels of a layer's box
+BOX, HIGH = 38, 18  # pixels of a layer's box
 LINE = 42  # pixels from one row of boxes to the next
-PER_LINE = 10  # boxes
+PER_LINE = 9  # boxes
 
 
 def draw(space: SearchSpace, architecture: Architecture) -> str:
