@@ -15,8 +15,10 @@ import torch
 from torch import nn
 
 from pelnas.architecture import Shape
-from pelnas.errors import StoreError
+from pelnas.errors import ImagesError, StoreError
+from pelnas.images import ImageSet
 from pelnas.spaces import get_space
+from pelnas.text import plural
 from pelnas.training.data import TrainingData
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
@@ -93,12 +95,18 @@ def save_trained(
     save(path, content)
 
 
-def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+def _words(shape: Shape) -> str:
+    channels = f"{shape.channels} {plural(shape.channels, 'channel')}"
+    return f"{shape.height}x{shape.width} pixels and {channels}"
+
+
+def load_trained(path: Path, images: ImageSet | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file of weights, ready to classify, and what came with it.
 
     ``pixels * scale + offset`` (float32) are the images that it takes, in the
     range of pixels of the images that it learned from; ``class_names[i]`` is
-    what logit i stands for. StoreError: no such file, or a damaged one.
+    what logit i stands for. ``images``: what it is to be used on, if that is to be checked.
+    StoreError: no such file, or a damaged one. ImagesError: the network takes other images.
     """
     content = load(path)
     if not {"space", "architecture", "class_names", "resolution", "network"} <= content.keys():
@@ -114,4 +122,9 @@ def load_trained(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         shape = Shape(len(content["class_names"]), side, *sizes)
         network = space.build(architecture, shape)
         network.load_state_dict(content.pop("network"))
+    if images is not None and images.shape.pixels != shape.pixels:
+        raise ImagesError(
+            f"expected images of {_words(shape)}, for which {path.name} was trained, found"
+            f" {images.name} with {_words(images.shape)}: load them at that resolution and channels"
+        )
     return network.eval(), content

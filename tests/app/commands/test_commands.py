@@ -139,6 +139,7 @@ def test_what_can_be_named(pelnas: Pelnas, tiny_tables: Path, arguments: list[st
         "tables": ["toy"],
         "layered": [],
         "datasets": ["toy10"],
+        "plugins": [],
     }
     assert "toy10" in pelnas("devices", "--data", tiny_tables).out
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pelnas.errors import ImagesError
 from pelnas.graph.session.problem import recorded_shape
+from pelnas.images import load_images
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.training import load_trained
@@ -46,6 +48,13 @@ def test_shape_travels_from_the_images_to_the_weights(pelnas: Pelnas, here: Path
     network, about = load_trained(weights)
     assert (about["resolution"], about["width"], about["channels"]) == (8, 16, 2)
     assert next(network.parameters()).shape[1] == 2
+    radar = here / "radar.npz"
+    load_trained(weights, load_images(radar, (8, 16)))
+    said = "expected images of 8x16 pixels and 2 channels, for which .* was trained, found"
+    with pytest.raises(ImagesError, match=f"{said} radar with 12x16 pixels and 2 channels: load"):
+        load_trained(weights, load_images(radar, (12, 16)))
+    with pytest.raises(ImagesError, match=f"{said} digits with 8x16 pixels and 1 channel: load"):
+        load_trained(weights, load_images(None, (8, 16), channels=1))
 
 
 @pytest.mark.parametrize(

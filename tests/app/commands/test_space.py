@@ -58,7 +58,7 @@ def test_what_fails_is_said_and_the_code_is_1(pelnas: Pelnas, here: Path) -> Non
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("nosuch", "unknown space 'nosuch': use one of nasbench201, tiny"),
+        ("nosuch", "unknown space 'nosuch': use one of nasbench201, "),
         ("nosuch_module:Space", "ModuleNotFoundError: No module named 'nosuch_module'"),
         ("flawed_space:Nothing", "AttributeError: module 'flawed_space' has no attribute"),
         ("flawed_space:Stubborn", "RuntimeError: not today"),
