@@ -87,7 +87,7 @@ def test_isomorphic_cells_keep_their_own_accuracy(data_folder: Path) -> None:
 def test_the_configuration_names_the_predictor(folder: Path) -> None:
     config = SearchConfig(accuracy="table", data=folder)
     assert get_predictor(config, TINY, None, default_cache()).name == "table"
-    assert list(PREDICTORS) == ["rank-sum", "transfer", "few-shot", "table"]
+    assert list(PREDICTORS) == ["rank-sum", "transfer", "few-shot", "table", "known-truth"]
 
 
 @pytest.mark.parametrize(
