@@ -83,7 +83,7 @@ def test_few_shot_guides_a_search_and_its_labels_stay(tmp_path: Path, tiny_table
         (
             {"accuracy": "transfer"},
             ConfigError,
-            "fitted on space 'nasbench201', found space 'tiny'",
+            "fitted on spaces 'nasbench201' and 'mnasnet', found space 'tiny'",
         ),
         ({"accuracy": "few-shot"}, ConfigError, "learns from trained accuracies, found none"),
         ({"accuracy": "few-shot", "labels": ("mine.csv",)}, DataError, "CSV file of labels"),
