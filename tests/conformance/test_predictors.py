@@ -44,7 +44,11 @@ def space(name: str) -> SearchSpace:
 def make(name: str, space: SearchSpace, images: ImageSet, cache: Cache, tiny_tables: Path) -> Maker:
     """Makes the predictor anew, with the same settings and cache."""
     config = SearchConfig(
-        space=space.name, accuracy=name, data=tiny_tables, dataset="toy10", scoring=SETTINGS
+        space=space.name,
+        accuracy=name,
+        data=tiny_tables,
+        dataset="additive-0" if name == "known-truth" else "toy10",
+        scoring=SETTINGS,
     )
     labels = [Label(space.format(space.at(i)), 50.0 + i) for i in range(12)]
     return lambda: get_predictor(config, space, images, cache, labels)
