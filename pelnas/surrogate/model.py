@@ -16,7 +16,7 @@ from pelnas.surrogate.encoding import Encoding, Rows
 from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
 
 FEWEST = 20  # feasible evaluations below which nothing is expected
-MOST = 1_500  # evaluations that it learns from: the best and the latest of more
+MOST = 1_500  # evaluations that it learns from: the latest of more
 GROWTH = 1.5  # the weights are fitted again when the evaluations have grown by this
 FITTED = 600  # evaluations that weights are fitted on at most, the first ones
 OUTLIER = 5.0  # robust deviations from the median beyond which a value counts as just so far
