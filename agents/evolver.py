@@ -21,7 +21,7 @@ from pelnas.partition import ENUMERABLE
 from pelnas.rules.evidence import METRICS, Metric
 from pelnas.rules.rule import Rule, bias
 from pelnas.rules.verdicts import candidate_rules
-from pelnas.surrogate import propose
+from pelnas.surrogate import Surrogate, propose
 from pelnas.validator import Intake, Proposal
 
 EVOLVER = "builtin:evolver"
@@ -80,22 +80,23 @@ class EvolvingDesigner(Designer):
 
     def design(self, brief: DesignBrief, intake: Intake) -> None:
         rng = np.random.default_rng(brief.seed)
-        if self.learns(brief) and intake.missing:
-            self._expected(brief, intake, rng)
+        surrogate = self.learned(brief)
+        if surrogate is not None and intake.missing:
+            self._expected(surrogate, brief, intake, rng)
         self._evolved(brief, intake, rng)
 
-    def learns(self, brief: DesignBrief) -> bool:
-        """Whether it asks the surrogate: in a space too large to be listed, once it knows enough."""
-        large = brief.partition.space.size > ENUMERABLE
-        return large and brief.surrogate is not None and brief.surrogate.ready
+    def learned(self, brief: DesignBrief) -> Surrogate | None:
+        """The surrogate in a space too large to be listed, once it knows enough to be asked."""
+        large, surrogate = brief.partition.space.size > ENUMERABLE, brief.surrogate
+        return surrogate if large and surrogate is not None and surrogate.ready else None
 
-    def _expected(self, brief: DesignBrief, intake: Intake, rng: np.random.Generator) -> None:
+    def _expected(
+        self, surrogate: Surrogate, brief: DesignBrief, intake: Intake, rng: np.random.Generator
+    ) -> None:
         """What the surrogate expects to widen the front most."""
         partition, niche = brief.partition, brief.niche.index
-        if brief.surrogate is None:
-            return
         found = propose(
-            brief.surrogate, partition, niche, intake.missing, intake.closed, rng, brief.weights
+            surrogate, partition, niche, intake.missing, intake.closed, rng, brief.weights
         )
         for architecture in found:
             if intake.lets_in(architecture):
@@ -155,8 +156,8 @@ class RandomDesigner(EvolvingDesigner):
 
     name = RANDOM
 
-    def learns(self, brief: DesignBrief) -> bool:
-        return False
+    def learned(self, brief: DesignBrief) -> Surrogate | None:
+        return None
 
     def aim(self, place: int, count: int) -> float | None:
         return None

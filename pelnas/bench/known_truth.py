@@ -84,10 +84,8 @@ def exact_front(device: LayeredDevice, truth: Truth) -> tuple[Floats, Floats]:
 
 def undominated(latency: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
     """The points that no other one beats, by latency."""
-    order = np.lexsort((-accuracy, latency))
-    latency, accuracy = latency[order], accuracy[order]
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
-    kept = accuracy > before
+    kept = np.flatnonzero(non_dominated(latency, accuracy))
+    kept = kept[np.argsort(latency[kept])]
     return latency[kept], accuracy[kept]
 
 

@@ -114,7 +114,6 @@ class _Objective:
     ) -> None:
         self._scale = scale
         self._process = Process(kernels, scale.standard(values), weights)
-        self.weights = weights
 
     def mean(self, across: Sequence[Floats]) -> Floats:
         return self._scale.plain(self._process.mean(across))

@@ -1,13 +1,10 @@
 """Mobile networks from one's own images to a trained network, by commands alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
 from pelnas.architecture import Shape
 from pelnas.spaces import get_space
@@ -17,23 +14,12 @@ SPACE = get_space("mnasnet")
 SMALL = "e1k3n1/e4k3n1s/e1k5n1/e1k3n1/e1k3n1/e1k3n1/e1k3n1"
 
 
-@pytest.fixture(autouse=True)
-def _same_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("same_threads")
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Bright and dark images with noise, twelve of each, not square."""
-    rng = np.random.default_rng(0)
-    for name, level in (("bright", 180), ("dark", 60)):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(12):
-            pixels = rng.normal(level, 20, (48, 64, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    return tmp_path / "images"
+def images(bright_and_dark: Callable[[int, int], Path]) -> Path:
+    return bright_and_dark(48, 64)
 
 
 def test_search_and_train_at_a_resolution(tmp_path: Path, images: Path, pelnas: Pelnas) -> None:

@@ -1,14 +1,12 @@
 """Vision transformers from one's own images to a trained network, by commands alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
 from pelnas.architecture import Shape
 from pelnas.spaces import get_space
@@ -19,23 +17,12 @@ SPACE = get_space("autoformer")
 SIDE = 32
 
 
-@pytest.fixture(autouse=True)
-def _same_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("same_threads")
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Bright and dark images with noise, twelve of each, not square."""
-    rng = np.random.default_rng(0)
-    for name, level in (("bright", 180), ("dark", 60)):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(12):
-            pixels = rng.normal(level, 20, (SIDE, 48, 3)).clip(0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    return tmp_path / "images"
+def images(bright_and_dark: Callable[[int, int], Path]) -> Path:
+    return bright_and_dark(SIDE, 48)
 
 
 def settings(folder: Path, resolution: int = SIDE) -> Path:
