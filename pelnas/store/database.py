@@ -118,6 +118,8 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if not hasattr(error, "sqlite_errorcode"):  # of the module: a text that is no UTF-8
+                raise self._damaged(error) from error
             raise StoreError(
                 f"{self.path} cannot be written or read ({error}): free disk space or correct its"
                 f" permissions; what was stored before is kept"
@@ -127,10 +129,13 @@ class Database:
         except sqlite3.IntegrityError:
             raise  # a value of ours that the tables refuse: nothing a caller could correct
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # texts that are no UTF-8
-            raise RunError(
-                f"expected a pelnas run in {self.path}, found another or a damaged file ({error}):"
-                f" name a run's folder"
-            ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> RunError:
+        return RunError(
+            f"expected a pelnas run in {self.path}, found another or a damaged file ({error}):"
+            f" name a run's folder"
+        )
 
     def _prepare(self, read_only: bool, new: bool) -> None:
         self._check_ours(new)

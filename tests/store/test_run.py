@@ -136,6 +136,16 @@ def test_a_database_of_another_program_is_refused(store: RunStore) -> None:
         RunStore.open(store.folder)
 
 
+def test_a_byte_that_is_no_utf_8_in_the_definition_of_a_table_is_damage(store: RunStore) -> None:
+    store.close()
+    database = store.folder / "run.sqlite"
+    content = bytearray(database.read_bytes())
+    content[content.index(b"CREATE TRIGGER") + 1] |= 0x80
+    database.write_bytes(content)
+    with pytest.raises(RunError, match="another or a damaged file"):
+        RunStore.read(store.folder)
+
+
 def test_a_newer_format_is_refused(store: RunStore) -> None:
     store.close()
     newer = sqlite3.connect(store.folder / "run.sqlite")
