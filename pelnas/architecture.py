@@ -135,7 +135,9 @@ class Candidate:
 class Evaluation:
     """A candidate with all that was measured or predicted of it.
 
-    ``parameters`` and ``flops`` are plain counts (not millions).
+    ``parameters`` and ``flops`` are plain counts (not millions). ``memory``: peak of the
+    activations in bytes, ``size``: of the weights on disk in bytes; ``None`` where nothing
+    has counted them.
     """
 
     candidate: Candidate
@@ -143,6 +145,8 @@ class Evaluation:
     cost: Cost
     parameters: int
     flops: float
+    memory: int | None = None
+    size: int | None = None
 
     @property
     def id(self) -> str:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-
 from pelnas.architecture import Evaluation
-from pelnas.pareto import evenly_spaced, hypervolume, non_dominated, non_dominated_sort
+from pelnas.objectives import DEFAULT, Objectives
+from pelnas.pareto import box_of, hypervolume, non_dominated, non_dominated_sort, spread_out
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of latency in which a front has no point; ``low`` to ``high`` in ms."""
+    """A stretch of a cost in which a front has no point; ``low`` to ``high`` in its ``unit``."""
 
     low: float
     high: float
+    unit: str = "ms"
 
 
 class Archive:
@@ -28,8 +28,13 @@ class Archive:
     """
 
     def __init__(
-        self, evaluations: Sequence[Evaluation], niches: int, excluded: Collection[str] = ()
+        self,
+        evaluations: Sequence[Evaluation],
+        niches: int,
+        excluded: Collection[str] = (),
+        objectives: Objectives = DEFAULT,
     ) -> None:
+        self.objectives = objectives
         self.evaluations = tuple(evaluations)
         self._by_niche: list[list[Evaluation]] = [[] for _ in range(niches)]
         self.excluded = excluded
@@ -45,38 +50,38 @@ class Archive:
         """The same with more standing aside."""
         standing = {evaluation.id for evaluation in self._standing}.difference(ids)
         excluded = [e.id for e in self.evaluations if e.id not in standing]
-        return Archive(self.evaluations, len(self._by_niche), excluded)
+        return Archive(self.evaluations, len(self._by_niche), excluded, self.objectives)
 
     def niche(self, index: int) -> tuple[Evaluation, ...]:
         """All evaluations of a niche, oldest first."""
         return tuple(self._by_niche[index])
 
     def front(self, index: int) -> tuple[Evaluation, ...]:
-        """The non-dominated evaluations of a niche, by latency."""
+        """The non-dominated evaluations of a niche, by the first cost."""
         if index not in self._fronts:
-            self._fronts[index] = _front(self._standing_in[index])
+            self._fronts[index] = self._front(self._standing_in[index])
         return self._fronts[index]
 
     def union(self) -> tuple[Evaluation, ...]:
-        """The front of the union of all niches, by latency: the answer of the search."""
+        """The front of the union of all niches, by the first cost: the answer of the search."""
         return self._union
 
     @cached_property
     def _union(self) -> tuple[Evaluation, ...]:
-        return _front(self._standing)
+        return self._front(self._standing)
 
     def parents(self, index: int, limit: int) -> tuple[Evaluation, ...]:
         """At most ``limit`` parents of a niche: its front, then the front behind it, ...
 
-        Where the front alone is more than ``limit``, a choice spread over latency.
+        Where the front alone is more than ``limit``, a choice spread over it.
         """
         members = self._standing_in[index]
-        latency = [e.latency_ms for e in members]
-        first = non_dominated_sort(latency, [e.score for e in members], enough=1)
+        points = self.objectives.points(members)
+        first = non_dominated_sort(points, enough=1)
         if len(first) > limit:
-            chosen = [first[i] for i in evenly_spaced([latency[i] for i in first], limit)]
+            chosen = [first[i] for i in spread_out(points[first], limit)]
         else:
-            chosen = non_dominated_sort(latency, [e.score for e in members], enough=limit)[:limit]
+            chosen = non_dominated_sort(points, enough=limit)[:limit]
         return tuple(members[i] for i in chosen)
 
     def hypervolume(self) -> float:
@@ -84,28 +89,19 @@ class Archive:
 
         A figure to watch a run by; not comparable between runs.
         """
-        feasible = [e for e in self.evaluations if e.cost.feasible]
-        if not feasible:
-            return 0.0
-        latency = np.array([e.latency_ms for e in feasible])
-        score = np.array([e.score for e in feasible])
-        return hypervolume(
-            [e.latency_ms for e in self._standing],
-            [e.score for e in self._standing],
-            (latency.min(), latency.max()),
-            (score.min(), score.max()),
-        )
+        box = box_of(self.objectives.points(self.evaluations))
+        return 0.0 if box is None else hypervolume(self.objectives.points(self._standing), box)
 
     def largest_gap(self, index: int) -> Gap | None:
-        """The widest stretch of latency between two neighbours of a niche's front."""
-        latency = [e.latency_ms for e in self.front(index)]
-        if len(latency) < 2:
+        """The widest stretch of the first cost between two neighbours of a niche's front."""
+        cost = self.objectives.first
+        values = [cost.of(e) for e in self.front(index)]
+        if len(values) < 2:
             return None
-        low, high = max(pairwise(latency), key=lambda pair: pair[1] - pair[0])
-        return Gap(low, high)
+        low, high = max(pairwise(values), key=lambda pair: pair[1] - pair[0])
+        return Gap(low, high, cost.unit)
 
-
-def _front(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
-    mask = non_dominated([e.latency_ms for e in evaluations], [e.score for e in evaluations])
-    chosen = [e for e, on_front in zip(evaluations, mask, strict=True) if on_front]
-    return tuple(sorted(chosen, key=lambda e: e.latency_ms))
+    def _front(self, evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
+        mask = non_dominated(self.objectives.points(evaluations))
+        chosen = [e for e, on_front in zip(evaluations, mask, strict=True) if on_front]
+        return tuple(sorted(chosen, key=self.objectives.first.of))

@@ -1,4 +1,7 @@
-"""Fronts and their quality, thin over moocore. Latency is minimised, the score maximised."""
+"""Fronts and their quality, thin over moocore. Every column of a point is minimised.
+
+A point has its costs first and the negated score last: see ``minimised``.
+"""
 
 from collections.abc import Sequence
 
@@ -6,37 +9,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+Box = tuple[Floats, Floats]  # the least and the greatest value of every column, (k,) each
 
 
-def _costs(latency: ArrayLike, score: ArrayLike) -> Floats:
-    """Points (n, 2), both columns minimised."""
-    return np.column_stack([np.asarray(latency, float), -np.asarray(score, float)])
+def minimised(*columns: ArrayLike) -> Floats:
+    """Points (n, k) of k - 1 costs, lower is better, and a score, higher is better, (n,) each."""
+    *costs, score = (np.asarray(column, float) for column in columns)
+    return np.column_stack([*costs, -score])
 
 
-def non_dominated(latency: ArrayLike, score: ArrayLike) -> NDArray[np.bool_]:
-    """Mask (n,) of the points that no other point dominates.
+def box_of(points: ArrayLike) -> Box | None:
+    """The box that finite points fill, by which fronts are normalised; ``None`` without one."""
+    finite = _finite(points)
+    return (finite.min(axis=0), finite.max(axis=0)) if len(finite) else None
+
+
+def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
+    """Mask (n,) of the points (n, k) that no other point dominates.
 
     Of equal points the first stays, so that a re-run yields the same front. A
-    point whose latency is infinite (infeasible) or whose values are NaN is
-    never on the front.
+    point with an infinite cost (infeasible) or a NaN is never on the front.
     """
     from moocore import is_nondominated
 
-    costs = _costs(latency, score)
-    usable = np.isfinite(costs).all(axis=1)
+    costs = np.asarray(points, float)
     mask = np.zeros(len(costs), dtype=bool)
+    if not len(costs):
+        return mask
+    usable = np.isfinite(costs).all(axis=1)
     if usable.any():
         mask[usable] = is_nondominated(costs[usable], keep_weakly=False)
     return mask
 
 
-def non_dominated_sort(latency: ArrayLike, score: ArrayLike, enough: int) -> list[int]:
+def non_dominated_sort(points: ArrayLike, enough: int) -> list[int]:
     """Indices of the first front, then of the front without it, ..., until ``enough`` or all."""
-    latency, score = np.asarray(latency, float), np.asarray(score, float)
-    left = np.arange(len(latency))
+    costs = np.asarray(points, float)
+    left = np.arange(len(costs))
     chosen: list[int] = []
     while len(chosen) < enough and len(left):
-        mask = non_dominated(latency[left], score[left])
+        mask = non_dominated(costs[left])
         if not mask.any():
             break
         chosen += [int(i) for i in left[mask]]
@@ -55,38 +67,50 @@ def evenly_spaced(latency: Sequence[float], limit: int) -> list[int]:
     return [order[i] for i in dict.fromkeys(picks.tolist())]
 
 
-def hypervolume(
-    latency: ArrayLike,
-    score: ArrayLike,
-    latency_range: tuple[float, float],
-    score_range: tuple[float, float],
-) -> float:
-    """Dominated share of the unit square, higher is better, between 0 and 1.
+def spread_out(points: ArrayLike, limit: int) -> list[int]:
+    """At most ``limit`` indices of points (n, k) that lie far apart; along a curve evenly spaced.
 
-    Latency and error (the negated score) are min-max normalised by the given
-    ranges; the reference is (1, 1), so a point beyond a range adds nothing.
+    With two columns a front is a curve, and the choice is spaced along its first column.
+    With more, the best in each column come first, then always the point farthest from all
+    chosen ones, distances normalised by the box of the points (farthest-first traversal:
+    Gonzalez, Theoretical Computer Science 38, 1985).
+    """
+    values = np.asarray(points, float)
+    if len(values) <= limit or values.shape[1] <= 2:
+        return evenly_spaced([float(value) for value in values[:, 0]] if len(values) else [], limit)
+    placed = normalised(values, (values.min(axis=0), values.max(axis=0)))
+    chosen = list(dict.fromkeys(placed.argmin(axis=0).tolist()))[:limit]
+    nearest = np.min([np.linalg.norm(placed - placed[i], axis=1) for i in chosen], axis=0)
+    while len(chosen) < limit:
+        nearest[chosen] = -1.0
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(placed - placed[chosen[-1]], axis=1))
+    return chosen
+
+
+def normalised(points: Floats, box: Box) -> Floats:
+    """Points with every column from 0, the box's least value, to 1, its greatest."""
+    low, high = box
+    placed: Floats = (points - low) / np.where(high > low, high - low, 1.0)
+    return placed
+
+
+def hypervolume(points: ArrayLike, box: Box) -> float:
+    """Dominated share of the unit cube, higher is better, between 0 and 1.
+
+    Points (n, k) are min-max normalised by the box; the reference is 1 in every
+    column, so a point beyond the box adds nothing.
     Source: Zitzler & Thiele, PPSN 1998; computed by moocore.
     """
     from moocore import hypervolume as dominated
 
-    points = _costs(latency, score)
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
+    finite = _finite(points)
+    if not len(finite):
         return 0.0
-    low = np.array([latency_range[0], -score_range[1]])
-    high = np.array([latency_range[1], -score_range[0]])
-    width = np.where(high > low, high - low, 1.0)
-    return float(dominated((points - low) / width, ref=[1.0, 1.0]))
+    return float(dominated(normalised(finite, box), ref=[1.0] * finite.shape[1]))
 
 
-def igd(
-    latency: ArrayLike,
-    score: ArrayLike,
-    true_latency: ArrayLike,
-    true_score: ArrayLike,
-    latency_range: tuple[float, float],
-    score_range: tuple[float, float],
-) -> float:
+def igd(points: ArrayLike, true: ArrayLike, box: Box) -> float:
     """Mean distance from the points of the true front to the nearest found one; lower is better.
 
     In the normalised coordinates of ``hypervolume``. Source: Coello Coello &
@@ -94,8 +118,11 @@ def igd(
     """
     from moocore import igd as distance
 
-    low = np.array([latency_range[0], -score_range[1]])
-    width = np.array([latency_range[1], -score_range[0]]) - low
-    found = (_costs(latency, score) - low) / width
-    true = (_costs(true_latency, true_score) - low) / width
-    return float(distance(found, ref=true))
+    found, wanted = (normalised(np.asarray(each, float), box) for each in (points, true))
+    return float(distance(found, ref=wanted))
+
+
+def _finite(points: ArrayLike) -> Floats:
+    """The points (n, k) without those that have an infinite or undefined value."""
+    values = np.asarray(points, float)
+    return values[np.isfinite(values).all(axis=1)] if len(values) else values

@@ -18,7 +18,7 @@ from typing import Any
 
 from pelnas import Search, SearchConfig, fork
 from pelnas.agents.testing.scripted import ScriptedModel
-from pelnas.architecture import Shape
+from pelnas.architecture import Evaluation, Shape
 from pelnas.archive import Archive
 from pelnas.cache import default_cache
 from pelnas.calls.call import Message
@@ -40,6 +40,7 @@ ORDERS = (  # (round, command): given when the round is planned
     (4, "/pin |nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|none~2|"),
     (4, "/rounds 6"),
 )
+LATER = ("memory", "size")  # values of an evaluation that are counted where they are asked for
 PLACE = "{{round}} {{niche}}"
 PROMPTS = {"planner": "{{round}}", "designer": PLACE, "reflection": PLACE}
 FEATURES = (
@@ -70,9 +71,14 @@ def _texts(store: RunStore) -> dict[str, str]:
     return {
         "front.json": (store.folder / "front.json").read_text(encoding="utf-8"),
         "fronts.json": _lines([e.id for e in archive.front(n)] for n in range(len(store.niches()))),
-        "evaluations.json": _lines(asdict(e) for e in evaluations),
+        "evaluations.json": _lines(map(_known_then, evaluations)),
         "rules.json": _lines([r, rule.to_dict()] for r in rounds for rule in store.rules(r)),
     }
+
+
+def _known_then(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation without what the first release did not count."""
+    return {name: value for name, value in asdict(evaluation).items() if name not in LATER}
 
 
 def _lines(values: Any) -> str:

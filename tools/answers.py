@@ -11,10 +11,11 @@ from pelnas.architecture import Candidate, Evaluation
 from pelnas.calls.usage import flat
 from pelnas.directives import Directives
 from pelnas.errors import InputError, RunError
+from pelnas.objectives import Objectives
 from pelnas.report import front_points, niche_rows
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
-from pelnas.tools.run_view import Findings, Subject, dominates
+from pelnas.tools.run_view import Findings, Subject
 from pelnas.tools.shapes import (
     Afford,
     Brief,
@@ -72,7 +73,7 @@ def compare(store: RunStore, first: str, second: str) -> Comparison:
         "first": _shown(findings, a),
         "second": _shown(findings, b),
         "changed": findings.changed(a.architecture, b.architecture),
-        **_differences(a.evaluation, b.evaluation),
+        **_differences(findings.objectives, a.evaluation, b.evaluation),
     }
 
 
@@ -190,7 +191,7 @@ def _shown(findings: Findings, subject: Subject) -> Brief:
     return {"id": subject.candidate.id if subject.candidate else None, "architecture": subject.text}
 
 
-def _differences(a: Evaluation | None, b: Evaluation | None) -> Differences:
+def _differences(objectives: Objectives, a: Evaluation | None, b: Evaluation | None) -> Differences:
     if a is None or b is None or not (a.cost.feasible and b.cost.feasible):
         return {
             "score_difference": None,
@@ -199,7 +200,7 @@ def _differences(a: Evaluation | None, b: Evaluation | None) -> Differences:
             "dominates": None,
         }
     gap = b.score - a.score
-    first, second = dominates(a, b), dominates(b, a)
+    first, second = objectives.dominates(a, b), objectives.dominates(b, a)
     return {
         "score_difference": gap,
         "latency_difference_ms": b.latency_ms - a.latency_ms,

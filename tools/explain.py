@@ -7,7 +7,7 @@ from pelnas.architecture import Evaluation
 from pelnas.pareto import non_dominated
 from pelnas.store import RunStore
 from pelnas.tools.answers import nearest_of
-from pelnas.tools.run_view import Findings, Subject, dominates
+from pelnas.tools.run_view import Findings, Subject
 from pelnas.tools.shapes import Birth, Explanation, Row, Standing
 from pelnas.tools.what_if import one_change
 from pelnas.traces.lineage import story_of_candidate
@@ -48,7 +48,9 @@ def explain(store: RunStore, named: str) -> Explanation:
 def _standing(findings: Findings, subject: Subject) -> Standing:
     own = subject.evaluation
     standing = [e for e in findings.evaluations if e.id not in findings.excluded]
-    above = [e for e in standing if own and own.cost.feasible and dominates(e, own)]
+    above = [
+        e for e in standing if own and own.cost.feasible and findings.objectives.dominates(e, own)
+    ]
     above.sort(key=lambda e: (-e.score, e.latency_ms))
     refusals = [
         {"round": round_, "niche": niche} | asdict(refusal)
@@ -57,20 +59,20 @@ def _standing(findings: Findings, subject: Subject) -> Standing:
     ]
     return {
         "on_front": own is not None and own.id in findings.on_front,
-        "rank": _rank(standing, own),
+        "rank": _rank(findings, standing, own),
         "dominators": [findings.brief(e) for e in above],
-        "dominates": [e.id for e in standing if own and dominates(own, e)],
+        "dominates": [e.id for e in standing if own and findings.objectives.dominates(own, e)],
         "refusals": refusals,
         "why": _why(findings, subject, above, refusals),
     }
 
 
-def _rank(standing: list[Evaluation], own: Evaluation | None) -> int | None:
+def _rank(findings: Findings, standing: list[Evaluation], own: Evaluation | None) -> int | None:
     """The number of the front that it stands on."""
     left, rank = standing, 0
     while own in left:
         rank += 1
-        mask = non_dominated([e.latency_ms for e in left], [e.score for e in left])
+        mask = non_dominated(findings.objectives.points(left))
         if not mask.any():
             return None
         if any(e is own for e, kept in zip(left, mask, strict=True) if kept):

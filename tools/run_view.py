@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pelnas.architecture import Architecture, Candidate, Evaluation
-from pelnas.archive import Archive
 from pelnas.errors import RunError
-from pelnas.report.front import aside_of
+from pelnas.report.front import archive_of, aside_of
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.tools.shapes import Brief, Change
@@ -33,10 +32,11 @@ class Findings:
         self.store = store
         self.space = get_space(store.config.space)
         self.candidates = {candidate.id: candidate for candidate in store.candidates()}
-        self.evaluations = tuple(store.evaluations())
+        archive = archive_of(store)
+        self.objectives = archive.objectives
+        self.evaluations = archive.evaluations
         self.excluded = aside_of(store, self.evaluations)  # by id: (its directive, what that asks)
-        niches = max((e.candidate.niche + 1 for e in self.evaluations), default=0)
-        self.front = Archive(self.evaluations, niches, self.excluded).union()
+        self.front = archive.union()
         self.by_id = {evaluation.id: evaluation for evaluation in self.evaluations}
         self.on_front = frozenset(evaluation.id for evaluation in self.front)
 
@@ -91,9 +91,3 @@ class Findings:
             self.space.positions, self.space.chosen(before), self.space.chosen(after), strict=True
         )
         return [{"position": p, "from": a, "to": b} for p, a, b in chosen if a != b]
-
-
-def dominates(a: Evaluation, b: Evaluation) -> bool:
-    """Whether ``a`` is at least as fast and as good as ``b``, and better in one of them."""
-    no_worse = a.latency_ms <= b.latency_ms and a.score >= b.score
-    return no_worse and (a.latency_ms < b.latency_ms or a.score > b.score)

@@ -9,6 +9,7 @@ from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Directives
 from pelnas.graph.session.excluded import Excluded
+from pelnas.objectives import DEFAULT
 from pelnas.partition import Partition
 from pelnas.rules.evidence import Evidence, Observation
 from pelnas.store import RunStore
@@ -21,6 +22,7 @@ class Evaluated:
     def __init__(self, store: RunStore, partition: Partition) -> None:
         self._store = store
         self._partition = partition
+        self._objectives = DEFAULT
         self._excluded = Excluded(store, partition.space)
         self._archive = Archive((), len(partition.niches))
         self._observed: Sequence[Evaluation] = ()
@@ -62,11 +64,11 @@ class Evaluated:
             return self._surrogate
 
     def _seen(self, evaluations: Sequence[Evaluation]) -> list[Seen]:
-        parse = self._partition.space.parse
+        parse, costs = self._partition.space.parse, self._objectives.costs
         return [
-            Seen(parse(e.candidate.architecture), e.score, e.latency_ms)
+            Seen(parse(e.candidate.architecture), e.score, tuple(cost.of(e) for cost in costs))
             for e in evaluations
-            if isfinite(e.score) and isfinite(e.latency_ms)
+            if all(map(isfinite, self._objectives.point(e)))
         ]
 
     def tell(self, directives: Directives, *, evaluated: bool) -> None:

@@ -19,7 +19,7 @@ from pelnas.config import ROLES, SearchConfig
 from pelnas.consent import Consent, named
 from pelnas.errors import ConfigError
 from pelnas.graph.runs.search import Result, Search
-from pelnas.pareto import hypervolume
+from pelnas.pareto import Box, hypervolume, minimised
 from pelnas.report.agent_stats import AgentStats, agent_stats
 from pelnas.report.front import front_points
 from pelnas.store import RunStore
@@ -151,19 +151,18 @@ class Scale:
     ``truth``: latency and test accuracy by architecture; empty: each run's own values.
     """
 
-    latency: tuple[float, float]
-    score: tuple[float, float]
+    box: Box
     whole: float
     truth: Mapping[str, Place]
 
     @classmethod
     def of_truth(cls, truth: Truth) -> "Scale":
         """Judged by a benchmark table."""
-        latency = (float(truth.latency.min()), float(truth.latency.max()))
-        score = (float(truth.accuracy.min()), float(truth.accuracy.max()))
+        points = minimised(truth.latency, truth.accuracy)
+        box = points.min(axis=0), points.max(axis=0)
         pairs = zip(truth.latency.tolist(), truth.accuracy.tolist(), strict=True)
-        whole = hypervolume(truth.latency, truth.accuracy, latency, score)
-        return cls(latency, score, whole, dict(zip(truth.texts, pairs, strict=True)))
+        whole = hypervolume(points, box)
+        return cls(box, whole, dict(zip(truth.texts, pairs, strict=True)))
 
     @classmethod
     def of_trials(cls, trials: Sequence[Trial]) -> "Scale":
@@ -171,14 +170,14 @@ class Scale:
         places = np.array([moment.place for trial in trials for moment in trial.moments])
         if not len(places):
             raise ConfigError("no run evaluated anything to be compared by: give a larger budget")
-        low, high = places.min(axis=0), places.max(axis=0)
-        return cls((float(low[0]), float(high[0])), (float(low[1]), float(high[1])), 1.0, {})
+        points = minimised(*places.T)
+        return cls((points.min(axis=0), points.max(axis=0)), 1.0, {})
 
     def volume(self, moments: Sequence[Moment]) -> float:
         """The normalised hypervolume of what was found in these moments."""
         places = [self.truth.get(moment.architecture, moment.place) for moment in moments]
-        latency, score = [p[0] for p in places], [p[1] for p in places]
-        return hypervolume(latency, score, self.latency, self.score) / self.whole
+        points = minimised([p[0] for p in places], [p[1] for p in places])
+        return hypervolume(points, self.box) / self.whole
 
     def curve(self, trial: Trial) -> list[dict[str, float]]:
         """How the hypervolume grew over everything that was spent."""

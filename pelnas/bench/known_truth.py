@@ -16,7 +16,7 @@ from pelnas.bench.validation import Interval
 from pelnas.config import SearchConfig
 from pelnas.devices.layered import LayeredDevice, LayerTable, layer_tables
 from pelnas.errors import DataError, DeviceError
-from pelnas.pareto import Floats, hypervolume, igd, non_dominated
+from pelnas.pareto import Floats, hypervolume, igd, minimised, non_dominated
 from pelnas.predictors.known_truth import Truth, named
 from pelnas.spaces import SearchSpace, get_space
 
@@ -52,13 +52,11 @@ class KnownProblem:
         """
         latency = [self.device.latency(each) for each in found]
         accuracy = [self.truth.accuracy(each) for each in found]
-        low, high = float(self.latency.min()), float(self.latency.max())
-        worst, best = float(self.accuracy.min()), float(self.accuracy.max())
-        box = (low, low + REFERENCE * (high - low)), (best - REFERENCE * (best - worst), best)
-        reached = hypervolume(latency, accuracy, *box)
-        ratio = reached / hypervolume(self.latency, self.accuracy, *box)
-        distance = igd(latency, accuracy, self.latency, self.accuracy, (low, high), (worst, best))
-        return ratio, distance
+        points, exact = minimised(latency, accuracy), minimised(self.latency, self.accuracy)
+        low, high = exact.min(axis=0), exact.max(axis=0)
+        wide = low, low + REFERENCE * (high - low)
+        ratio = hypervolume(points, wide) / hypervolume(exact, wide)
+        return ratio, igd(points, exact, (low, high))
 
 
 def exact_front(device: LayeredDevice, truth: Truth) -> tuple[Floats, Floats]:
@@ -84,7 +82,7 @@ def exact_front(device: LayeredDevice, truth: Truth) -> tuple[Floats, Floats]:
 
 def undominated(latency: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
     """The points that no other one beats, by latency."""
-    kept = np.flatnonzero(non_dominated(latency, accuracy))
+    kept = np.flatnonzero(non_dominated(minimised(latency, accuracy)))
     kept = kept[np.argsort(latency[kept])]
     return latency[kept], accuracy[kept]
 
@@ -193,7 +191,7 @@ Tried = tuple[Architecture, float, float]
 
 def _front(tried: Sequence[Tried]) -> list[Architecture]:
     """What a search would show as its front."""
-    kept = non_dominated([each[1] for each in tried], [each[2] for each in tried])
+    kept = non_dominated(minimised([each[1] for each in tried], [each[2] for each in tried]))
     return [each[0] for each, on_front in zip(tried, kept, strict=True) if on_front]
 
 

@@ -26,7 +26,7 @@ from pelnas.errors import DataError
 from pelnas.graph.runs.search import Search
 from pelnas.graph.session.problem import sources_of
 from pelnas.images import ImageSet
-from pelnas.pareto import non_dominated
+from pelnas.pareto import minimised, non_dominated
 from pelnas.partition import partition_by_operations
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.few_shot import FewShot, HeldOut, Known, suggest_labels
@@ -223,7 +223,8 @@ def _front(
     known: Sequence[Known],
     held_out: HeldOut | None,
 ) -> Front:
-    mask = non_dominated([each.latency_ms for each in known], [each.score for each in known])
+    points = minimised([each.latency_ms for each in known], [each.score for each in known])
+    mask = non_dominated(points)
     chosen = [each.architecture for each, kept in zip(known, mask, strict=True) if kept]
     ratio, distance = truth.judge(chosen)
     with RunStore.read(folder) as store:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pelnas.config import SearchConfig
-from pelnas.pareto import Floats, hypervolume, igd, non_dominated
+from pelnas.pareto import Box, Floats, hypervolume, igd, minimised, non_dominated
 from pelnas.tables import cost_columns, true_accuracy
 
 
@@ -44,29 +44,22 @@ class Truth:
         return {text: i for i, text in enumerate(self.texts)}
 
     @cached_property
-    def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        return (
-            (float(self.latency.min()), float(self.latency.max())),
-            (float(self.accuracy.min()), float(self.accuracy.max())),
-        )
+    def _points(self) -> Floats:
+        return minimised(self.latency, self.accuracy)
 
     @cached_property
-    def _front(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        return non_dominated(self.latency, self.accuracy)
+    def _box(self) -> Box:
+        return self._points.min(axis=0), self._points.max(axis=0)
+
+    @cached_property
+    def _front(self) -> Floats:
+        return self._points[non_dominated(self._points)]
 
     def judge(self, texts: Sequence[str]) -> tuple[float, float]:
         """Hypervolume ratio and IGD of a set of feasible architectures."""
-        found = [self._place[text] for text in texts]
-        best = hypervolume(self.latency[self._front], self.accuracy[self._front], *self._ranges)
-        reached = hypervolume(self.latency[found], self.accuracy[found], *self._ranges)
-        distance = igd(
-            self.latency[found],
-            self.accuracy[found],
-            self.latency[self._front],
-            self.accuracy[self._front],
-            *self._ranges,
-        )
-        return reached / best, distance
+        found = self._points[[self._place[text] for text in texts]]
+        best, reached = hypervolume(self._front, self._box), hypervolume(found, self._box)
+        return reached / best, igd(found, self._front, self._box)
 
 
 @dataclass(frozen=True, slots=True)

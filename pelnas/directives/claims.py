@@ -24,7 +24,7 @@ from pelnas.directives.order import (
 )
 from pelnas.errors import DirectiveError, PredicateError
 from pelnas.predicate import Predicate, parse_predicate
-from pelnas.rules.evidence import Metric
+from pelnas.rules.evidence import METRICS, Metric
 from pelnas.spaces import SearchSpace
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Weigh(Order):
     informs = True
 
     def __post_init__(self) -> None:
-        need(self.objective in get_args(Metric), "accuracy or latency", self.objective)
+        need(self.objective in METRICS, "accuracy or latency", self.objective)
         known = isfinite(self.weight) and 0 <= self.weight <= 100
         need(known, "a weight of 0 to 100", self.weight)
 
@@ -80,7 +80,7 @@ class Claim:
         known = bool(self.predicate.conditions)
         need(known, "a predicate such as depth >= 2", self.predicate)
         need(self.polarity in get_args(Polarity), "helps or hurts", self.polarity)
-        need(self.metric in get_args(Metric), "accuracy or latency", self.metric)
+        need(self.metric in METRICS, "accuracy or latency", self.metric)
         need_niche(self.niche)
 
     @classmethod

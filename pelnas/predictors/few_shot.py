@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture, Prediction
-from pelnas.pareto import non_dominated_sort
+from pelnas.pareto import minimised, non_dominated_sort
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label, check_labels
 from pelnas.predictors.stretch import percent, stretched
@@ -176,8 +176,8 @@ def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) 
     fresh = [
         each for each in known if each.architecture not in done and np.isfinite(each.latency_ms)
     ]
-    latency, score = [each.latency_ms for each in fresh], [each.score for each in fresh]
-    near = [fresh[i] for i in non_dominated_sort(latency, score, DEPTH * count)]
+    points = minimised([each.latency_ms for each in fresh], [each.score for each in fresh])
+    near = [fresh[i] for i in non_dominated_sort(points, DEPTH * count)]
     near.sort(key=lambda each: (each.latency_ms, each.architecture))
     parts = np.array_split(np.arange(len(near)), min(count, len(near)) or 1)
     chosen = (max(part, key=lambda i: near[i].uncertainty) for part in parts if len(part))

@@ -1,14 +1,14 @@
 """Two runs side by side: what differs in settings, fronts, rules, directives, spend and rates."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
 from pelnas.architecture import Evaluation
 from pelnas.config import differences
-from pelnas.pareto import hypervolume
+from pelnas.pareto import Floats, hypervolume, minimised
 from pelnas.report.front import archive_of, finite
 from pelnas.report.spend import Spend, shares, spend_of
 from pelnas.rules.rule import Rule
@@ -157,12 +157,15 @@ def volumes(a: Mapping[str, Seen], b: Mapping[str, Seen]) -> tuple[float, float]
     everything = [s for seen in (a, b) for s in seen.values() if isfinite(s.latency_ms)]
     if not everything:
         return 0.0, 0.0
-    latency, score = [s.latency_ms for s in everything], [s.score for s in everything]
-    ranges = (min(latency), max(latency)), (min(score), max(score))
+
+    def points(seen: Iterable[Seen]) -> Floats:
+        both = list(seen)
+        return minimised([s.latency_ms for s in both], [s.score for s in both])
+
+    box = points(everything).min(axis=0), points(everything).max(axis=0)
 
     def volume(seen: Mapping[str, Seen]) -> float:
-        front = [s for s in seen.values() if s.on_front]
-        return hypervolume([s.latency_ms for s in front], [s.score for s in front], *ranges)
+        return hypervolume(points(s for s in seen.values() if s.on_front), box)
 
     return volume(a), volume(b)
 

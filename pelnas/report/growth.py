@@ -1,23 +1,21 @@
 """How the front grew with the evaluations spent on it."""
 
 from collections.abc import Container, Sequence
-from math import isfinite
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pelnas.architecture import Evaluation
-from pelnas.pareto import hypervolume
+from pelnas.objectives import DEFAULT, Objectives
+from pelnas.pareto import Box, box_of, hypervolume
 
 CHECKPOINTS = 80  # points of the curve
-Floats = NDArray[np.float64]
-Ranges = tuple[tuple[float, float], tuple[float, float]]  # of latency in ms and of score
 
 
 def growth(
     evaluations: Sequence[Evaluation],
-    within: Ranges | None = None,
+    within: Box | None = None,
     excluded: Container[str] = (),
+    objectives: Objectives = DEFAULT,
 ) -> tuple[list[int], list[float]]:
     """(evaluations, hypervolume of the front of the first so many), never falling.
 
@@ -28,37 +26,15 @@ def growth(
     comparable between runs unless these are given the same ranges, ``within``.
     Empty without a feasible evaluation.
     """
-    latency, score = _feasible(evaluations)
-    bounds = within or ranges(evaluations)
-    if bounds is None or not len(latency):
+    points = objectives.points(evaluations)
+    usable = np.isfinite(points).all(axis=1)
+    points, box = points[usable], within or box_of(points)
+    if box is None or not len(points):
         return [], []
-    steps = np.unique(np.linspace(1, len(latency), min(len(latency), CHECKPOINTS)).astype(int))
-    standing = np.array([e.id not in excluded for e in evaluations])[_usable(evaluations)]
+    steps = np.unique(np.linspace(1, len(points), min(len(points), CHECKPOINTS)).astype(int))
+    standing = np.array([e.id not in excluded for e in evaluations])[usable]
 
     def volume(first: int) -> float:
-        kept = standing[:first]
-        return hypervolume(latency[:first][kept], score[:first][kept], *bounds)
+        return hypervolume(points[:first][standing[:first]], box)
 
     return steps.tolist(), [volume(step) for step in steps]
-
-
-def ranges(evaluations: Sequence[Evaluation]) -> Ranges | None:
-    """Least and greatest latency and score; ``None`` without a feasible evaluation."""
-    latency, score = _feasible(evaluations)
-    if not len(latency):
-        return None
-    return (
-        (float(latency.min()), float(latency.max())),
-        (float(score.min()), float(score.max())),
-    )
-
-
-def _feasible(evaluations: Sequence[Evaluation]) -> tuple[Floats, Floats]:
-    usable = _usable(evaluations)
-    latency = np.array([e.latency_ms for e in evaluations])
-    score = np.array([e.score for e in evaluations])
-    return latency[usable], score[usable]
-
-
-def _usable(evaluations: Sequence[Evaluation]) -> NDArray[np.bool_]:
-    return np.array([isfinite(e.latency_ms) and isfinite(e.score) for e in evaluations], dtype=bool)

@@ -29,11 +29,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.inputs.quantities import CostName
 from pelnas.predicate import Predicate
 
-Metric = Literal["accuracy", "latency"]
+Metric = Literal["accuracy"] | CostName
 Found = TypeVar("Found")
-METRICS: tuple[Metric, ...] = ("accuracy", "latency")
+METRICS: tuple[Metric, ...] = ("accuracy", "latency")  # of a search that asks for no others
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a run's evaluations let expect of networks that were not evaluated: accuracy and latency."""
+"""What a run's evaluations let expect of networks that were not evaluated: costs and accuracy."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,15 +24,15 @@ OUTLIER = 5.0  # robust deviations from the median beyond which a value counts a
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An evaluated network; ``score``: higher is better; ``latency_ms``: lower is better."""
+    """An evaluated network; ``score``: higher is better; ``costs``: of the run, lower is better."""
 
     architecture: Architecture
     score: float
-    latency_ms: float
+    costs: tuple[float, ...]
 
 
 class Surrogate:
-    """Two Gaussian processes over what is chosen where, one for each objective.
+    """Gaussian processes over what is chosen where, one for each objective.
 
     A value: it follows from the evaluations alone, so that a search that was killed goes on as
     it would have. Fitted at the first use; whoever asks holds ``working``.
@@ -56,20 +56,19 @@ class Surrogate:
             yield
 
     def expect(self, architectures: Sequence[Architecture]) -> Floats:
-        """Expected latency in ms and score, (n, 2)."""
+        """Expected costs and score, (n, k)."""
         across = self._encoding.kernels(self._encoding.rows(architectures), self._rows)
         return np.column_stack([each.mean(across) for each in self._objectives])
 
     @cached_property
-    def expected(self) -> tuple[Floats, Floats]:
-        """Expected latency in ms and score of what was evaluated, (n,) each."""
-        found = self.expect([each.architecture for each in self.seen])
-        return found[:, 0], found[:, 1]
+    def expected(self) -> Floats:
+        """Expected costs and score of what was evaluated, (n, k)."""
+        return self.expect([each.architecture for each in self.seen])
 
     def draw(
         self, architectures: Sequence[Architecture], count: int, rng: np.random.Generator
     ) -> Floats:
-        """``count`` joint draws of latency in ms and score from the posterior, (count, n, 2)."""
+        """``count`` joint draws of costs and score from the posterior, (count, n, k)."""
         rows = self._encoding.rows(architectures)
         across = self._encoding.kernels(rows, self._rows)
         among = self._encoding.kernels(rows, rows)
@@ -93,12 +92,10 @@ class Surrogate:
         return self._encoding.kernels(self._rows, self._rows)
 
     @cached_property
-    def _objectives(self) -> "tuple[_Objective, _Objective]":
-        """Latency and score."""
-        return (
-            self._objective([each.latency_ms for each in self._learned]),
-            self._objective([each.score for each in self._learned]),
-        )
+    def _objectives(self) -> "tuple[_Objective, ...]":
+        """Costs and score."""
+        columns = zip(*((*each.costs, each.score) for each in self._learned), strict=True)
+        return tuple(self._objective(column) for column in columns)
 
     def _objective(self, values: Sequence[float]) -> "_Objective":
         first = slice(0, _step(len(values)))

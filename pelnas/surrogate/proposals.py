@@ -12,7 +12,8 @@ from itertools import islice
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.pareto import non_dominated, non_dominated_sort
+from pelnas.inputs.quantities import CostName
+from pelnas.pareto import hypervolume, minimised, non_dominated, non_dominated_sort
 from pelnas.partition import Partition
 from pelnas.rules.evidence import Metric
 from pelnas.spaces import SearchSpace
@@ -28,8 +29,8 @@ CROSSOVER = 0.7  # of the children of the inner search; half of these are mutate
 CHANGES = 1.7  # choices that a mutation draws anew, on average
 REFERENCE = 1.1  # of the hypervolume, in the box of the front
 
-#: Expected latency in ms and score of an architecture.
-Values = dict[Architecture, tuple[float, float]]
+#: Expected costs and score of an architecture.
+Values = dict[Architecture, tuple[float, ...]]
 
 
 def propose(
@@ -40,15 +41,17 @@ def propose(
     taken: Callable[[Architecture], bool],
     rng: np.random.Generator,
     weights: Mapping[Metric, float] | None = None,
+    costs: Sequence[CostName] = ("latency",),
 ) -> list[Architecture]:
     """At most ``count`` new members of a niche, in the order in which they were chosen.
 
     ``taken``: whether an architecture may not be proposed. ``weights``: of the objectives, 1
-    unless said; more of one prefers what gains at that end of the front.
+    unless said; more of one prefers what gains at that end of the front. ``costs``: those of
+    the surrogate, in its order.
     """
     with surrogate.working():
         pool = [each for each in _pool(surrogate, partition, niche, rng) if not taken(each)]
-        return [pool[i] for i in _chosen(surrogate, pool, count, rng, weights or {})]
+        return [pool[i] for i in _chosen(surrogate, pool, count, rng, weights or {}, costs)]
 
 
 def _chosen(
@@ -57,18 +60,20 @@ def _chosen(
     count: int,
     rng: np.random.Generator,
     weights: Mapping[Metric, float],
+    costs: Sequence[CostName],
 ) -> list[int]:
     if not pool:
         return []
-    known = np.column_stack(surrogate.expected)
+    known = surrogate.expected
     low, high = known.min(axis=0), known.max(axis=0)
-    wanted = np.array([weights.get("latency", 1.0), weights.get("accuracy", 1.0)]) - 1.0
+    names: tuple[Metric, ...] = (*costs, "accuracy")
+    wanted = np.array([weights.get(name, 1.0) for name in names]) - 1.0
     chosen: list[int] = []
     for drawn in surrogate.draw(pool, min(count, len(pool)), rng):
         gains = gained(np.vstack([known, drawn[chosen]]), drawn)
         if wanted.any():
             place = np.clip((drawn - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-            place[:, 0] = 1.0 - place[:, 0]  # both: higher is better
+            place[:, :-1] = 1.0 - place[:, :-1]  # all: higher is better
             gains *= np.prod((1.0 + place) ** wanted, axis=1)
         gains[chosen] = -1.0
         chosen.append(int(np.argmax(gains)))
@@ -95,8 +100,8 @@ def _pool(
 def _parents(surrogate: Surrogate, partition: Partition, niche: int) -> list[Architecture]:
     """The evaluated members of a niche, the best by expectation."""
     inside = [i for i, e in enumerate(surrogate.seen) if partition.locate(e.architecture) == niche]
-    latency, score = surrogate.expected
-    order = non_dominated_sort(latency[inside], score[inside], enough=POPULATION // 2)
+    points = minimised(*surrogate.expected[inside].T)
+    order = non_dominated_sort(points, enough=POPULATION // 2)
     return [surrogate.seen[inside[i]].architecture for i in order[: POPULATION // 2]]
 
 
@@ -135,19 +140,21 @@ def _offspring(
 
 
 def _best(members: Sequence[Architecture], values: Values, limit: int) -> list[Architecture]:
-    latency, score = zip(*(values[each] for each in members), strict=True)
-    order = non_dominated_sort(latency, score, enough=limit)
+    points = minimised(*zip(*(values[each] for each in members), strict=True))
+    order = non_dominated_sort(points, enough=limit)
     return [members[i] for i in order[:limit]]
 
 
 def gained(front: Floats, points: Floats) -> Floats:
     """The hypervolume (m,) that each of m points alone adds to a front.
 
-    ``front`` (n, 2), ``points`` (m, 2): latency, lower is better, and score, higher is better.
+    ``front`` (n, k), ``points`` (m, k): costs, lower is better, and a score, higher is better.
     In the box of the non-dominated points of ``front``, with the reference at ``REFERENCE``.
     """
-    front = front[non_dominated(front[:, 0], front[:, 1])]
+    front = front[non_dominated(minimised(*front.T))]
     low, high = front.min(axis=0), front.max(axis=0)
+    if front.shape[1] > 2:
+        return _gained_in_space(minimised(*front.T), minimised(*points.T))
     width = np.where(high > low, high - low, 1.0)
     held, points = (front - low) / width, (points - low) / width
     held = held[np.argsort(held[:, 0])]
@@ -158,3 +165,12 @@ def gained(front: Floats, points: Floats) -> Floats:
     widths = np.maximum(edges[1:] - left, 0.0)
     gains: Floats = (widths * np.maximum(points[:, 1:] - steps, 0.0)).sum(axis=1)
     return gains
+
+
+def _gained_in_space(front: Floats, points: Floats) -> Floats:
+    """The same with more than two columns, all minimised: each volume with the point less without."""
+    low = front.min(axis=0)
+    box = low, low + REFERENCE * np.maximum(front.max(axis=0) - low, np.finfo(float).tiny)
+    held = hypervolume(front, box)
+    gains = [hypervolume(np.vstack([front, point]), box) - held for point in points]
+    return np.asarray(gains, dtype=np.float64) * float(REFERENCE ** front.shape[1])

@@ -59,7 +59,7 @@ def learned(partition: Partition, count: int) -> Surrogate:
     drawn = [space.sample(rng) for _ in range(count)]
     return Surrogate(
         partition,
-        [Seen(a, truth.accuracy(a), partition.features_of_size(a)[FLOPS]) for a in drawn],
+        [Seen(a, truth.accuracy(a), (partition.features_of_size(a)[FLOPS],)) for a in drawn],
     )
 
 

@@ -15,7 +15,7 @@ from pelnas.bench.known_truth import (
 from pelnas.config import SearchConfig
 from pelnas.devices.layered import LayeredDevice, LayerTable
 from pelnas.errors import DataError, DatasetError, DeviceError
-from pelnas.pareto import non_dominated
+from pelnas.pareto import minimised, non_dominated
 from pelnas.predictors.known_truth import KINDS, Kind, Truth
 from pelnas.spaces import SearchSpace, get_space
 
@@ -36,7 +36,7 @@ def test_the_exact_front_is_that_of_all_networks(kind: Kind) -> None:
     every = [space.of(genes) for genes in product(range(5), repeat=6)]
     latency = np.array([problem.device.latency(each) for each in every])
     accuracy = np.array([problem.truth.accuracy(each) for each in every])
-    front = non_dominated(latency, accuracy)
+    front = non_dominated(minimised(latency, accuracy))
     assert problem.latency == pytest.approx(np.sort(latency[front]))
     assert problem.accuracy == pytest.approx(np.sort(accuracy[front]))
     best = [each for each, kept in zip(every, front, strict=True) if kept]

@@ -25,7 +25,7 @@ from pelnas.architecture import Architecture, Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
 from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
-from pelnas.pareto import hypervolume
+from pelnas.pareto import box_of, hypervolume, minimised
 from pelnas.predicate import Condition, Predicate
 from pelnas.report import agent_stats, front_points, niche_rows, summary, write_all, write_front
 from pelnas.report.drawing import draw
@@ -255,14 +255,15 @@ def test_what_stands_aside_is_counted_and_adds_no_volume(begin: Callable[..., Ru
     store = begin()
     fill(store, [(4.0, 4.0), (1.0, 9.0), (9.0, 0.5), (3.0, 2.0)])
     evaluations = store.evaluations()
-    ranges = (1.0, 9.0), (0.5, 9.0)
+    box = box_of(minimised([1.0, 9.0], [0.5, 9.0]))
+    assert box is not None
     best = next(e.id for e in evaluations if e.score == 9.0)
     counts, values = growth(evaluations, excluded={best})
     assert counts == [1, 2, 3, 4]
     assert all(a <= b for a, b in pairwise(values))
     left = [e for e in evaluations if e.id != best]
-    latency, score = [e.latency_ms for e in left], [e.score for e in left]
-    assert values[-1] == pytest.approx(hypervolume(latency, score, *ranges))
+    shown = minimised([e.latency_ms for e in left], [e.score for e in left])
+    assert values[-1] == pytest.approx(hypervolume(shown, box))
     assert values[-1] < growth(evaluations)[1][-1] == 1.0
     assert growth(evaluations, excluded={e.id for e in evaluations})[1] == [0, 0, 0, 0]
 

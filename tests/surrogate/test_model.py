@@ -17,7 +17,7 @@ def seen(count: int, seed: int) -> list[Seen]:
     rng = np.random.default_rng(seed)
     drawn = [FBNET.sample(rng) for _ in range(count)]
     return [
-        Seen(each, TRUTH.accuracy(each), FBNET.flops(each, Shape.square(10, 32)) / 1e6)
+        Seen(each, TRUTH.accuracy(each), (FBNET.flops(each, Shape.square(10, 32)) / 1e6,))
         for each in drawn
     ]
 
@@ -27,7 +27,8 @@ def test_a_sum_over_positions_is_learned_once_there_are_as_many_networks_as_choi
     with surrogate.working():
         expected = surrogate.expect([each.architecture for each in fresh])
     latency, score = (
-        np.array([getattr(each, name) for each in fresh]) for name in ("latency_ms", "score")
+        np.array(column)
+        for column in zip(*((*each.costs, each.score) for each in fresh), strict=True)
     )
     assert np.corrcoef(expected[:, 0], latency)[0, 1] > 0.98
     assert np.corrcoef(expected[:, 1], score)[0, 1] > 0.999
@@ -45,7 +46,7 @@ def test_draws_scatter_where_little_is_known_and_not_where_it_was_seen() -> None
 
 
 def test_a_value_far_off_does_not_spoil_the_rest() -> None:
-    broken = [Seen(each.architecture, -1e9, each.latency_ms) for each in seen(1, 5)]
+    broken = [Seen(each.architecture, -1e9, each.costs) for each in seen(1, 5)]
     fresh = seen(50, 1)
     surrogate = Surrogate(PARTITION, [*seen(250, 0), *broken])
     with surrogate.working():
@@ -54,7 +55,7 @@ def test_a_value_far_off_does_not_spoil_the_rest() -> None:
 
 
 def test_equal_values_are_no_reason_to_fail() -> None:
-    equal = [Seen(each.architecture, 0.5, 1.0) for each in seen(30, 0)]
+    equal = [Seen(each.architecture, 0.5, (1.0,)) for each in seen(30, 0)]
     surrogate = Surrogate(PARTITION, equal)
     with surrogate.working():
         expected = surrogate.expect([each.architecture for each in seen(5, 1)])

@@ -9,12 +9,13 @@ import pytest
 from pelnas.architecture import Cost, Design, Evaluation, Prediction
 from pelnas.config import SearchConfig
 from pelnas.errors import ArchitectureError, InputError, RunError
+from pelnas.objectives import DEFAULT
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.tools import answers
 from pelnas.tools.explain import explain
-from pelnas.tools.run_view import Findings, dominates
+from pelnas.tools.run_view import Findings
 from pelnas.tools.what_if import Fit, Forest, one_change
 
 TINY = get_space("tiny")
@@ -218,6 +219,6 @@ def test_an_explanation_leads_back_to_call_and_rules(talkative_run: Path) -> Non
 def test_domination_is_strict_somewhere(small: RunStore) -> None:
     with small:
         e: dict[str, Evaluation] = {x.id: x for x in small.evaluations()}
-        assert dominates(e["r0n0c1"], e["r0n0c2"])
-        assert not dominates(e["r0n0c1"], e["r0n0c4"])
-        assert not dominates(e["r0n0c3"], e["r0n0c0"])
+        assert DEFAULT.dominates(e["r0n0c1"], e["r0n0c2"])
+        assert not DEFAULT.dominates(e["r0n0c1"], e["r0n0c4"])
+        assert not DEFAULT.dominates(e["r0n0c3"], e["r0n0c0"])

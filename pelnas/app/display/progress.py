@@ -66,7 +66,7 @@ class Progress:
 
     def front(self) -> list[Point]:
         """The points that no other one dominates and no directive keeps off, by latency."""
-        from pelnas.pareto import non_dominated
+        from pelnas.pareto import minimised, non_dominated
 
         with self._lock:
             points = sorted(
@@ -74,7 +74,7 @@ class Progress:
                 for id_, latency in self._latencies.items()
                 if id_ in self._scores and id_ not in self._aside
             )
-        mask = non_dominated([p[0] for p in points], [p[1] for p in points])
+        mask = non_dominated(minimised([p[0] for p in points], [p[1] for p in points]))
         return [point for point, kept in zip(points, mask, strict=True) if kept]
 
     def update(self, event: Event) -> None:

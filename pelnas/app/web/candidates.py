@@ -9,6 +9,7 @@ import numpy as np
 from pelnas.architecture import Evaluation
 from pelnas.directives import Directives
 from pelnas.errors import RunError
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.pareto import non_dominated
 from pelnas.report.drawing import draw
 from pelnas.report.front import aside_of, finite, label_of
@@ -24,7 +25,11 @@ def constrained(store: RunStore) -> bool:
     return Directives(store.directives()).constrain
 
 
-def columns(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> dict[str, Any]:
+def columns(
+    evaluations: Sequence[Evaluation],
+    aside: Container[str] = (),
+    objectives: Objectives = DEFAULT,
+) -> dict[str, Any]:
     """Evaluated candidates as equally long lists, oldest first; names once, by number.
 
     A candidate's id follows from round, niche and slot. ``fronts[r]``: places, by
@@ -43,23 +48,27 @@ def columns(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> di
         "method": [methods.index(e.candidate.design.method) for e in evaluations],
         "authors": authors,
         "methods": methods,
-        "fronts": fronts(evaluations, aside),
+        "fronts": fronts(evaluations, aside, objectives),
         "aside": [place for place, e in enumerate(evaluations) if e.id in aside],
     }
 
 
-def fronts(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> list[list[int]]:
-    """For every round so far the places of the front after it, by latency."""
-    latency = np.array([math.inf if e.id in aside else e.latency_ms for e in evaluations])
-    score = np.array([e.score for e in evaluations])
+def fronts(
+    evaluations: Sequence[Evaluation],
+    aside: Container[str] = (),
+    objectives: Objectives = DEFAULT,
+) -> list[list[int]]:
+    """For every round so far the places of the front after it, by the first cost."""
+    points = objectives.points(evaluations)
+    points[[e.id in aside for e in evaluations]] = math.inf
     rounds = np.array([e.candidate.round for e in evaluations], dtype=int)
     found: list[list[int]] = []
     front = np.array([], dtype=int)
     for round_ in range(int(rounds.max()) + 1 if len(rounds) else 0):
         # What is dominated once stays so: the front so far and the newcomers are enough.
         rivals = np.sort(np.concatenate([front, np.flatnonzero(rounds == round_)]))
-        front = rivals[non_dominated(latency[rivals], score[rivals])]
-        front = front[np.lexsort((front, latency[front]))]
+        front = rivals[non_dominated(points[rivals])]
+        front = front[np.lexsort((front, points[front, 0]))]
         found.append(front.tolist())
     return found
 
@@ -67,15 +76,15 @@ def fronts(evaluations: Sequence[Evaluation], aside: Container[str] = ()) -> lis
 class Family:
     """The evaluated candidates of a run by id, with their children and what is better than them."""
 
-    def __init__(self, evaluations: Sequence[Evaluation]) -> None:
+    def __init__(self, evaluations: Sequence[Evaluation], objectives: Objectives = DEFAULT) -> None:
         self.evaluations = evaluations
         self.known = {e.id: e for e in evaluations}
         self.children: dict[str, list[Evaluation]] = {}
         for evaluation in evaluations:
             for parent in evaluation.candidate.design.parents:
                 self.children.setdefault(parent, []).append(evaluation)
-        self._latency = np.array([e.latency_ms for e in evaluations])
-        self._score = np.array([e.score for e in evaluations])
+        self._objectives = objectives
+        self._points = objectives.points(evaluations)
 
     def ancestors(self, id_: str) -> list[tuple[str, int]]:
         """(id, generation) from the grandparents on, each at its nearest, nearest first."""
@@ -90,12 +99,11 @@ class Family:
         return [(a, g) for a, g in found.items() if g > 1][:RELATIVES]
 
     def dominators(self, evaluation: Evaluation) -> list[Evaluation]:
-        """Who is at least as fast and as good and better in one, the best of them first."""
-        latency, score = evaluation.latency_ms, evaluation.score
-        as_good = (self._latency <= latency) & (self._score >= score) & np.isfinite(self._latency)
-        better = as_good & ((self._latency < latency) | (self._score > score))
-        places = np.flatnonzero(better)
-        return [self.evaluations[i] for i in places[np.argsort(-self._score[places])]]
+        """Who is no worse in every objective and better in one, the best score first."""
+        own = np.array(self._objectives.point(evaluation))
+        as_good = (self._points <= own).all(axis=1) & np.isfinite(self._points).all(axis=1)
+        places = np.flatnonzero(as_good & (self._points < own).any(axis=1))
+        return [self.evaluations[i] for i in places[np.argsort(self._points[places, -1])]]
 
 
 def detail(store: RunStore, family: Family, id_: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any, Self
 
 from pelnas.app.web.overview import grown
 from pelnas.architecture import Evaluation
+from pelnas.objectives import DEFAULT
+from pelnas.pareto import box_of
 from pelnas.report.front import aside_of
-from pelnas.report.growth import ranges
 from pelnas.rules.rule import Rule
 from pelnas.store import RunStore
 
@@ -40,7 +41,7 @@ def beside(sides: Mapping[str, Side]) -> dict[str, Any]:
     differ that would say nothing, and each has its own ranges.
     """
     together = len({side.kind for side in sides.values()}) < 2
-    common = ranges([e for side in sides.values() for e in side.evaluations])
+    common = box_of(DEFAULT.points([e for side in sides.values() for e in side.evaluations]))
     growth = {
         name: grown(side.evaluations, common if together else None) for name, side in sides.items()
     }

@@ -9,9 +9,10 @@ from pelnas.app.web.live import state
 from pelnas.architecture import Evaluation
 from pelnas.config import ROLES
 from pelnas.directives import Directives
+from pelnas.pareto import Box
 from pelnas.report import agent_stats, niche_rows
 from pelnas.report.front import archive_of
-from pelnas.report.growth import Ranges, growth
+from pelnas.report.growth import growth
 from pelnas.store import Event, RunStore
 
 HIDDEN = {"output", "base_url"}  # the address of a server may hold a key
@@ -93,7 +94,7 @@ def rules(store: RunStore) -> list[dict[str, Any]]:
 
 def grown(
     evaluations: Sequence[Evaluation],
-    within: Ranges | None = None,
+    within: Box | None = None,
     aside: Container[str] = (),
 ) -> dict[str, Any]:
     """The hypervolume over evaluations, in this run's own ranges or ``within`` others.

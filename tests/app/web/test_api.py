@@ -23,7 +23,7 @@ from pelnas.app.web.server import Site, make_app
 from pelnas.calls.call import Message
 from pelnas.errors import ConfigError, RunError, StoreError
 from pelnas.graph.chat.console import Talk
-from pelnas.pareto import non_dominated
+from pelnas.pareto import minimised, non_dominated
 from pelnas.report import front_points
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, find_run
@@ -289,7 +289,7 @@ def test_the_front_of_every_round_is_that_of_all_candidates_so_far(
         assert len(found) == 3
         for round_, front in enumerate(found):
             until = store.evaluations(through_round=round_)
-            mask = non_dominated([e.latency_ms for e in until], [e.score for e in until])
+            mask = non_dominated(minimised([e.latency_ms for e in until], [e.score for e in until]))
             expected = {e.id for e, kept in zip(until, mask, strict=True) if kept}
             assert {evaluations[place].id for place in front} == expected
     assert fronts([]) == []

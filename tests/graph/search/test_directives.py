@@ -31,7 +31,7 @@ from pelnas.graph.runs.replay import replay
 from pelnas.graph.search.graph import build_graph
 from pelnas.graph.session.open_runs import Sessions
 from pelnas.graph.session.steering_client import SteeringClient
-from pelnas.pareto import hypervolume
+from pelnas.pareto import box_of, hypervolume, minimised
 from pelnas.recording import open_recording
 from pelnas.report import front_points, summary
 from pelnas.report.directives import directive_rows, pinned
@@ -133,11 +133,12 @@ def test_every_hypervolume_is_that_of_the_front_as_shown(config: Settings) -> No
     with steered(search, *asked) as store:
         points = front_points(store)
         evaluations = store.evaluations()
-        latency, score = [e.latency_ms for e in evaluations], [e.score for e in evaluations]
-        ranges = (min(latency), max(latency)), (min(score), max(score))
+        whole = minimised([e.latency_ms for e in evaluations], [e.score for e in evaluations])
+        box = box_of(whole)
+        assert box is not None
         shown = [p.latency_ms for p in points], [p.score for p in points]
-        volume = hypervolume(*shown, *ranges)
-        assert volume < hypervolume(latency, score, *ranges)
+        volume = hypervolume(minimised(*shown), box)
+        assert volume < hypervolume(whole, box)
         assert summary(store)["hypervolume"] == pytest.approx(volume)
         assert f"<b>{volume:.4f}</b>hypervolume" in (store.folder / "report.html").read_text()
         done = [event for event in store.events() if event.kind == "round-done"]

@@ -21,7 +21,7 @@ from pelnas.calls.call import Message
 from pelnas.config import Budget
 from pelnas.errors import RunError
 from pelnas.graph.runs.search import Result
-from pelnas.pareto import non_dominated
+from pelnas.pareto import minimised, non_dominated
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore, list_runs
 from pelnas.tables import accuracy_column, cost_columns
@@ -72,7 +72,7 @@ def test_a_search_that_may_look_at_everything_finds_the_true_front(
     latency = cost_columns(tiny_tables, "toy10", "toy")["latency"].read()
     accuracy = accuracy_column(tiny_tables, "toy10").read()
     texts = sorted(latency)
-    mask = non_dominated([latency[t] for t in texts], [accuracy[t] for t in texts])
+    mask = non_dominated(minimised([latency[t] for t in texts], [accuracy[t] for t in texts]))
     true = {(latency[t], accuracy[t]) for t, kept in zip(texts, mask, strict=True) if kept}
     assert {(p.latency_ms, p.score) for p in result.front} == true
     with RunStore.read(result.folder) as store:
