@@ -140,7 +140,7 @@ def test_a_byte_that_is_no_utf_8_in_the_definition_of_a_table_is_damage(store: R
     store.close()
     database = store.folder / "run.sqlite"
     content = bytearray(database.read_bytes())
-    content[content.index(b"CREATE TRIGGER") + 1] |= 0x80
+    content[content.index(b"INSERT OR REPLACE INTO sums") + len("INSERT OR REPLACE INTO ")] |= 0x80
     database.write_bytes(content)
     with pytest.raises(RunError, match="another or a damaged file"):
         RunStore.read(store.folder)
