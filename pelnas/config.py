@@ -108,11 +108,15 @@ class Turns(_Frozen):
 class Measurement(_Frozen):
     """How latency is measured on this machine."""
 
+    runtime: Annotated[
+        Literal["onnxruntime", "torch", "torch-compile"],
+        owned("What runs networks on this machine: onnxruntime, torch or torch-compile."),
+    ] = "onnxruntime"
     batch: Annotated[int, within(bounds.BATCH)] = 1  # images a forward pass
-    # torch threads: one is the steadiest, and what small devices have
+    # one thread is the steadiest, and what small devices have
     threads: Annotated[int, within(bounds.THREADS)] = 1
     warmup: Passes = 5  # forward passes that are not counted
-    repeats: Passes = 30  # forward passes whose median counts
+    repeats: Passes = 30  # forward passes at least whose median counts, see runtimes/timing.py
 
 
 def _size(given: Any) -> Any:

@@ -186,6 +186,13 @@ class SearchSpace(ABC):
     def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
         """The network: (batch, *shape.pixels) to logits (batch, shape.classes)."""
 
+    def input_shape(self, architecture: Architecture, shape: Shape) -> Shape:
+        """Of the images that the deployed network takes, where the search has images of ``shape``.
+
+        The same, except where a network sets its own resolution.
+        """
+        return shape
+
     def check_shape(self, shape: Shape) -> None:
         """SpaceError: the networks of this space cannot take such images."""
 

@@ -7,7 +7,7 @@ CVPR 2019; Tan & Le, "EfficientNet", ICML 2019 (widths, strides, SiLU); Ahmad et
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
@@ -211,9 +211,8 @@ class MnasNet(SearchSpace):
         return float(self._counts(architecture, shape)[1])
 
     def _counts(self, architecture: Architecture, shape: Shape) -> "Counts":
-        multiplier, resolution = self.scale(architecture)
-        if resolution is not None:
-            shape = Shape.square(shape.classes, resolution, shape.channels)
+        multiplier, _ = self.scale(architecture)
+        shape = self.input_shape(architecture, shape)
         (parameters, flops), tables = _costs(shape, multiplier)
         genes = architecture.genes[-4 * len(WIDTHS) :]
         for number, table in enumerate(tables):
@@ -221,6 +220,10 @@ class MnasNet(SearchSpace):
             parameters += table[row][0]
             flops += table[row][1]
         return parameters, flops
+
+    def input_shape(self, architecture: Architecture, shape: Shape) -> Shape:
+        resolution = self.scale(architecture)[1]
+        return shape if resolution is None else replace(shape, height=resolution, width=resolution)
 
     def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
         from pelnas.spaces.mobile_network import MobileNetwork  # torch takes seconds to import
@@ -232,7 +235,8 @@ class MnasNet(SearchSpace):
         for block, width, stride in zip(self.blocks(architecture), WIDTHS, STRIDES, strict=True):
             layers += block.parts(inputs, scaled(width, multiplier), stride)
             inputs = scaled(width, multiplier)
-        return MobileNetwork([*parts, *layers, _head(multiplier)], shape.classes, resolution)
+        resized = None if shape == self.input_shape(architecture, shape) else resolution
+        return MobileNetwork([*parts, *layers, _head(multiplier)], shape.classes, resized)
 
 
 class ScaledMnasNet(MnasNet):

@@ -31,6 +31,19 @@ def convolution(part: Convolution) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
+class Shuffle(nn.Module):
+    """As ``nn.ChannelShuffle``, of operators that ONNX has."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        batch, channels, height, width = inputs.shape
+        split = inputs.reshape(batch, self.groups, channels // self.groups, height, width)
+        return split.transpose(1, 2).flatten(1, 2)
+
+
 class SqueezeExcite(nn.Module):
     """Scale each channel by a gate that sees the mean of all channels."""
 
@@ -58,7 +71,7 @@ class Block(nn.Module):
         for convolved, following in pairwise((*before, last)):
             modules.append(convolution(convolved))
             if convolved.groups > 1 and following.groups == part.hidden:
-                modules.append(nn.ChannelShuffle(convolved.groups))
+                modules.append(Shuffle(convolved.groups))
         if part.squeeze:
             modules.append(SqueezeExcite(part.hidden, part.squeeze, part.activation))
         self.body = nn.Sequential(*modules, convolution(last))

@@ -85,6 +85,6 @@ class VisionTransformer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         patches = self.patches(images).flatten(2).transpose(1, 2)
-        first = self.class_token.expand(len(images), -1, -1)
+        first = self.class_token.expand(images.shape[0], -1, -1)
         tokens = self.blocks(torch.cat([first, patches], dim=1) + self.places)
         return cast(Tensor, self.classifier(self.norm(tokens[:, 0])))

@@ -29,13 +29,21 @@ def read_config(folder: Path) -> tuple[SearchConfig, str]:
     check_plain(folder)
     try:
         text = read_text(folder / CONFIG)
-        return SearchConfig.model_validate(parse_json(text)), text
+        return SearchConfig.model_validate(_completed(parse_json(text))), text
     except (UnreadableError, ValidationError) as error:
         problem = str(error).splitlines()[0]
         raise RunError(
             f"expected the settings of a run in {folder / CONFIG}, found {problem}:"
             f" `pelnas verify {folder} --repair` restores the file"
         ) from None
+
+
+def _completed(values: Any) -> Any:
+    """The settings with what a run of an older pelnas did without saying so: torch was its runtime."""
+    measurement = values.get("measurement") if isinstance(values, dict) else None
+    if not isinstance(measurement, dict) or "runtime" in measurement:
+        return values
+    return values | {"measurement": measurement | {"runtime": "torch"}}
 
 
 def seal(database: Database, text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pelnas.architecture import Architecture, Cost, Shape
-from pelnas.cache import Cache
+from pelnas.cache import Cache, cache_key
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, processor
 from pelnas.spaces import get_space
@@ -14,6 +14,7 @@ from pelnas.spaces.nasbench201 import NasBench201
 from pelnas.spaces.tiny import Tiny
 
 FEW = Measurement(warmup=1, repeats=5)
+EAGER = Measurement(runtime="torch", warmup=1, repeats=5)  # it builds what it measures
 
 
 class Counting(Tiny):
@@ -58,19 +59,20 @@ def test_a_measurement_is_made_once_and_kept(cache: Cache) -> None:
 @pytest.mark.parametrize(
     ("classes", "resolution", "measurement"),
     [
-        (11, 16, FEW),
-        (10, 24, FEW),
-        (10, 16, Measurement(warmup=2, repeats=5)),
-        (10, 16, Measurement(warmup=1, repeats=6)),
-        (10, 16, Measurement(warmup=1, repeats=5, batch=2)),
-        (10, 16, Measurement(warmup=1, repeats=5, threads=2)),
+        (11, 16, EAGER),
+        (10, 24, EAGER),
+        (10, 16, FEW),
+        (10, 16, EAGER.model_copy(update={"warmup": 2})),
+        (10, 16, EAGER.model_copy(update={"repeats": 6})),
+        (10, 16, EAGER.model_copy(update={"batch": 2})),
+        (10, 16, EAGER.model_copy(update={"threads": 2})),
     ],
 )
 def test_whatever_changes_the_measurement_is_measured_anew(
     cache: Cache, classes: int, resolution: int, measurement: Measurement
 ) -> None:
     space = Counting()
-    list(HostDevice(space, Shape.square(10, 16), FEW, cache).costs([space.at(3)]))
+    list(HostDevice(space, Shape.square(10, 16), EAGER, cache).costs([space.at(3)]))
     list(
         HostDevice(space, Shape.square(classes, resolution), measurement, cache).costs(
             [space.at(3)]
@@ -118,5 +120,40 @@ def test_its_source_says_how_it_was_measured(cache: Cache) -> None:
     one = HostDevice(get_space("tiny"), Shape.square(10, 16), FEW, cache)
     two = HostDevice(get_space("tiny"), Shape.square(10, 16), Measurement(threads=2), cache)
     assert one.name == "host"
-    assert f"measured on this machine ({processor()}, 1 torch thread, " in one.source
-    assert two.source.endswith("2 torch threads, wall time)")
+    assert f"measured on this machine ({processor()}, ONNX Runtime " in one.source
+    assert ", 1 thread, " in one.source
+    assert two.source.endswith(", 2 threads, wall time)")
+    eager = HostDevice(get_space("tiny"), Shape.square(10, 16), EAGER, cache)
+    assert f"PyTorch {torch.__version__}, 1 thread" in eager.source
+
+
+def test_another_measurement_of_a_network_needs_no_other_export(cache: Cache) -> None:
+    space = Counting()
+    first, second = (Measurement(warmup=1, repeats=repeats) for repeats in (5, 6))
+    list(HostDevice(space, Shape.square(10, 16), first, cache).costs([space.at(3)]))
+    list(HostDevice(space, Shape.square(10, 16), second, cache).costs([space.at(3)]))
+    assert len(space.built) == 1
+
+
+def test_what_torch_measured_for_an_earlier_release_still_counts(cache: Cache) -> None:
+    space = Counting()
+    device = HostDevice(space, Shape.square(10, 16), EAGER, cache)
+    key = cache_key(  # as release 0.1.0 made it
+        "host latency",
+        method=1,
+        space="tiny",
+        architecture=space.format(space.at(3)),
+        classes=10,
+        resolution=16,
+        torch=torch.__version__,
+        processor=processor(),
+        clock="thread" if "thread time" in device.source else "wall",
+        code=space.code,
+        batch=1,
+        threads=1,
+        warmup=1,
+        repeats=5,
+    )
+    cache.put(key, [12.5, 0.5])
+    assert list(device.costs([space.at(3)])) == [Cost(12.5, 0.5)]
+    assert not space.built
