@@ -67,8 +67,7 @@ def _within(store: RunStore, round_: int) -> Position:
         return Position(round_, "learn")
     if "reflect" in names:
         return Position(round_, "reflect", left("reflect"))
-    candidates = len(store.candidates(round_))
-    missing = len(store.without_prediction(round_)), len(store.without_cost(round_))
+    candidates, *missing = store.progress(round_)
     if "evaluate" in names or min(missing) < candidates:
         whole = ("evaluate", None) in ended and not any(missing)
         return Position(round_, "reflect", plan) if whole else Position(round_, "evaluate")

@@ -17,6 +17,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -27,6 +28,7 @@ from pelnas.rules.rule import Rule, Scope
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
+    from chromadb.config import Settings
 
 COLLECTION = "pelnas-rules"
 FORMAT = 1  # of vectors and records; another number in a folder means another version
@@ -42,21 +44,18 @@ class KnowledgeBase:
     StoreError: a folder that is not a knowledge base, is damaged, or cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, lazy: bool = False) -> None:
+        """``lazy``: of an empty folder, in which Chroma starts with the first rule."""
         self.folder = folder.resolve()
         self._lock = threading.RLock()
         self._client: Client | None = None
+        self._closed = False
         self._held: dict[str, Rule] = {}
         self._unwritten: set[str] = set()  # held, and different in Chroma
         with self._told("opened"):
             self._prepare()
-            with ExitStack() as undo:
-                client = _connect(self.folder)
-                undo.callback(client.close)
-                self._rules = self._collection(client)
-                _close_to_others(self.folder)
-                undo.pop_all()
-            self._client = client
+            if not lazy:
+                self._connect()
 
     @classmethod
     def anew(cls, folder: Path) -> Self:
@@ -65,7 +64,7 @@ class KnowledgeBase:
             _clear(folder)
         except OSError as error:
             raise _broken(folder, "made anew", str(error)) from error
-        return cls(folder)
+        return cls(folder, lazy=True)
 
     def put(self, rules: Iterable[Rule]) -> None:
         """Store rules; one of a known id takes its place.
@@ -75,7 +74,8 @@ class KnowledgeBase:
         whole or closed.
         """
         with self._lock, self._told("written"):
-            opened, moved = self._open, []
+            self._check_open()
+            moved = []
             for rule in {rule.id: rule for rule in rules}.values():
                 before, self._held[rule.id] = self._held.get(rule.id), rule
                 if before is None or _place(before) != _place(rule):
@@ -83,13 +83,14 @@ class KnowledgeBase:
                     self._unwritten.discard(rule.id)
                 elif before != rule:
                     self._unwritten.add(rule.id)
-            self._write(opened, moved)
+            self._write(moved)
 
     def restore(self, rules: Iterable[Rule]) -> None:
         """Make the content exactly these rules."""
         wanted = {rule.id: rule for rule in rules}
         with self._lock, self._told("written"):
-            stale = sorted(set(self._open.get(include=[])["ids"]) - set(wanted))
+            found = set() if self._empty else set(self._open.get(include=[])["ids"])
+            stale = sorted(found - set(wanted))
             for start in range(0, len(stale), BATCH):
                 self._open.delete(ids=stale[start : start + BATCH])
             self._held.clear()
@@ -98,6 +99,8 @@ class KnowledgeBase:
     def all(self) -> list[Rule]:
         """Every rule, by id."""
         with self._lock, self._told("read"):
+            if self._empty:
+                return []
             self._flush()
             found = self._open.get(include=["documents"])
             return _read(found["documents"])
@@ -114,6 +117,8 @@ class KnowledgeBase:
         if limit <= 0:
             return []
         with self._lock, self._told("read"):
+            if self._empty:
+                return []
             found = self._open.get(where=_applicable(scope), include=[])["ids"]
             rules = self._rules_of(sorted(found))
         asked = query_vector(scope, query)
@@ -125,25 +130,25 @@ class KnowledgeBase:
         """Write what is left and release the folder; a second call does nothing."""
         with self._lock:
             client = self._client
-            if client is None:
-                return
-            # What cannot be written is in the run's store, from which the next one begins.
-            with suppress(StoreError), self._told("written"):
-                self._flush()
-            self._client = None
-            client.close()
+            if client is not None:
+                # What cannot be written is in the run's store, from which the next one begins.
+                with suppress(StoreError), self._told("written"):
+                    self._flush()
+                self._client = None
+                client.close()
+            self._closed = True
 
     # -- inside ----------------------------------------------------------------
 
     def _flush(self) -> None:
         """Bring Chroma's records up to date with what was put."""
         rules = [self._held[rule_id] for rule_id in sorted(self._unwritten)]
-        self._write(self._open, rules)
+        self._write(rules)
         self._unwritten.clear()
 
-    def _write(self, collection: "Collection", rules: Sequence[Rule]) -> None:
+    def _write(self, rules: Sequence[Rule]) -> None:
         for start in range(0, len(rules), BATCH):
-            _write(collection, rules[start : start + BATCH])
+            _write(self._open, rules[start : start + BATCH])
         if rules:
             _close_to_others(self.folder)
 
@@ -159,9 +164,30 @@ class KnowledgeBase:
 
     @property
     def _open(self) -> "Collection":
+        """The rules' collection. StoreError: the knowledge base is closed."""
+        self._check_open()
         if self._client is None:
-            raise StoreError(f"the knowledge base at {self.folder} is closed: open it again")
+            self._connect()
         return self._rules
+
+    @property
+    def _empty(self) -> bool:
+        """Whether no rule was put since it was made anew. StoreError: it is closed."""
+        self._check_open()
+        return self._client is None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"the knowledge base at {self.folder} is closed: open it again")
+
+    def _connect(self) -> None:
+        with ExitStack() as undo:
+            client = _connect(self.folder)
+            undo.callback(client.close)
+            self._rules = self._collection(client)
+            _close_to_others(self.folder)
+            undo.pop_all()
+        self._client = client
 
     def _prepare(self) -> None:
         """Make the folder; refuse one that holds something else."""
@@ -235,18 +261,24 @@ def _close_to_others(folder: Path) -> None:
 def _connect(folder: Path) -> "Client":
     import chromadb
     from chromadb.api.shared_system_client import SharedSystemClient
-    from chromadb.config import Settings
     from chromadb.errors import ChromaError
 
     try:
-        # Chroma would read a file .env where the user works, whoever put it there.
-        own: dict[str, Any] = {"_env_file": None, "anonymized_telemetry": False}
-        settings = Settings(**own)
+        settings = _settings().model_copy()  # Chroma writes the folder into it
         return cast("Client", chromadb.PersistentClient(folder, settings=settings))
     except ChromaError:
         # Chroma keeps the half-started system and would hand it out at the next try.
         SharedSystemClient._identifier_to_system.pop(str(folder), None)
         raise
+
+
+@cache  # hundreds of fields, each looked up in the environment
+def _settings() -> "Settings":
+    from chromadb.config import Settings
+
+    # Chroma would read a file .env where the user works, whoever put it there.
+    own: dict[str, Any] = {"_env_file": None, "anonymized_telemetry": False}
+    return Settings(**own)
 
 
 def _write(collection: "Collection", rules: Sequence[Rule]) -> None:

@@ -71,6 +71,17 @@ class Evaluations(Designs):
         """Candidates of a round whose cost is not recorded yet."""
         return self._without("costs", round_)
 
+    def progress(self, round_: int) -> tuple[int, int, int]:
+        """(candidates, those without a prediction, those without a cost) of a round, only counted."""
+        found = self._database.rows(
+            "SELECT count(*), count(*) - count(predictions.candidate), count(*) - count(costs.candidate)"
+            " FROM designs LEFT JOIN predictions ON predictions.candidate = designs.id"
+            " LEFT JOIN costs ON costs.candidate = designs.id WHERE designs.round = ?",
+            (round_,),
+        )
+        candidates, without_prediction, without_cost = found[0]
+        return int(candidates), int(without_prediction), int(without_cost)
+
     def lacks_evaluations(self, before: int) -> bool:
         """Whether a candidate of an earlier round than this has no accuracy or no cost."""
         found = self._database.rows(

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 from pelnas.errors import RunError, UnreadableError
@@ -14,6 +14,7 @@ from pelnas.store.folder import DATABASE, cannot_write, content, open_to_append,
 from pelnas.store.records import Event
 
 EVENTS = "events.jsonl"
+_NAMES = (*(field.name for field in fields(Event) if field.name != "data"), "data")
 
 
 class Mirror:
@@ -81,8 +82,8 @@ class Mirror:
 
 def line_of(event: Event) -> bytes:
     """The line of an event: one JSON object in ASCII, what is special to its kind at the end."""
-    values = asdict(event)
-    return json.dumps(values | {"data": values.pop("data")}).encode() + b"\n"
+    values = {name: getattr(event, name) for name in _NAMES}
+    return json.dumps(values).encode() + b"\n"
 
 
 def newest(lines: bytes) -> int:

@@ -11,6 +11,7 @@ import socket
 import stat
 import time
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
 
@@ -55,13 +56,14 @@ def inside(folder: Path, name: str) -> Path:
     RunError: the name leads out of the run's folder, or something on the way is a link or
     neither a regular file nor a folder.
     """
-    if _leads_out(name):
+    parts = _parts_within(name)
+    if not parts:
         raise RunError(
             f"expected the name of a file within the run {folder}, found {name[:80]!r}: the run was"
             " altered, do not use it"
         )
     path = folder
-    for part in PurePosixPath(name).parts:
+    for part in parts:
         path = path / part
         found = _odd(path)
         if found:
@@ -72,16 +74,17 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _leads_out(name: str) -> bool:
-    """On whichever system: what came from another one is not read otherwise here."""
+@lru_cache(maxsize=256)  # the same few names are asked about at every event
+def _parts_within(name: str) -> tuple[str, ...]:
+    """The parts of a relative name; none where it leads out of its folder, on whichever system."""
     windows = PureWindowsPath(name)
-    return (
-        not PurePosixPath(name).parts
-        or "\0" in name
+    leads_out = (
+        "\0" in name
         or name.startswith("/")
         or bool(windows.drive or windows.root)
         or ".." in windows.parts
     )
+    return () if leads_out else PurePosixPath(name).parts
 
 
 def _odd(path: Path) -> str:

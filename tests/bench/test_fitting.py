@@ -1,12 +1,14 @@
 """Trees as arrays say what scikit-learn's say, and nobody judges what he was fitted to."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
 
+from pelnas.bench import fitting
 from pelnas.bench.fitting import FOLDS, Sample, as_arrays, cross_fit, fit, fold_of
 from pelnas.predictors.transfer import PROXIES, Fitted, columns_of
 from pelnas.predictors.trees import Trees
@@ -14,6 +16,17 @@ from pelnas.spaces import get_space
 
 SPACE = get_space("tiny")
 TEXTS = [SPACE.format(SPACE.at(i)) for i in range(SPACE.size)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees() -> Iterator[None]:
+    """A tenth of the trees that are published, in steps as much longer: what holds of them is the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("BOOSTING", "BOOSTING_STRUCTURE"):
+            settings = getattr(fitting, name)
+            steps = {"n_estimators": 30, "learning_rate": 6 * settings["learning_rate"]}
+            patch.setattr(fitting, name, {**settings, **steps})
+        yield
 
 
 @cache

@@ -1,7 +1,6 @@
 """LangSmith hears of a search when its own variables say so, since calls go through LangChain."""
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import warm
 
 from pelnas import SearchConfig
 from pelnas.agents.testing.server import LoopbackServer
@@ -86,7 +86,8 @@ def search(smith: Smith, config: SearchConfig, tracing: dict[str, str]) -> Path:
     }
     environment |= {"LANGSMITH_ENDPOINT": smith.url, "LANGSMITH_API_KEY": KEY}
     environment |= {"LANGSMITH_DISABLE_RUN_COMPRESSION": "true"} | tracing
-    done = subprocess.run(
+    warm.imports("langchain_openai")
+    done = warm.run(
         [sys.executable, "-c", CHILD, config.model_dump_json()],
         env=environment,
         capture_output=True,
