@@ -20,7 +20,7 @@ from pelnas.errors import ConfigError, PelnasError, RunError
 from pelnas.graph.runs.search import Search
 from pelnas.graph.search.inherit import take_back
 from pelnas.graph.session.initialise import CARRIED, carried_rules, describe
-from pelnas.graph.session.problem import SearchProblem, ground, niches_of, recorded_shape, resolved
+from pelnas.graph.session.problem import SearchProblem, ground, niches_of, resolved
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.trained_accuracies import carry_trainings, keep_labels, with_kept_labels
 from pelnas.recording import Recording
@@ -192,7 +192,7 @@ def _labelled(source: RunStore, config: SearchConfig) -> SearchConfig:
 
 def _check_niches(source: RunStore, problem: SearchProblem) -> None:
     """By the predicates: equal labels may stand for other cuts."""
-    there = niches_of(source.config, problem.space, recorded_shape(source.config, source.sources()))
+    there = niches_of(source.config, problem.space, source.sources().shape(source.config))
     if there != problem.partition.niches:
         raise ConfigError(
             f"a fork keeps the niches of its run, found {len(problem.partition.niches)} other ones under"

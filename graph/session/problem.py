@@ -67,7 +67,7 @@ class SearchProblem:
             space,
             _device_again(config, recording, space),
             RecordedPredictor(recording, space),
-            shape := recorded_shape(config, sources),
+            shape := sources.shape(config),
         )
         partition = _partition(config, space, shape)
         shown = sources.class_images, sources.held_out
@@ -91,7 +91,7 @@ def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace
     """A table is looked up again where it is still there; what was measured comes from the recording."""
     if config.device not in known_devices():
         try:
-            shape = recorded_shape(config, recording.store.sources())
+            shape = recording.store.sources().shape(config)
             return get_device(config, space, shape, default_cache())
         except InputError:
             pass  # the table is gone: the recording holds every cost that the search recorded
@@ -198,11 +198,6 @@ def shape_of(config: SearchConfig, images: ImageSet | None = None) -> Shape:
     return Shape(
         classes_of(config.dataset), *config.scoring.size, config.scoring.channels or COLOUR
     )
-
-
-def recorded_shape(config: SearchConfig, sources: Sources) -> Shape:
-    """The shape of the networks of a search that was recorded."""
-    return Shape(sources.classes, *config.scoring.size, sources.channels)
 
 
 def classes_of(dataset: str) -> int:

@@ -4,15 +4,13 @@ import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache, Key, cache_key, is_number
 from pelnas.config import Measurement
 from pelnas.devices.base import Device
 from pelnas.runtimes import get_runtime
 from pelnas.runtimes.deployed import Deployed
-from pelnas.runtimes.timing import clock, milliseconds
+from pelnas.runtimes.timing import clock, latency
 from pelnas.spaces import SearchSpace
 
 COLOUR = 3  # channels
@@ -35,7 +33,7 @@ class HostDevice(Device):
         self, space: SearchSpace, shape: Shape, measurement: Measurement, cache: Cache
     ) -> None:
         self._runtime = get_runtime(measurement.runtime)
-        self._clock, self._now = clock(measurement.threads)
+        self._clock, _ = clock(measurement.threads)
         self.source = (
             f"measured on this machine ({processor()}, {self._runtime.title},"
             f" {measurement.threads} thread{'s' * (measurement.threads > 1)}, {self._clock} time)"
@@ -85,12 +83,8 @@ class HostDevice(Device):
 
     def _measure(self, architecture: Architecture) -> tuple[float, float]:
         deployed = Deployed(self._space, architecture, self._shape)
-        pixels = (self._measurement.batch, *deployed.input.pixels)
-        images = np.random.default_rng(0).standard_normal(pixels, np.float32)
         with self._runtime.loaded(deployed, self._measurement.threads, self._cache) as run:
-            times = milliseconds(lambda: run(images), self._measurement, self._now)
-        low, median, high = np.percentile(times, [25, 50, 75])
-        return float(median), float(high - low)
+            return latency(run, deployed.input, self._measurement)
 
 
 def _is_timing(value: object) -> bool:

@@ -6,7 +6,9 @@ from time import get_clock_info, perf_counter, thread_time
 
 import numpy as np
 
+from pelnas.architecture import Shape
 from pelnas.config import Measurement
+from pelnas.runtimes.base import Pass
 
 FINE_SECONDS = 1e-5  # a coarser clock of thread time cannot time a pass
 KNOWN = 0.03  # width of the median's 95 % interval, relative to it, at which timing ends
@@ -26,6 +28,17 @@ def clock(threads: int) -> tuple[str, Callable[[], float]]:
     """
     fine = get_clock_info("thread_time").resolution <= FINE_SECONDS
     return ("thread", thread_time) if threads == 1 and fine else ("wall", perf_counter)
+
+
+def latency(run: Pass, shape: Shape, measurement: Measurement) -> tuple[float, float]:
+    """Median and interquartile range in ms of a forward pass over ``batch`` random images."""
+    pixels = (measurement.batch, *shape.pixels)
+    images = np.random.default_rng(0).standard_normal(pixels, np.float32)
+    _, now = clock(measurement.threads)
+    low, median, high = np.percentile(
+        milliseconds(lambda: run(images), measurement, now), [25, 50, 75]
+    )
+    return float(median), float(high - low)
 
 
 def milliseconds(

@@ -6,6 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pelnas.architecture import Shape
+from pelnas.config import SearchConfig
+
 SHOWN = 10  # classes that are named in words
 
 
@@ -42,6 +45,10 @@ class Sources:
     class_images: Mapping[str, int] = field(default_factory=dict)
     held_out: int = 0
     channels: int = 3  # of the images that networks take
+
+    def shape(self, config: SearchConfig) -> Shape:
+        """Of the networks of a run with these settings."""
+        return Shape(self.classes, *config.scoring.size, self.channels)
 
     @property
     def images(self) -> str:

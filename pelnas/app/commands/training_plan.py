@@ -19,6 +19,7 @@ from pelnas.store.folder import inside
 from pelnas.training import Step, TrainingData, TrainingSettings, TrainingStopped, initial, train
 
 FOLDER = "training"  # in the run's folder: weights, and checkpoints of what is under way
+BEST = "best"  # the name of the most accurate network of a front
 DIGITS = Path("digits")  # what --images calls the digits
 
 
@@ -35,20 +36,24 @@ class Task:
 def choose(store: RunStore, texts: Sequence[str], front: bool) -> list[Architecture]:
     """The architectures meant by texts, indices and ids of candidates, after those of the front.
 
+    ``best``: the most accurate one of the front.
+
     ArchitectureError: a text that means none. ConfigError: nothing is asked for.
     RunError: the front is asked for and there is none.
     """
     space = get_space(store.config.space)
     if not front and not texts:
         raise ConfigError(
-            "expected architectures to train, found none: name some, or give --front for all of"
-            " the front"
+            "expected architectures, found none: name some, such as best, or give --front for all"
+            " of the front"
         )
-    points = front_points(store) if front else []
-    if front and not points:
+    points = front_points(store) if front or BEST in texts else []
+    if not points and (front or BEST in texts):
         raise RunError(f"run {store.name} has no front yet: let the search evaluate some networks")
     known = {candidate.id: candidate.architecture for candidate in store.candidates()}
-    found = [space.parse(point.architecture) for point in points]
+    if BEST in texts:
+        known[BEST] = max(points, key=lambda point: point.score).architecture
+    found = [space.parse(point.architecture) for point in points if front]
     found += [_meant(space, store, known, text.strip()) for text in texts]
     return list(dict.fromkeys(found))
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pelnas.errors import ImagesError
-from pelnas.graph.session.problem import recorded_shape
 from pelnas.images import load_images
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
@@ -35,7 +34,7 @@ def test_shape_travels_from_the_images_to_the_weights(pelnas: Pelnas, here: Path
     (folder,) = (here / "runs").iterdir()
     space = get_space("tiny")
     with RunStore.read(folder) as store:
-        shape = recorded_shape(store.config, store.sources())
+        shape = store.sources().shape(store.config)
         assert (shape.classes, shape.pixels) == (2, (2, 8, 16))
         first = next(iter(store.evaluations()))
         architecture = space.parse(first.candidate.architecture)
