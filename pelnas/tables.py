@@ -14,10 +14,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
+from math import prod
 from pathlib import Path
+from threading import RLock
 from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
 from pelnas.errors import (
@@ -32,6 +36,8 @@ from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"
+MOST_LISTED = 10_000_000  # networks of a space whose tables are arrays by index
+MOST_KEPT = 64  # columns, and files, that a process keeps
 COST_EXAMPLE = "cifar10__mydevice_latency"
 ACCURACY_EXAMPLE = "cifar10_val_acc_200"
 _COST = re.compile(r"(?P<dataset>.+?)__(?P<device>.+)_(?P<metric>latency|energy)")
@@ -83,32 +89,148 @@ class AccuracyColumn(Column):
 class Lookup:
     """The values of a column by architecture, for a table that covers its whole space.
 
-    Looked up by text and never by isomorphism: cells that compute the same
-    function have latencies and training runs of their own.
-    DataError: a table of another space, or one that lacks architectures.
+    ``values``: by place (``places``), NaN where the table has none. A file is read once in a
+    process, and its texts are once told apart for each space. Looked up by text and never by
+    isomorphism: cells that compute the same function have latencies and training runs of their
+    own. DataError: a table of another space, or one that lacks architectures, unless ``partial``.
     """
 
-    def __init__(self, column: Column, space: SearchSpace) -> None:
+    def __init__(self, column: Column, space: SearchSpace, *, partial: bool = False) -> None:
         self._column, self._space = column, space
-        self._values = column.read()
-        try:
-            space.parse(next(iter(self._values), ""))
-        except ArchitectureError as error:
-            raise DataError(f"{column.file} is a table of another space: {error}") from None
-        if len(self._values) < space.size:
-            raise DataError(self._lacks(f"{len(self._values)} of {space.size}"))
+        self._rows = _rows_of(column.file, _stamp(column.file), space)
+        known = len(self._rows.order)
+        if known + len(self._rows.strange) < space.size and not partial:
+            raise DataError(self._lacks(f"{known} of {space.size}"))
+        self.values = _values_of(column, _stamp(column.file))[self._rows.order]
+
+    @property
+    def architectures(self) -> list[Architecture]:
+        """Those of the table's rows, in the order of ``values``."""
+        return [Architecture(self._space.name, genes) for genes in self._rows.places]
 
     def __getitem__(self, architecture: Architecture) -> float:
-        text = self._space.format(architecture)
-        if text not in self._values:
+        (place,) = self.places([architecture])
+        return float(self.values[place])
+
+    def __contains__(self, architecture: Architecture) -> bool:
+        return self._rows.find([architecture])[0] >= 0
+
+    def places(self, architectures: Sequence[Architecture]) -> list[int]:
+        """Where each stands in ``values``. DataError: the table lacks one."""
+        found = self._rows.find(architectures)
+        if found and min(found) < 0:
+            text = self._space.format(architectures[found.index(min(found))])
             raise DataError(self._lacks(f"none for {text}"))
-        return self._values[text]
+        return found
 
     def _lacks(self, found: str) -> str:
         return (
             f"expected a row for every architecture of {self._space.name} in {self._column.file},"
             f" found {found}: use a complete table"
         )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Rows:
+    """The rows of a file by architecture.
+
+    ``order``: the rows that name one of the space. ``index``: for a space that can be listed, the
+    place of each architecture in ``order`` by its index, -1 for none; else ``places`` by genes.
+    ``strange``: texts that name none of the space.
+    """
+
+    order: NDArray[np.intp]
+    index: NDArray[np.intp] | None
+    radix: NDArray[np.int64]
+    places: dict[tuple[int, ...], int]
+    strange: tuple[str, ...]
+
+    def find(self, architectures: Sequence[Architecture]) -> list[int]:
+        """The place of each, -1 for none."""
+        if self.index is None:
+            return [self.places.get(each.genes, -1) for each in architectures]
+        count = len(architectures) * len(self.radix)
+        genes = chain.from_iterable(each.genes for each in architectures)
+        table = np.fromiter(genes, np.int64, count).reshape(-1, len(self.radix))
+        found: list[int] = self.index[table @ self.radix].tolist()
+        return found
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes when a file does. DataError: there is no such file."""
+    try:
+        found = os.stat(file)
+    except OSError as error:
+        raise DataError(
+            f"expected a table at {file}, found none ({error.strerror}): give its path"
+        ) from None
+    return found.st_mtime_ns, found.st_size
+
+
+def _rows_of(file: Path, stamp: tuple[int, int], space: SearchSpace) -> _Rows:
+    """As kept of this process, where the file and the space are the same."""
+    key = (file, stamp, space.name, type(space))
+    with _READING:
+        if key not in _KEPT_ROWS:
+            while len(_KEPT_ROWS) >= MOST_KEPT:
+                del _KEPT_ROWS[next(iter(_KEPT_ROWS))]
+            _KEPT_ROWS[key] = _read_rows(file, space)
+        return _KEPT_ROWS[key]
+
+
+def _values_of(column: Column, stamp: tuple[int, int]) -> NDArray[np.float64]:
+    """Of each row of the file, as kept of this process."""
+    key = (column, stamp)
+    with _READING:
+        if key not in _KEPT_VALUES:
+            while len(_KEPT_VALUES) >= MOST_KEPT:
+                del _KEPT_VALUES[next(iter(_KEPT_VALUES))]
+            _KEPT_VALUES[key] = np.array(list(column.read().values()))
+        return _KEPT_VALUES[key]
+
+
+_READING = RLock()
+_KEPT_ROWS: dict[tuple[Path, tuple[int, int], str, type[SearchSpace]], _Rows] = {}
+_KEPT_VALUES: dict[tuple[Column, tuple[int, int]], NDArray[np.float64]] = {}
+
+
+def _read_rows(file: Path, space: SearchSpace) -> _Rows:
+    """DataError: a file that cannot be read, a table of another space, one that lists twice."""
+    try:
+        with parquet_errors():
+            texts = parquet_table(file, [TEXT_COLUMN])[TEXT_COLUMN].cast("string").to_pylist()
+    except UnreadableError as error:
+        raise DataError(
+            f"expected architectures in {file}, found: {error}; replace the file"
+        ) from None
+    genes: dict[tuple[int, ...], int] = {}
+    strange: list[str] = []
+    for row, text in enumerate(texts):
+        try:
+            genes[space.parse(text or "").genes] = row
+        except ArchitectureError as error:
+            if not row:
+                raise DataError(f"{file} is a table of another space: {error}") from None
+            strange.append(text or "")
+    if not texts:
+        raise DataError(
+            f"expected a row for every architecture of {space.name} in {file}, found none"
+        )
+    if len(genes) + len(strange) < len(texts):
+        raise DataError(
+            f"expected every architecture once in column {TEXT_COLUMN} of {file}, found"
+            f" {len(genes)} different ones in {len(texts)} rows: replace the file"
+        )
+    sizes = [len(options) for options in space.choices]
+    radix = np.array([prod(sizes[place + 1 :]) for place in range(len(sizes))], dtype=object)
+    order = np.array(list(genes.values()), dtype=np.intp)
+    places = {each: place for place, each in enumerate(genes)}
+    if space.size > MOST_LISTED:
+        return _Rows(order, None, np.empty(0, np.int64), places, tuple(strange))
+    small = radix.astype(np.int64)
+    index = np.full(space.size, -1, dtype=np.intp)
+    index[np.array(list(genes), dtype=np.int64) @ small] = np.arange(len(genes))
+    return _Rows(order, index, small, places, tuple(strange))
 
 
 def devices(folder: Path) -> tuple[str, ...]:
@@ -141,6 +263,16 @@ def cost_columns(folder: Path, dataset: str, device: str) -> dict[str, Column]:
         metric: _only([e.column for e in fits if e.part["metric"] == metric])
         for metric in _names("metric", fits)
     }
+
+
+def all_costs(folder: Path) -> dict[tuple[str, str, str], Column]:
+    """Every column of costs by device, data set and metric. DataError: as ``cost_columns``."""
+    found: dict[tuple[str, str, str], list[Column]] = {}
+    _latencies(folder)
+    for entry in _matching(_COST, _columns(folder)):
+        part = entry.part
+        found.setdefault((part["device"], part["dataset"], part["metric"]), []).append(entry.column)
+    return {key: _only(columns) for key, columns in found.items()}
 
 
 def accuracy_column(folder: Path, dataset: str, split: str = "val") -> AccuracyColumn:

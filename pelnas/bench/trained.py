@@ -67,7 +67,7 @@ def read_autoformer(folder: Path) -> Trained:
 def read_mnasnet(folder: Path) -> Trained:
     """The trained networks of Accel-NASBench. DataError: no such table, or a row of another space."""
     choices = ["expand", "kernel", "layers", "se"]
-    return _read(folder / MNASNET, get_space("mnasnet"), choices, _mobile, [IMAGENET])
+    return _read(folder / MNASNET, get_space("mnasnet"), choices, mobile_text, [IMAGENET])
 
 
 def _read(
@@ -99,7 +99,7 @@ def _transformer(row: Mapping[str, str]) -> str:
     return f"{row['embed_dim']}:" + "/".join(f"{heads}x{ratio}" for heads, ratio in blocks)
 
 
-def _mobile(row: Mapping[str, str]) -> str:
+def mobile_text(row: Mapping[str, str]) -> str:
     """A row as official text. ValueError: columns of different numbers of blocks."""
     columns = (row[name].split() for name in ("expand", "kernel", "layers", "se"))
     suffixes = {"0": "", "1": "s"}

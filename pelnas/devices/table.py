@@ -22,17 +22,21 @@ class TableDevice(Device):
         latency = columns["latency"]
         self.name = device
         self.source = f"looked up in column {latency.name} of {latency.file.name}"
-        self._latency = Lookup(latency, space)
-        self._energy = Lookup(columns["energy"], space) if "energy" in columns else None
+        self._lookup = Lookup(latency, space)
+        latencies = map(_charge, self._lookup.values.tolist())
+        if "energy" in columns:
+            energies = Lookup(columns["energy"], space)
+            placed = energies.values[energies.places(self._lookup.architectures)]
+            both = zip(latencies, map(_charge, placed.tolist()), strict=True)
+            self._costs = [
+                Cost(latency) if latency is None else Cost(latency, energy_mj=energy)
+                for latency, energy in both
+            ]
+        else:
+            self._costs = [Cost(latency) for latency in latencies]
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
-        return map(self._cost, architectures)
-
-    def _cost(self, architecture: Architecture) -> Cost:
-        latency = _charge(self._latency[architecture])
-        if latency is None or self._energy is None:
-            return Cost(latency)
-        return Cost(latency, energy_mj=_charge(self._energy[architecture]))
+        return (self._costs[place] for place in self._lookup.places(architectures))
 
 
 def _charge(value: float) -> float | None:

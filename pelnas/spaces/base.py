@@ -193,6 +193,22 @@ class SearchSpace(ABC):
         """
         return shape
 
+    def workload(
+        self, architecture: Architecture, shape: Shape
+    ) -> Mapping[str, Mapping[str, float]]:
+        """Views of what a device has to do, each as numbers that latency nearly is a weighted sum of.
+
+        The same names for every network; ``UNIT@PLACE`` are parts of one sum over places.
+        """
+        counts = dict.fromkeys(self.operations, 0.0)
+        for place in self.active(architecture.genes):
+            counts[self.choices[place][architecture.genes[place]]] += 1
+        size = {
+            "flops": float(self.flops(architecture, shape)),
+            "parameters": float(self.parameters(architecture, shape)),
+        }
+        return {"size": size, "operations": counts}
+
     def check_shape(self, shape: Shape) -> None:
         """SpaceError: the networks of this space cannot take such images."""
 
@@ -236,6 +252,10 @@ class SearchSpace(ABC):
         A position without effect, such as a layer beyond the chosen depth, takes its first choice.
         """
         return range(len(genes))
+
+    def executed(self, genes: tuple[int, ...]) -> Collection[int]:
+        """The positions whose choices a runtime carries out, what is not used by any output left out."""
+        return self.active(genes)
 
     def chosen(self, architecture: Architecture) -> tuple[str, ...]:
         """The operation at each position."""

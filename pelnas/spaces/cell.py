@@ -9,7 +9,7 @@ Neural Architecture Search", ICLR 2020.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import ceil
@@ -191,6 +191,40 @@ class CellSpace(SearchSpace):
 
         place = {edge: k for k, edge in enumerate(self.edges)}
         return tuple(tuple(place[edge] for edge in pairwise(route)) for route in routes(0))
+
+    # -- what a device has to do ----------------------------------------------
+
+    def executed(self, genes: tuple[int, ...]) -> Collection[int]:
+        """The edges into nodes that the output is computed from."""
+        zero, used, found = OPERATIONS.index("none"), {self.nodes - 1}, []
+        for place in reversed(range(len(self.edges))):
+            source, target = self.edges[place]
+            if target in used:
+                found.append(place)
+                if genes[place] != zero:
+                    used.add(source)
+        return found
+
+    def workload(
+        self, architecture: Architecture, shape: Shape
+    ) -> Mapping[str, Mapping[str, float]]:
+        """How often each operation is chosen, executed, and on a live path from input to output.
+
+        Which of them a runtime carries out depends on how it prunes. ``connected``: whether
+        there is a live path.
+        """
+        chosen, executed = self.chosen(architecture), self.executed(architecture.genes)
+        paths = [path for path in self._paths if not any(chosen[k] == "none" for k in path)]
+        views = {
+            "chosen": range(len(chosen)),
+            "executed": executed,
+            "live": {place for path in paths for place in path},
+        }
+        counted = {
+            name: {op: float(sum(chosen[k] == op for k in places)) for op in OPERATIONS}
+            for name, places in views.items()
+        }
+        return counted | {"connected": {"connected": float(bool(paths))}}
 
     # -- size (formulae checked against the built network in the tests) --------
 

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
 from pelnas.spaces.base import Layer, SearchSpace
-from pelnas.spaces.mobile import Convolution, InvertedResidual, Size, classifier_cost, total_cost
+from pelnas.spaces.mobile import (
+    Convolution,
+    InvertedResidual,
+    Size,
+    classifier_cost,
+    total_cost,
+    work,
+    workload,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -210,6 +218,19 @@ class MnasNet(SearchSpace):
     def flops(self, architecture: Architecture, shape: Shape) -> float:
         return float(self._counts(architecture, shape)[1])
 
+    def workload(
+        self, architecture: Architecture, shape: Shape
+    ) -> Mapping[str, Mapping[str, float]]:
+        """What ``mobile.work`` counts, over all blocks and for each."""
+        multiplier, _ = self.scale(architecture)
+        shape = self.input_shape(architecture, shape)
+        tables, genes = _work(shape, multiplier), architecture.genes[-4 * len(WIDTHS) :]
+        blocks = [
+            table[_row(genes[4 * number : 4 * number + 4], MOST_LAYERS[number])]
+            for number, table in enumerate(tables)
+        ]
+        return workload(blocks, self.parameters(architecture, shape))
+
     def _counts(self, architecture: Architecture, shape: Shape) -> "Counts":
         multiplier, _ = self.scale(architecture)
         shape = self.input_shape(architecture, shape)
@@ -344,6 +365,19 @@ def _costs(shape: Shape, multiplier: float) -> tuple[Counts, tuple[tuple[Counts,
     head, head_flops, _ = total_cost([_head(multiplier)], size)
     classifier = classifier_cost(head_width(multiplier), shape.classes)
     return (fixed + head + classifier, fixed_flops + head_flops + classifier), tuple(tables)
+
+
+@lru_cache(maxsize=64)
+def _work(shape: Shape, multiplier: float) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """What each choice of each block asks of a device."""
+    _, _, size = total_cost([_stem(shape.channels, multiplier)], (shape.height, shape.width))
+    inputs, tables = scaled(STEM, multiplier), []
+    for options, width, stride in zip(BLOCKS, WIDTHS, STRIDES, strict=True):
+        outputs = scaled(width, multiplier)
+        found = [work(block.parts(inputs, outputs, stride), size) for block in options]
+        tables.append(tuple(counted for counted, _ in found))
+        inputs, size = outputs, found[0][1]
+    return tuple(tables)
 
 
 def _numbers(groups: Mapping[str, str]) -> tuple[int, int, int, bool]:

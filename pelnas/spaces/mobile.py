@@ -138,3 +138,41 @@ def total_cost(parts: Iterable[Part], size: Size) -> tuple[int, int, Size]:
 def classifier_cost(features: int, classes: int) -> int:
     """Parameters of a linear layer with bias, and its multiply-accumulates."""
     return (features + 1) * classes
+
+
+#: What the parts of a block ask of a device, in the order of ``work``.
+WORK = ("pointwise", "depthwise", "activations", "excited", "excitations", "layers")
+
+
+def work(parts: Iterable[Part], size: Size) -> tuple[tuple[float, ...], Size]:
+    """What parts in sequence ask of a device, one number for each of ``WORK``, and the size after.
+
+    Multiply-accumulates of ordinary and of depthwise convolutions; numbers written by
+    convolutions; numbers that pass squeeze-and-excite; how many of these, and of parts.
+    """
+    total = [0.0] * len(WORK)
+    for part in parts:
+        total[-1] += not isinstance(part, Identity)
+        if isinstance(part, InvertedResidual):
+            inside = size
+            for each in part.convolutions:
+                total[each.groups == each.inputs > 1] += each.multiplications(inside)
+                inside = reduced(inside, each.stride)
+                total[2] += each.outputs * inside[0] * inside[1]
+            if part.squeeze:
+                total[3] += part.hidden * inside[0] * inside[1]
+                total[4] += 1
+        size = reduced(size, part.stride)
+    return tuple(total), size
+
+
+def workload(blocks: Iterable[tuple[float, ...]], parameters: int) -> dict[str, dict[str, float]]:
+    """The views of ``SearchSpace.workload`` from the ``work`` of every block."""
+    each = list(blocks)
+    total = dict(zip(WORK, map(sum, zip(*each, strict=True)), strict=True))
+    placed = {
+        f"{name}@{place}": value
+        for place, values in enumerate(each)
+        for name, value in zip(WORK, values, strict=True)
+    }
+    return {"total": total | {"parameters": float(parameters)}, "blocks": placed}

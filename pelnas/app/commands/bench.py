@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.app.commands import bench_known_truth, bench_predictors, bench_runtimes, proxies
+from pelnas.app.commands import (
+    bench_known_truth,
+    bench_latency,
+    bench_predictors,
+    bench_runtimes,
+    proxies,
+)
 from pelnas.inputs import bounds
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ bench.command("proxies")(proxies.speed)
 bench.command("predictors")(bench_predictors.bench_predictors)
 bench.command("known-truth")(bench_known_truth.bench_known_truth)
 bench.command("runtimes")(bench_runtimes.bench_runtimes)
+bench.command("latency")(bench_latency.bench_latency)
 LENGTHS = (10, 100)  # rounds of searches whose costs are compared
 MODELS = ("builtin:evolver", "builtin:random")
 
