@@ -59,7 +59,7 @@ def score(
     )
 
 
-@options.takes("space", "device", "dataset", "data", "resolution", "channels")
+@options.takes("space", "device", "runtime", "dataset", "data", "resolution", "channels")
 def latency(
     *,
     architectures: Architectures,
