@@ -22,6 +22,7 @@ from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_data_dir
 
 from pelnas.architecture import Architecture
 from pelnas.errors import (
@@ -32,6 +33,7 @@ from pelnas.errors import (
     UnreadableError,
 )
 from pelnas.inputs.formats import parquet_errors, parquet_schema, parquet_table
+from pelnas.inputs.paths import expanded
 from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace
 
@@ -273,6 +275,29 @@ def all_costs(folder: Path) -> dict[tuple[str, str, str], Column]:
         part = entry.part
         found.setdefault((part["device"], part["dataset"], part["metric"]), []).append(entry.column)
     return {key: _only(columns) for key, columns in found.items()}
+
+
+def all_accuracies(folder: Path) -> dict[tuple[str, str, str], Column]:
+    """Every column of accuracies by data set, split and epochs; none where there is none."""
+    found: dict[tuple[str, str, str], list[Column]] = {}
+    for entry in _matching(_ACCURACY, _columns(folder)):
+        part = entry.part
+        found.setdefault((part["dataset"], part["split"], part["epochs"]), []).append(entry.column)
+    return {key: _only(columns) for key, columns in found.items()}
+
+
+def user_folder() -> Path:
+    """Where imported tables are: PELNAS_TABLES, or ``data`` where the system keeps a user's data."""
+    own = os.environ.get("PELNAS_TABLES")
+    return expanded(Path(own)) if own else Path(user_data_dir("pelnas")) / "data"
+
+
+def folder_of(named: Path | None) -> Path | None:
+    """The folder of tables that was named, else that of imported tables, where there are some."""
+    if named is not None:
+        return named
+    own = user_folder()
+    return own if own.is_dir() and any(own.iterdir()) else None
 
 
 def accuracy_column(folder: Path, dataset: str, split: str = "val") -> AccuracyColumn:

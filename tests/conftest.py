@@ -121,7 +121,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def _own_cache(_places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep measurements of tests, and what they name, out of the user's own files."""
-    for name in ("PELNAS_CACHE", "PELNAS_STATE"):
+    for name in ("PELNAS_CACHE", "PELNAS_STATE", "PELNAS_TABLES"):
         place = next(_places)
         place.mkdir()
         monkeypatch.setenv(name, str(place))

@@ -15,6 +15,7 @@ from pelnas.app.commands import (
     bench,
     chat,
     compare,
+    data,
     diff,
     doctor,
     explain,
@@ -111,9 +112,10 @@ app.add_typer(models.models, name="models")
 app.add_typer(proxies.proxies, name="proxies")
 app.add_typer(space.space, name="space")
 app.add_typer(new.new, name="new")
+app.add_typer(data.data, name="data")
 
 
-for group in (app, bench.bench, models.models, proxies.proxies, space.space, new.new):
+for group in (app, bench.bench, models.models, proxies.proxies, space.space, new.new, data.data):
     for registered in group.registered_commands:
         registered.cls = _Command
 

@@ -21,25 +21,37 @@ def _host(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Cache) 
     return HostDevice(space, shape, config.measurement, cache)
 
 
-def _looked_up(config: SearchConfig, space: SearchSpace, *_: object) -> Device:
+def _looked_up(config: SearchConfig, space: SearchSpace, shape: Shape, *_: object) -> Device:
     """From costs per layer where they are of this space, else from a table of architectures."""
     from pelnas.devices.layered import LayeredDevice, layer_tables
-    from pelnas.devices.table import TableDevice
 
-    if config.data is None:
+    folder = tables.folder_of(config.data)
+    if folder is None:
         raise DeviceError(
             f"device {config.device!r} is looked up in a table, found no folder of tables:"
             f" give one with --data (setting data), or use one of {', '.join(known_devices())}"
         )
-    layered = layer_tables(config.data)
-    tabled = _tabled(config.data) if layered else (config.device,)  # said there if it is not
+    layered = layer_tables(folder)
+    tabled = _tabled(folder) if layered else (config.device,)  # said there if it is not
     by_layer = layered.get(config.device)
     if by_layer and (not by_layer.misfit(space) or config.device not in tabled):
         return LayeredDevice(by_layer, space)
     if config.device not in tabled:
         known = sorted({*tabled, *layered})
-        raise DeviceError(tables.unknown("device", config.device, known, config.data))
-    return TableDevice(config.data, config.dataset, config.device, space)
+        raise DeviceError(tables.unknown("device", config.device, known, folder))
+    return _of_table(folder, config, space, shape)
+
+
+def _of_table(folder: Path, config: SearchConfig, space: SearchSpace, shape: Shape) -> Device:
+    """Looked up where the table is complete, else where it has a row and predicted elsewhere."""
+    from pelnas.devices.partial import PartialDevice
+    from pelnas.devices.table import TableDevice
+
+    latency = tables.cost_columns(folder, config.dataset, config.device)["latency"]
+    rows = len(tables.Lookup(latency, space, partial=True).values)
+    if PartialDevice.suffices(rows, space):
+        return PartialDevice(folder, config.dataset, config.device, space, shape)
+    return TableDevice(folder, config.dataset, config.device, space)
 
 
 def _tabled(folder: Path) -> tuple[str, ...]:
@@ -83,4 +95,4 @@ def get_device(config: SearchConfig, space: SearchSpace, shape: Shape, cache: Ca
     if config.device in DEVICES:
         return DEVICES[config.device](config, space, shape, cache)
     device = PLUGINS.make(config.device, config, space, shape, cache)
-    return _looked_up(config, space) if device is None else device
+    return _looked_up(config, space, shape) if device is None else device

@@ -10,6 +10,7 @@ from pelnas.plugins import Group
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.labels import Label
 from pelnas.spaces import SearchSpace
+from pelnas.tables import folder_of
 
 __all__ = [
     "PLUGINS",
@@ -24,12 +25,13 @@ __all__ = [
 def _table(config: SearchConfig, space: SearchSpace, *_: object) -> AccuracyPredictor:
     from pelnas.predictors.table import TablePredictor
 
-    if config.data is None:
+    folder = folder_of(config.data)
+    if folder is None:
         raise ConfigError(
             "accuracy 'table' looks up a benchmark, found no folder of tables:"
             " give one with --data (setting data)"
         )
-    return TablePredictor(config.data, config.dataset, space)
+    return TablePredictor(folder, config.dataset, space)
 
 
 def _rank_sum(

@@ -1,0 +1,158 @@
+"""``pelnas data``: tables that people have, taken in and listed."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pelnas.app import options
+from pelnas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pelnas.importing.found import Imported, Summary
+
+data = typer.Typer(help="Import benchmark tables, and list what there is.", no_args_is_help=True)
+Named = list[str] | None
+SPLITS = ("val", "test")
+
+
+@data.callback()
+def _group() -> None:
+    """Import benchmark tables, and list what there is."""
+
+
+@data.command("import")
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help=".pickle, .json, .csv or .parquet.")
+    ],
+    space: Annotated[
+        str, typer.Option("--space", help="Of the networks. Default: the first that can read them.")
+    ] = "",
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="Where columns do not name one. Default: any.")
+    ] = "",
+    architectures: Annotated[
+        str,
+        typer.Option("--architectures", help="Column of texts. Default: arch_str and the like."),
+    ] = "",
+    latency: Annotated[Named, typer.Option("--latency", help="DEVICE=COLUMN; repeatable.")] = None,
+    throughput: Annotated[
+        Named, typer.Option("--throughput", help="DEVICE=COLUMN in images per second; repeatable.")
+    ] = None,
+    energy: Annotated[
+        Named, typer.Option("--energy", help="DEVICE=COLUMN in mJ; repeatable.")
+    ] = None,
+    accuracy: Annotated[
+        Named, typer.Option("--accuracy", help="val=COLUMN or test=COLUMN in percent; repeatable.")
+    ] = None,
+    unit: Annotated[
+        Literal["ms", "s", "us"], typer.Option("--unit", help="Of latencies. Default: ms.")
+    ] = "ms",
+    duplicates: Annotated[
+        Literal["stop", "first"],
+        typer.Option("--duplicates", help="Where rows name a network again. Default: stop."),
+    ] = "stop",
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Refuse a table that lacks networks of its space.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder. Default: the user's, which searches use.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Take in tables of costs and accuracies, and say what they hold."""
+    from pelnas.app.display.output import print_json
+    from pelnas.importing.keep import Choices, import_file
+    from pelnas.importing.readers import Wanted
+    from pelnas.tables import user_folder
+
+    columns = (
+        *_columns("latency", latency),
+        *_columns("throughput", throughput),
+        *_columns("energy", energy),
+        *_accuracies(accuracy),
+    )
+    wanted = Wanted(architectures, dataset, unit, columns)
+    choices = Choices(space, complete, duplicates)
+    found = [import_file(file, to or user_folder(), wanted, choices) for file in files]
+    if as_json:
+        print_json({"imported": [asdict(each) for each in found]})
+        return
+    for each in found:
+        _print(each)
+
+
+def _columns(metric: str, given: Named) -> list[tuple[str, str, str]]:
+    """DEVICE=COLUMN as (metric, device, column). ConfigError: something else."""
+    found = []
+    for text in given or ():
+        device, equals, column = text.partition("=")
+        if not device or not equals or not column:
+            raise ConfigError(f"expected --{metric} DEVICE=COLUMN, found {text[:60]!r}: write both")
+        found.append((metric, device, column))
+    return found
+
+
+def _accuracies(given: Named) -> list[tuple[str, str, str]]:
+    found = _columns("accuracy", given)
+    wrong = next((split for _, split, _ in found if split not in SPLITS), None)
+    if wrong is not None:
+        raise ConfigError(f"expected --accuracy val=COLUMN or test=COLUMN, found {wrong[:40]!r}=")
+    return found
+
+
+def _print(found: "Imported") -> None:
+    from pelnas.app.display.output import note, print_table, say
+
+    print_table(
+        f"{found.source}, kept as {found.kept}",
+        ("space", "data set", "device", "metric", "unit", "networks", "of the space", "cannot run"),
+        (_row(each) for each in found.columns),
+        right=("networks", "of the space", "cannot run"),
+    )
+    for sentence in found.notes:
+        say(sentence)
+    for warning in found.warnings:
+        note(f"warning: {warning}")
+
+
+def _row(each: "Summary") -> tuple[str, ...]:
+    told = each.dataset, each.device, each.metric, each.unit, f"{each.networks:,}"
+    return (each.space, *told, _share(each.coverage), str(each.infeasible or ""))
+
+
+def _share(coverage: float) -> str:
+    return f"{100 * coverage:.4g} %"
+
+
+@data.command("list")
+def list_(given: options.Data = None, as_json: options.Json = False) -> None:
+    """List the spaces, data sets, devices and metrics of imported tables, or of --data."""
+    from pelnas.app.display.output import print_json, print_table, say
+    from pelnas.importing.listing import listed
+    from pelnas.tables import folder_of, user_folder
+
+    folder = folder_of(given)
+    found = listed(folder) if folder is not None else []
+    if as_json:
+        told = str(folder or user_folder())
+        print_json({"folder": told, "columns": [asdict(each) for each in found]})
+        return
+    if not found:
+        say(f"no tables in {folder or user_folder()}: `pelnas data import FILE` brings some")
+        return
+    print_table(
+        str(folder),
+        ("file", "space", "data set", "device", "metric", "unit", "networks", "of the space"),
+        (
+            (
+                *(each.file, each.space, each.dataset, each.device, each.metric, each.unit),
+                f"{each.networks:,}" if each.networks else "all",
+                _share(each.coverage),
+            )
+            for each in found
+        ),
+        right=("networks", "of the space"),
+    )
