@@ -17,7 +17,7 @@ from pelnas.proxies import FLOOR
 from pelnas.spaces import get_space
 
 SPACE = get_space("nasbench201")
-SETTINGS = Scoring(batch=8, resolution=8, reference=8, workers=1)
+SETTINGS = Scoring(batch=4, resolution=8, reference=8, workers=1)
 BEST, DEAD = SPACE.at(6111), SPACE.parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
 
 

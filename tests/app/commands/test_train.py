@@ -61,11 +61,17 @@ def folder(tmp_path: Path) -> Path:
     return make_run(tmp_path / "runs")
 
 
-def npz(path: Path, shade: int = 100) -> Path:
+def npz(path: Path, shade: int = 100, count: int = 40) -> Path:
     rng = np.random.default_rng(0)
-    images = rng.integers(0, shade, (40, 8, 8), dtype=np.uint8)
-    np.savez(path, images=images, labels=np.arange(40) % 4)
+    images = rng.integers(0, shade, (count, 8, 8), dtype=np.uint8)
+    np.savez(path, images=images, labels=np.arange(count) % 4)
     return path
+
+
+@pytest.fixture
+def cheap(tmp_path: Path) -> Path:
+    """The same run with few images: for what does not look at how well they are learned."""
+    return make_run(tmp_path / "runs", npz(tmp_path / "few.npz", count=200))
 
 
 def weights(folder: Path, record: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -106,9 +112,9 @@ def test_the_store_and_the_file_of_weights_hold_what_was_trained(
     assert [path.name for path in (folder / "training").iterdir()] == [f"{record.id}.pt"]
 
 
-def test_the_front_is_trained_with_every_seed_for_a_person(pelnas: Pelnas, folder: Path) -> None:
-    outcome = pelnas("train", folder, "--front", *BRIEF, "--epochs", "1", "--seeds", "2")
-    with RunStore.read(folder) as store:
+def test_the_front_is_trained_with_every_seed_for_a_person(pelnas: Pelnas, cheap: Path) -> None:
+    outcome = pelnas("train", cheap, "--front", *BRIEF, "--epochs", "1", "--seeds", "2")
+    with RunStore.read(cheap) as store:
         records = store.trainings()
     assert outcome.code == 0
     assert [(r.architecture, r.seed) for r in records] == [
@@ -117,18 +123,18 @@ def test_the_front_is_trained_with_every_seed_for_a_person(pelnas: Pelnas, folde
         (FAST, 1),
         (GOOD, 1),
     ]
-    assert "4 networks trained on digits: images 1222 for train" in outcome.out
+    assert "4 networks trained on few: images 136 for train" in outcome.out
     assert all(f"{record.test_accuracy:.2f}" in outcome.out for record in records)
     assert outcome.err.count("% on test images") == 4
 
 
-def test_a_second_time_nothing_is_trained_again(pelnas: Pelnas, folder: Path) -> None:
-    command = ["train", folder, GOOD, *BRIEF, "--json"]
+def test_a_second_time_nothing_is_trained_again(pelnas: Pelnas, cheap: Path) -> None:
+    command = ["train", cheap, GOOD, *BRIEF, "--json"]
     first, second = pelnas(*command).json(), pelnas(*command).json()
     assert first == second  # the time it finished, too
     longer = pelnas(*command, "--epochs", "4").json()
     assert longer["trainings"][0]["epochs"] == 4
-    with RunStore.read(folder) as store:
+    with RunStore.read(cheap) as store:
         assert len(store.trainings()) == 2
 
 
@@ -138,7 +144,8 @@ def test_a_second_time_nothing_is_trained_again(pelnas: Pelnas, folder: Path) ->
 def test_a_signal_stops_cleanly_and_the_same_command_ends_as_if_nothing_was(
     pelnas: Pelnas, tmp_path: Path
 ) -> None:
-    whole, broken = make_run(tmp_path / "whole"), make_run(tmp_path / "broken")
+    images = npz(tmp_path / "few.npz", count=600)
+    whole, broken = (make_run(tmp_path / name, images) for name in ("whole", "broken"))
     options = [FAST, GOOD, *BRIEF, "--epochs", "6", "--patience", "0", "--json"]
     command = [COMMAND, "train", str(broken), *options]
     with warm.Warm(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
