@@ -38,6 +38,7 @@ from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace
 
 TEXT_COLUMN = "arch_str"
+ANY = "any"  # the data set of costs that do not depend on one, or were not named
 MOST_LISTED = 10_000_000  # networks of a space whose tables are arrays by index
 MOST_KEPT = 64  # columns, and files, that a process keeps
 COST_EXAMPLE = "cifar10__mydevice_latency"
@@ -393,9 +394,11 @@ def _dataset(wanted: str, entries: Sequence[_Entry], folder: Path) -> str:
             f"expected the name of a data set, for {folder} has several: use one of"
             f" {', '.join(known)}"
         )
-    if wanted not in known:
-        raise DatasetError(unknown("data set", wanted, known, folder))
-    return wanted
+    if wanted in known:
+        return wanted
+    if known == (ANY,):
+        return ANY
+    raise DatasetError(unknown("data set", wanted, known, folder))
 
 
 def unknown(kind: str, name: str, known: Sequence[str], folder: Path) -> str:

@@ -16,6 +16,7 @@ from pelnas.app.commands import (
     chat,
     compare,
     data,
+    device,
     diff,
     doctor,
     explain,
@@ -113,9 +114,19 @@ app.add_typer(proxies.proxies, name="proxies")
 app.add_typer(space.space, name="space")
 app.add_typer(new.new, name="new")
 app.add_typer(data.data, name="data")
+app.add_typer(device.device, name="device")
 
 
-for group in (app, bench.bench, models.models, proxies.proxies, space.space, new.new, data.data):
+for group in (
+    app,
+    bench.bench,
+    models.models,
+    proxies.proxies,
+    space.space,
+    new.new,
+    data.data,
+    device.device,
+):
     for registered in group.registered_commands:
         registered.cls = _Command
 

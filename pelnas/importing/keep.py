@@ -60,7 +60,7 @@ def import_file(path: Path, folder: Path, wanted: Wanted, choices: Choices) -> I
         notes.append(f"not imported: {', '.join(rows.left[:12])}")
     target = folder / f"{_name(path)}.{space.name}.parquet"
     texts = [space.format(each) for each in architectures]
-    _write(target, texts, columns, space, path)
+    keep_table(target, texts, columns, space, path)
     told = tuple(_summary(meaning, values, space) for meaning, values in columns.items())
     return Imported(str(path), str(target), told, tuple(notes), tuple(warnings))
 
@@ -256,18 +256,22 @@ def _make(folder: Path) -> None:
         ) from None
 
 
-def _write(
+def keep_table(
     target: Path,
     texts: Sequence[str],
     columns: Mapping[Meaning, Floats],
     space: SearchSpace,
     source: Path,
 ) -> None:
-    """A Parquet file with units, space and provenance in its metadata, there as a whole or not."""
+    """A Parquet file with units, space and provenance in its metadata, there as a whole or not.
+
+    DataError: another table of the folder answers the same question.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     _make(target.parent)
+    _check_new(target, columns)
     digest = hashlib.sha256(read_bytes(source, source.stat().st_size)).hexdigest()
     fields = [pa.field(TEXT_COLUMN, pa.string())]
     fields += [
@@ -284,6 +288,23 @@ def _write(
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _check_new(target: Path, columns: Mapping[Meaning, Floats]) -> None:
+    """One question with two answers would be refused by every search."""
+    for file in sorted(target.parent.glob("*.parquet")):
+        if file == target:
+            continue
+        try:
+            names = set(parquet_schema(file).names)
+        except UnreadableError:
+            continue  # said where it is looked up
+        again = next((each.column for each in columns if each.column in names), None)
+        if again is not None:
+            raise DataError(
+                f"expected a new column, found {again} in {file} already: remove that file, or use"
+                " another data set or device name"
+            )
 
 
 def provenance(file: Path) -> dict[str, str]:

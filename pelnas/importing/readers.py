@@ -19,6 +19,7 @@ from pelnas.inputs.formats import (
     read_json,
 )
 from pelnas.inputs.pickles import Array, read_pickle
+from pelnas.tables import ANY
 
 TEXTS = ("arch_str", "architecture", "arch")  # columns of official texts, the first one there
 BLOCKS = ("expand", "kernel", "layers", "se")  # columns of MnasNet's choices, seven numbers each
@@ -249,7 +250,7 @@ def _meanings(
 
 
 def _given(metric: str, device: str, wanted: Wanted) -> tuple[Meaning, Factor]:
-    dataset = wanted.dataset or "any"
+    dataset = wanted.dataset or ANY
     if metric == "accuracy":
         return Meaning("accuracy", dataset, split=device or "val", epochs=LONGEST), 1.0
     if metric == "throughput":
@@ -261,7 +262,7 @@ def _given(metric: str, device: str, wanted: Wanted) -> tuple[Meaning, Factor]:
 
 def _detected(name: str, wanted: Wanted) -> tuple[Meaning, Factor] | None:
     """What a column's name says, if it says anything."""
-    dataset, factor = wanted.dataset or "any", MILLISECONDS[wanted.unit]
+    dataset, factor = wanted.dataset or ANY, MILLISECONDS[wanted.unit]
     if match := _OWN.fullmatch(name):
         own = Meaning(match["metric"], match["dataset"], match["device"])
         return own, factor if own.metric == "latency" else 1.0

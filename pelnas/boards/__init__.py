@@ -1,0 +1,1 @@
+"""Devices elsewhere: networks to measure there, and a device of the answers."""
