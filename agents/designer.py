@@ -16,9 +16,10 @@ from pelnas.agents.answer_schema import (
 from pelnas.agents.dialogue import OpenDialogue
 from pelnas.architecture import Refusal
 from pelnas.evolution import Task
+from pelnas.inputs.quantities import Metric
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.partition import Niche, Partition
 from pelnas.prompts import Prompt
-from pelnas.rules.evidence import Metric
 from pelnas.rules.rule import Rule, render
 from pelnas.spaces import SearchSpace
 from pelnas.surrogate import Surrogate
@@ -35,7 +36,7 @@ class Parent:
     id: str
     architecture: str
     score: float
-    latency_ms: float
+    costs: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class DesignBrief:
     directives: tuple[tuple[str, str], ...] = ()
     weights: Mapping[Metric, float] = field(default_factory=dict)
     surrogate: Surrogate | None = None
+    objectives: Objectives = DEFAULT
 
     @property
     def rule_ids(self) -> tuple[str, ...]:
@@ -144,6 +146,8 @@ def variables(brief: DesignBrief) -> dict[str, str]:
     return {
         "device": brief.device,
         "dataset": brief.dataset,
+        "goal": brief.objectives.goal,
+        "columns": brief.objectives.columns,
         "space": described(space),
         "form": form_in_words(space),
         "bounds": niche_in_words(space, brief.niche),
@@ -168,7 +172,8 @@ def directive_lines(directives: Sequence[tuple[str, str]]) -> str:
 
 def _parent_line(space: SearchSpace, parent: Parent) -> str:
     architecture = written(space, parent.architecture)
-    return f"{parent.id}  {architecture}  {parent.score:.4g}  {parent.latency_ms:.4g}"
+    costs = "  ".join(f"{cost:.4g}" for cost in parent.costs)
+    return f"{parent.id}  {architecture}  {parent.score:.4g}  {costs}"
 
 
 def _task_lines(tasks: Sequence[Task], parents: Sequence[Parent]) -> list[str]:

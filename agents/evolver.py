@@ -17,8 +17,9 @@ from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief,
 from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
 from pelnas.architecture import Architecture
 from pelnas.evolution import Evolution, Task
+from pelnas.inputs.quantities import Metric
+from pelnas.objectives import Objectives
 from pelnas.partition import ENUMERABLE
-from pelnas.rules.evidence import METRICS, Metric
 from pelnas.rules.rule import Rule, bias
 from pelnas.rules.verdicts import candidate_rules
 from pelnas.surrogate import Surrogate, propose
@@ -66,14 +67,15 @@ def _focus(status: NicheStatus) -> str:
     if not status.designed:
         return "first look: spread over the niche"
     if status.gap is not None:
-        return f"the widest gap of its front, {status.gap.low:.4g} to {status.gap.high:.4g} ms"
+        return f"the widest gap of its front, {status.gap}"
     return "a second point on its front"
 
 
 class EvolvingDesigner(Designer):
     """Mutation and crossover of the niche's parents, the rules in force choosing among children.
 
-    In a space too large to be listed, what the surrogate expects most of, once it knows enough.
+    In a space too large to be listed, and with several costs, what the surrogate expects most
+    of, once it knows enough.
     """
 
     name = EVOLVER
@@ -86,9 +88,14 @@ class EvolvingDesigner(Designer):
         self._evolved(brief, intake, rng)
 
     def learned(self, brief: DesignBrief) -> Surrogate | None:
-        """The surrogate in a space too large to be listed, once it knows enough to be asked."""
-        large, surrogate = brief.partition.space.size > ENUMERABLE, brief.surrogate
-        return surrogate if large and surrogate is not None and surrogate.ready else None
+        """The surrogate, where evolution alone leaves much to gain, once it knows enough to be asked.
+
+        That is in a space too large to be listed, and with several costs: a front that is a
+        surface has more places to fill.
+        """
+        hard = brief.partition.space.size > ENUMERABLE or len(brief.objectives.costs) > 1
+        surrogate = brief.surrogate
+        return surrogate if hard and surrogate is not None and surrogate.ready else None
 
     def _expected(
         self, surrogate: Surrogate, brief: DesignBrief, intake: Intake, rng: np.random.Generator
@@ -96,7 +103,14 @@ class EvolvingDesigner(Designer):
         """What the surrogate expects to widen the front most."""
         partition, niche = brief.partition, brief.niche.index
         found = propose(
-            surrogate, partition, niche, intake.missing, intake.closed, rng, brief.weights
+            surrogate,
+            partition,
+            niche,
+            intake.missing,
+            intake.closed,
+            rng,
+            brief.weights,
+            brief.objectives.names,
         )
         for architecture in found:
             if intake.lets_in(architecture):
@@ -111,7 +125,7 @@ class EvolvingDesigner(Designer):
         parents = [space.parse(parent.architecture) for parent in brief.parents]
         tasks = self.tasks(brief)
         for place in range(len(tasks) - intake.missing, len(tasks)):
-            prefer = _preference(brief, accuracy=float(rng.random()))
+            prefer = _preference(brief, _shares(brief.objectives, rng))
             aim = self.aim(place, len(tasks))
             child = evolution.child(
                 brief.niche.index,
@@ -137,12 +151,20 @@ class EvolvingDesigner(Designer):
         return brief.tasks
 
 
-def _preference(brief: DesignBrief, accuracy: float) -> Callable[[Architecture], float]:
+def _shares(objectives: Objectives, rng: np.random.Generator) -> tuple[float, ...]:
+    """A point of the trade-off: how much accuracy counts, and each cost; they add up to 1."""
+    if len(objectives.costs) == 1:
+        accuracy = float(rng.random())
+        return accuracy, 1 - accuracy
+    return tuple(float(share) for share in rng.dirichlet(np.ones(len(objectives.costs) + 1)))
+
+
+def _preference(brief: DesignBrief, shares: tuple[float, ...]) -> Callable[[Architecture], float]:
     """What the rules say, weighed for one point of the trade-off: a front needs them all."""
     asked = brief.weights
     weights: dict[Metric, float] = {
-        "accuracy": accuracy * asked.get("accuracy", 1.0),
-        "latency": (1 - accuracy) * asked.get("latency", 1.0),
+        name: share * asked.get(name, 1.0)
+        for name, share in zip(brief.objectives.metrics, shares, strict=True)
     }
 
     def prefer(architecture: Architecture) -> float:
@@ -189,7 +211,9 @@ class ScreeningReflector(Reflector):
 
     def reflect(self, brief: ReflectBrief) -> Reflection:
         found: list[Rule] = []
-        for metric, scope in product(METRICS, (brief.scope, brief.scope.everywhere())):
+        for metric, scope in product(
+            brief.objectives.metrics, (brief.scope, brief.scope.everywhere())
+        ):
             found += candidate_rules(
                 brief.evidence,
                 brief.partition.feature_names,

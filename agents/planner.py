@@ -14,6 +14,7 @@ from pelnas.agents.designer import directive_lines
 from pelnas.agents.dialogue import OpenDialogue
 from pelnas.archive import Gap
 from pelnas.directives import FOCUS_SHARE
+from pelnas.objectives import DEFAULT, CostMetric, Objectives
 from pelnas.prompts import Prompt
 
 
@@ -32,13 +33,13 @@ class NicheStatus:
     on_front: int
     gained: int
     best_score: float | None
-    fastest_ms: float | None
+    least: float | None  # of the first cost
     gap: Gap | None
 
 
 @dataclass(frozen=True, slots=True)
 class PlanBrief:
-    """Everything the planner is given. ``front``: (latency in ms, score, niche), by latency.
+    """Everything the planner is given. ``front``: (costs, score, niche), by the first cost.
 
     ``directives``: (id, what it asks) of those in force. ``in_focus``: the niches
     that get at least ``share`` of the designs; ``seeds``: designs that people
@@ -51,11 +52,12 @@ class PlanBrief:
     device: str
     unit: str
     niches: tuple[NicheStatus, ...]
-    front: tuple[tuple[float, float, int], ...]
+    front: tuple[tuple[tuple[float, ...], float, int], ...]
     directives: tuple[tuple[str, str], ...] = ()
     in_focus: frozenset[int] = frozenset()
     share: float = FOCUS_SHARE
     seeds: Mapping[int, int] = field(default_factory=dict)
+    objectives: Objectives = DEFAULT
 
 
 class NichePlan(BaseModel):
@@ -116,13 +118,21 @@ def variables(brief: PlanBrief) -> dict[str, str]:
         "round": str(brief.round + 1),
         "rounds": str(brief.rounds),
         "total": str(brief.total),
-        "niches": "\n".join(map(_niche_line, brief.niches)),
-        "front": "\n".join(f"{t:.4g}, {s:.4g}, {n}" for t, s, n in brief.front) or "none yet",
+        "niches": "\n".join(_niche_line(each, brief.objectives.first) for each in brief.niches),
+        "front": "\n".join(_point_line(*point) for point in brief.front) or "none yet",
+        "costs": brief.objectives.listed,
+        "columns": brief.objectives.columns,
+        "units": brief.objectives.units,
         "directives": directive_lines(brief.directives),
     }
 
 
-def _niche_line(status: NicheStatus) -> str:
+def _point_line(costs: tuple[float, ...], score: float, niche: int) -> str:
+    return f"{', '.join(f'{cost:.4g}' for cost in costs)}, {score:.4g}, {niche}"
+
+
+def _niche_line(status: NicheStatus, cost: CostMetric) -> str:
+    least = "fastest" if cost.name == "latency" else f"least {cost.name}"
     facts = {
         "niche": status.index,
         "is": status.label,
@@ -131,8 +141,10 @@ def _niche_line(status: NicheStatus) -> str:
         "points on the front": status.on_front,
         "new on the front last round": status.gained,
         "best score": status.best_score,
-        "fastest ms": status.fastest_ms,
-        "widest gap ms": [status.gap.low, status.gap.high] if status.gap else None,
+        f"{least} {cost.unit}".rstrip(): status.least,
+        f"widest gap {cost.unit}".rstrip(): [status.gap.low, status.gap.high]
+        if status.gap
+        else None,
     }
     return json.dumps({key: value for key, value in facts.items() if value is not None})
 

@@ -3,18 +3,20 @@
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
 from pelnas.agents.answers import Sentence, ShortText
 from pelnas.agents.dialogue import OpenDialogue
 from pelnas.architecture import Evaluation
 from pelnas.errors import PredicateError
+from pelnas.inputs.quantities import Metric
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.partition import Niche, Partition
 from pelnas.predicate import parse_predicate
 from pelnas.prompts import Prompt
-from pelnas.rules.evidence import Evidence
+from pelnas.rules.evidence import METRICS, Evidence
 from pelnas.rules.rule import Rule, Scope, propose, render
 from pelnas.spaces.feature_names import example_predicate, features_in_words
 
@@ -37,6 +39,7 @@ class ReflectBrief:
     best: tuple[Evaluation, ...]
     rules: tuple[Rule, ...]
     evidence: Evidence
+    objectives: Objectives = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class ProposedRule(BaseModel):
 
     text: Sentence
     predicate: ShortText
-    metric: Literal["accuracy", "latency"]
+    metric: Metric
     polarity: Literal["helps", "hurts"]
     effect: Annotated[float, Field(ge=-1, le=1)] = 0.0
     everywhere: bool = False
@@ -62,6 +65,16 @@ class ReflectAnswer(BaseModel):
     """The reflection agent's answer."""
 
     rules: Annotated[list[ProposedRule], Field(max_length=RULES_ASKED)]
+
+
+def answer_about(metrics: tuple[Metric, ...]) -> type[ReflectAnswer]:
+    """The answer whose rules may speak about these metrics."""
+    if metrics == METRICS:
+        return ReflectAnswer
+    told: Any = Literal[metrics]
+    rule: Any = create_model("ProposedRule", __base__=ProposedRule, metric=(told, ...))
+    rules: Any = Annotated[list[rule], Field(max_length=RULES_ASKED)]
+    return create_model("ReflectAnswer", __base__=ReflectAnswer, rules=(rules, ...))
 
 
 class Reflector(ABC):
@@ -102,7 +115,7 @@ class ModelReflector(Reflector):
             return "; ".join(problems[:4])
 
         dialogue = self._dialogue("reflection", brief.round, brief.niche.index)
-        _, call = dialogue.ask(system, user, ReflectAnswer, check)
+        _, call = dialogue.ask(system, user, answer_about(brief.objectives.metrics), check)
         return Reflection(tuple(found.values()), call)
 
     def _rule(self, proposed: ProposedRule, brief: ReflectBrief, known: frozenset[str]) -> Rule:
@@ -123,10 +136,16 @@ def variables(brief: ReflectBrief) -> dict[str, str]:
     """What the reflection agent's prompt is filled with."""
     space = brief.partition.space
     fresh = sorted(brief.fresh, key=lambda e: (-e.score, e.id))
-    networks = "\n".join(_network_line(e, rationale=True) for e in fresh) or "none"
+    networks = (
+        "\n".join(_network_line(e, brief.objectives, rationale=True) for e in fresh) or "none"
+    )
+    best = "\n".join(_network_line(e, brief.objectives, rationale=False) for e in brief.best)
     return {
         "device": brief.scope.device,
         "dataset": brief.scope.dataset,
+        "metrics": " or ".join(brief.objectives.metrics),
+        "lower": " or ".join(f"lower {name}" for name in brief.objectives.names),
+        "columns": brief.objectives.columns,
         "space": space.describe(),
         "features": features_in_words(space, brief.partition.feature_names),
         "example": str(example_predicate(space)),
@@ -136,13 +155,13 @@ def variables(brief: ReflectBrief) -> dict[str, str]:
         "round": str(brief.round + 1),
         "networks": networks,
         "cells": networks,  # as prompts of the first release call them
-        "best": "\n".join(_network_line(e, rationale=False) for e in brief.best) or "none",
+        "best": best or "none",
         "rules": "\n".join(map(render, brief.rules)) or "none yet",
     }
 
 
-def _network_line(evaluation: Evaluation, *, rationale: bool) -> str:
-    latency = f"{evaluation.latency_ms:.4g}" if evaluation.cost.feasible else "cannot run"
-    line = f"{evaluation.candidate.architecture}  {evaluation.score:.4g}  {latency}"
+def _network_line(evaluation: Evaluation, objectives: Objectives, *, rationale: bool) -> str:
+    costs = objectives.figures(evaluation) if evaluation.cost.feasible else "cannot run"
+    line = f"{evaluation.candidate.architecture}  {evaluation.score:.4g}  {costs}"
     reason = evaluation.candidate.design.rationale
     return f"{line}  {json.dumps(reason)}" if rationale and reason else line

@@ -18,6 +18,9 @@ class Gap:
     high: float
     unit: str = "ms"
 
+    def __str__(self) -> str:
+        return f"{self.low:.4g} to {self.high:.4g} {self.unit}".rstrip()
+
 
 class Archive:
     """All evaluations of a run, by niche. A value: a round later there is a new one.

@@ -30,15 +30,19 @@ from pelnas.inputs import address, bounds
 from pelnas.inputs.bounds import Range, within
 from pelnas.inputs.formats import read_toml
 from pelnas.inputs.paths import expanded
+from pelnas.inputs.quantities import COSTS, CostName
 from pelnas.inputs.setting import Effect, Setting, owned, served
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
 AUTO = "auto"  # of accuracy and partition: what serves best; a run stores what that was
 ROLES = ("planner", "designer", "reflection")
+MOST_COSTS = 2  # beside accuracy: with more, nearly every network is on the front
+LONGEST_LIMIT = 200  # characters of a limit
 SHOWN = 80  # characters of a value that is not understood
 
 Place = Annotated[Path, AfterValidator(expanded)]
+Limit = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_LIMIT)]
 Passes = Annotated[int, within(bounds.PASSES)]
 
 
@@ -206,6 +210,23 @@ class SearchConfig(_Frozen):
         Literal["rank-sum", "transfer"] | None,
         served("Where few-shot starts: rank-sum or transfer, which it prefers.", "few-shot"),
     ] = None  # None: what serves
+    objectives: Annotated[
+        tuple[CostName, ...],
+        served(
+            f"A cost to minimise beside accuracy, one or two of {', '.join(COSTS)}; repeatable.",
+            "niches",
+            option="objective",
+        ),
+    ] = ("latency",)
+    limits: Annotated[
+        tuple[Limit, ...],
+        served(
+            "What no network of the front may exceed, such as energy<=5 (ms, mJ, B, plain"
+            " counts); repeatable.",
+            "niches",
+            option="limit",
+        ),
+    ] = ()
     model: Annotated[str, served("provider:model of all agents.")] = DEFAULT_MODEL
     planner_model: Annotated[
         str | None, served("Model of the planner agent, in place of --model.")
@@ -269,6 +290,26 @@ class SearchConfig(_Frozen):
     budget: Annotated[Budget, served()] = Budget()
     measurement: Annotated[Measurement, owned("", "costs", "time")] = Measurement()
     scoring: Annotated[Scoring, owned("", "time")] = Scoring()
+
+    @field_validator("objectives")
+    @classmethod
+    def _one_or_two(cls, names: tuple[CostName, ...]) -> tuple[CostName, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"expected each objective once, found {', '.join(names)}: leave one of each"
+            )
+        if not 1 <= len(names) <= MOST_COSTS:
+            raise ValueError(
+                f"expected one or two costs beside accuracy, found {len(names)}: leave those that"
+                " matter most, and limit the others with --limit"
+            )
+        return names
+
+    @property
+    def counts_footprint(self) -> bool:
+        """Whether memory and size are counted for every network, because something needs them."""
+        named = [*self.objectives, *(re.split("[<>=]", limit)[0] for limit in self.limits)]
+        return not {"memory", "size"}.isdisjoint(name.strip() for name in " ".join(named).split())
 
     @field_validator("concurrency", mode="before")
     @classmethod

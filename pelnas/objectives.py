@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Evaluation
-from pelnas.inputs.quantities import COSTS, UNITS, CostName
+from pelnas.inputs.quantities import COSTS, UNITS, CostName, Metric
 
 Floats = NDArray[np.float64]
 
@@ -59,13 +59,46 @@ class Objectives:
 
     @classmethod
     def of(cls, names: Iterable[CostName]) -> "Objectives":
-        """Of these costs, each known by name."""
+        """Of these costs, each known by name, as ``SearchConfig.objectives`` has them."""
         return cls(tuple(METRICS[name] for name in names))
 
     @property
     def names(self) -> tuple[CostName, ...]:
         """Of the costs."""
         return tuple(cost.name for cost in self.costs)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What rules speak about: accuracy and the costs."""
+        return ("accuracy", *self.names)
+
+    @property
+    def goal(self) -> str:
+        """What no network should beat another in, for prompts."""
+        score = "accuracy score (higher is better)"
+        if len(self.costs) == 1:
+            return f"both {self.first.name} (lower is better) and {score}"
+        return f"{', '.join(self.names)} (lower is better) and {score}"
+
+    @property
+    def columns(self) -> str:
+        """``latency ms`` for the heads of columns in prompts."""
+        return ", ".join(f"{cost.name} {cost.unit}".rstrip() for cost in self.costs)
+
+    @property
+    def units(self) -> str:
+        """``latency in ms`` for sentences."""
+        told = (f"{cost.name} in {cost.unit}" if cost.unit else cost.name for cost in self.costs)
+        return " and ".join(told)
+
+    @property
+    def listed(self) -> str:
+        """``latency`` or ``latency and energy``."""
+        return " and ".join(self.names)
+
+    def figures(self, evaluation: Evaluation) -> str:
+        """The costs of an evaluation in the order of ``columns``, in few digits."""
+        return "  ".join(f"{cost.of(evaluation):.4g}" for cost in self.costs)
 
     @property
     def first(self) -> CostMetric:

@@ -19,6 +19,7 @@ from pelnas.errors import ConfigError
 from pelnas.predicate import Condition, Predicate
 from pelnas.sampling import FLOPS, Region, extremes
 from pelnas.spaces import SearchSpace
+from pelnas.spaces.footprint import Footprint
 
 ENUMERABLE = 20_000  # spaces up to this size are listed; larger ones are sampled
 TRIES = 40  # walks in a row without a new member before a niche counts as exhausted
@@ -40,6 +41,7 @@ class Partition:
         self.space = space
         self.niches = niches
         self._shape = shape
+        self._footprints: dict[Architecture, Footprint] = {}
         self._homes: dict[Architecture, int] = {}  # niches that were found before
         self._regions: dict[int, Region] = {}  # of a space that cannot be listed
 
@@ -61,6 +63,12 @@ class Partition:
             self.space.parameters(architecture, self._shape),
             self.space.flops(architecture, self._shape),
         )
+
+    def footprint(self, architecture: Architecture) -> Footprint:
+        """Peak memory and size in bytes; counted once, for some spaces on the built network."""
+        if architecture not in self._footprints:
+            self._footprints[architecture] = self.space.footprint(architecture, self._shape)
+        return self._footprints[architecture]
 
     @cached_property
     def feature_names(self) -> frozenset[str]:

@@ -33,6 +33,8 @@ def status(store: RunStore) -> Status:
     front, given = front_points(store), store.directives()
     directives = Directives(given)
     pause = directives.pause
+    best = max(front, key=lambda point: point.score, default=None)
+    fastest = min(front, key=lambda point: point.latency_ms, default=None)
     begun, _ = store.designed()
     origin = store.origin()
     return {
@@ -44,8 +46,8 @@ def status(store: RunStore) -> Status:
         "rounds": directives.applied(store.config).rounds,
         "unit": store.sources().unit,
         "on_front": len(front),
-        "best": {"id": front[-1].id, "score": front[-1].score} if front else None,
-        "fastest": {"id": front[0].id, "latency_ms": front[0].latency_ms} if front else None,
+        "best": {"id": best.id, "score": best.score} if best else None,
+        "fastest": {"id": fastest.id, "latency_ms": fastest.latency_ms} if fastest else None,
         "spent": asdict(store.spent()),
         "forked_from": origin.in_words() if origin else None,
         "directives": [
@@ -155,14 +157,16 @@ def afford(store: RunStore, latency_ms: float) -> Afford:
     findings = Findings(store)
     within = [e for e in findings.front if e.latency_ms <= latency_ms]
     beyond = [e for e in findings.front if e.latency_ms > latency_ms]
-    best = findings.front[-1] if findings.front else None
+    most = max(within, key=lambda e: e.score, default=None)
+    best = max(findings.front, key=lambda e: e.score, default=None)
+    further = min(beyond, key=lambda e: e.latency_ms, default=None)
     return {
         "latency_ms": latency_ms,
         "unit": store.sources().unit,
-        "within": findings.brief(within[-1]) if within else None,
+        "within": findings.brief(most) if most else None,
         "best": findings.brief(best) if best else None,
-        "next": findings.brief(beyond[0]) if beyond else None,
-        "score_lost": best.score - within[-1].score if best and within else None,
+        "next": findings.brief(further) if further else None,
+        "score_lost": best.score - most.score if best and most else None,
     }
 
 

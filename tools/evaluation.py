@@ -6,6 +6,7 @@ from pelnas.architecture import Architecture, Cost, Prediction, Shape
 from pelnas.devices.base import Device
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.spaces import SearchSpace
+from pelnas.spaces.footprint import Footprint
 
 
 class Evaluator:
@@ -45,6 +46,10 @@ class Evaluator:
             self.space.parameters(architecture, self.shape),
             self.space.flops(architecture, self.shape),
         )
+
+    def footprint(self, text: str) -> Footprint:
+        """Peak memory of the activations and size of the weights, in bytes."""
+        return self.space.footprint(self.space.read(text), self.shape)
 
     def close(self) -> None:
         """Release worker processes and tables."""

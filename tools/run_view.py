@@ -1,6 +1,7 @@
 """What a run has evaluated, read once, and the architectures that people name in it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,11 @@ from pelnas.spaces import get_space
 from pelnas.store import RunStore
 from pelnas.tools.shapes import Brief, Change
 
-ENDS = {"fastest": 0, "best": -1}  # of a front, by latency: names for what people ask about first
+#: Of a front: names for what people ask about first.
+ENDS: dict[str, Callable[[Evaluation], float]] = {
+    "fastest": lambda e: e.latency_ms,
+    "best": lambda e: -e.score,
+}
 CANDIDATE = re.compile(r"r[0-9]{1,6}n[0-9]{1,6}c[0-9]{1,6}")
 
 
@@ -68,7 +73,7 @@ class Findings:
     def _end(self, name: str) -> str:
         if not self.front:
             raise RunError(f"run {self.store.name} has nothing on its front yet: ask again later")
-        return self.front[ENDS[name]].id
+        return min(self.front, key=ENDS[name]).id
 
     def brief(self, evaluation: Evaluation) -> Brief:
         """One evaluation in short."""

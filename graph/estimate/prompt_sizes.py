@@ -19,6 +19,7 @@ from pelnas.calls.call import Message
 from pelnas.calls.usage import Usage
 from pelnas.config import SearchConfig
 from pelnas.evolution import Task
+from pelnas.objectives import Objectives
 from pelnas.partition import Partition
 from pelnas.predicate import Condition, Predicate
 from pelnas.prompts import load_prompt
@@ -37,6 +38,8 @@ class Rehearsal:
     def __init__(self, config: SearchConfig, partition: Partition) -> None:
         self._config = config
         self._partition = partition
+        self._objectives = Objectives.of(config.objectives)
+        self._costs = (LATENCY_MS,) * len(self._objectives.costs)
         self._cells = self._drawn()
 
     def planner(self, round_: int) -> Usage:
@@ -53,7 +56,7 @@ class Rehearsal:
         """A designer's call for so many designs, where the niche has so many from ``before``."""
         found = self._evaluated(niche, min(before, self._config.parents))
         parents = tuple(
-            designing.Parent(e.id, e.candidate.architecture, SCORE, LATENCY_MS) for e in found
+            designing.Parent(e.id, e.candidate.architecture, SCORE, self._costs) for e in found
         )
         brief = designing.DesignBrief(
             partition=self._partition,
@@ -66,6 +69,7 @@ class Rehearsal:
             parents=parents,
             rules=self._rules(min(NEW_RULES * round_, self._config.rules)),
             seed=(0,),
+            objectives=self._objectives,
         )
         space, cell = self._partition.space, self._cells[niche]
         choices = space.choices_of(space.parse(cell)) if space.is_by_choices else cell
@@ -92,6 +96,7 @@ class Rehearsal:
             best=self._evaluated(niche, min((before + designs) // 2, FRONT)),
             rules=self._rules(NEW_RULES * round_),
             evidence=Evidence(),
+            objectives=self._objectives,
         )
         rule = reflecting.ProposedRule(
             text=SENTENCE,
@@ -103,7 +108,9 @@ class Rehearsal:
         answer = reflecting.ReflectAnswer(rules=[rule] * reflecting.RULES_ASKED)
         return self._usage("reflection", reflecting.variables(brief), answer)
 
-    def plan_brief(self, front: Sequence[tuple[float, float, int]] = ()) -> planning.PlanBrief:
+    def plan_brief(
+        self, front: Sequence[tuple[tuple[float, ...], float, int]] = ()
+    ) -> planning.PlanBrief:
         """The planner's brief for a search that has not designed anything."""
         niches = self._partition.niches
         return planning.PlanBrief(
@@ -121,19 +128,20 @@ class Rehearsal:
                     on_front=0,
                     gained=0,
                     best_score=SCORE if front else None,
-                    fastest_ms=LATENCY_MS if front else None,
+                    least=LATENCY_MS if front else None,
                     gap=None,
                 )
                 for niche in niches
             ),
             front=tuple(front),
+            objectives=self._objectives,
         )
 
     # -- what they speak of ---------------------------------------------------------
 
     @cached_property
-    def _front(self) -> list[tuple[float, float, int]]:
-        return [(LATENCY_MS, SCORE, k % len(self._partition.niches)) for k in range(FRONT)]
+    def _front(self) -> list[tuple[tuple[float, ...], float, int]]:
+        return [(self._costs, SCORE, k % len(self._partition.niches)) for k in range(FRONT)]
 
     @property
     def _scope(self) -> Scope:
@@ -152,9 +160,11 @@ class Rehearsal:
             Evaluation(
                 Candidate(candidate_id(1, niche, slot), 1, niche, slot, design),
                 Prediction(SCORE),
-                Cost(LATENCY_MS),
+                Cost(LATENCY_MS, energy_mj=LATENCY_MS),
                 parameters=0,
                 flops=0.0,
+                memory=0,
+                size=0,
             )
             for slot in range(count)
         )

@@ -28,6 +28,7 @@ from pelnas.store import Origin, RunStore
 from pelnas.store.folder import DATABASE
 from pelnas.traces.spans import RUN
 
+KEPT = {"objectives": "the objectives", "limits": "the limits"}
 NAME = "-fork"  # behind the name of the run, by whose end alone it is found as before
 
 
@@ -75,7 +76,7 @@ def fork(
                 store.replace_rules(CARRIED, [*store.rules(through_round=CARRIED), *new])
                 take_back(
                     store,
-                    ground(problem.partition, problem.evaluator.device),
+                    ground(problem.partition, problem.evaluator.device, config),
                     at,
                     same_unit=source.sources().unit == store.sources().unit,
                 )
@@ -173,8 +174,9 @@ def _config(source: RunStore, at: int, settings: Mapping[str, Any]) -> SearchCon
         if name in changed:
             was, is_ = changed[name]
             raise ConfigError(
-                f"a fork keeps the niches of its run, so setting {name!r} stays {was!r}, found"
-                f" {is_!r}: leave it out, or start a new search with --rules-from {source.name}"
+                f"a fork keeps {KEPT.get(name, 'the niches')} of its run, so setting {name!r} stays"
+                f" {was!r}, found {is_!r}: leave it out, or start a new search with"
+                f" --rules-from {source.name}"
             )
     return config
 

@@ -7,6 +7,7 @@ import numpy as np
 from pelnas.agents.designer import DesignBrief, Parent
 from pelnas.agents.planner import NicheStatus, PlanBrief
 from pelnas.agents.reflection import ReflectBrief
+from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.evolution import draw_tasks
 from pelnas.graph.search.directive_effects import (
@@ -18,6 +19,7 @@ from pelnas.graph.search.directive_effects import (
 )
 from pelnas.graph.search.state import NicheTask
 from pelnas.graph.session.session import Session
+from pelnas.objectives import Objectives
 from pelnas.validator import Intake
 
 STREAMS = {"tasks": 1, "design": 2}  # independent random streams of one niche and round
@@ -30,7 +32,7 @@ def _rng(*seed: int) -> np.random.Generator:
 def plan_brief(session: Session, round_: int) -> PlanBrief:
     """Fronts, gaps and spend of every niche before a round."""
     archive, config = session.archive(), session.config
-    niches = session.problem.partition.niches
+    niches, objectives = session.problem.partition.niches, archive.objectives
     union = archive.union()
     wanted = config.per_niche * len(niches)
     return PlanBrief(
@@ -40,11 +42,16 @@ def plan_brief(session: Session, round_: int) -> PlanBrief:
         device=config.device,
         unit=session.problem.evaluator.predictor.unit,
         niches=tuple(_status(session, archive, niche.index, round_) for niche in niches),
-        front=tuple((e.latency_ms, e.score, e.candidate.niche) for e in union),
+        front=tuple((_costs(objectives, e), e.score, e.candidate.niche) for e in union),
         directives=session.directives.wishes(),
         in_focus=in_focus(session.directives.focus, archive, len(niches)),
         seeds=Counter(niche for niche, _, _ in waiting_seeds(session)),
+        objectives=objectives,
     )
+
+
+def _costs(objectives: Objectives, evaluation: Evaluation) -> tuple[float, ...]:
+    return tuple(cost.of(evaluation) for cost in objectives.costs)
 
 
 def _status(session: Session, archive: Archive, niche: int, round_: int) -> NicheStatus:
@@ -60,7 +67,7 @@ def _status(session: Session, archive: Archive, niche: int, round_: int) -> Nich
         on_front=len(on_front),
         gained=sum(e.candidate.round == round_ - 1 for e in on_front),
         best_score=max((e.score for e in feasible), default=None),
-        fastest_ms=min((e.latency_ms for e in feasible), default=None),
+        least=min(map(archive.objectives.first.of, feasible), default=None),
         gap=archive.largest_gap(niche),
     )
 
@@ -69,7 +76,10 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
     """Parents, rules, tasks and the novelty check of one designer."""
     config, niche = session.config, session.problem.partition.niches[task["niche"]]
     chosen = parents_of(session, niche.index, config.parents)
-    parents = tuple(Parent(e.id, e.candidate.architecture, e.score, e.latency_ms) for e in chosen)
+    objectives = Objectives.of(config.objectives)
+    parents = tuple(
+        Parent(e.id, e.candidate.architecture, e.score, _costs(objectives, e)) for e in chosen
+    )
     place = (config.seed, task["round"], niche.index)
     earlier = session.store.candidates(niche=niche.index)
     seen = [c.architecture for c in earlier if c.round < task["round"]]
@@ -95,6 +105,7 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
         directives=session.directives.wishes(niche.index),
         weights=session.directives.weights,
         surrogate=session.surrogate(),
+        objectives=objectives,
     )
     return brief, intake
 
@@ -113,4 +124,5 @@ def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
         best=archive.front(niche.index),
         rules=tuple(rule for rule in known if rule.scope.niche in (None, niche.index)),
         evidence=session.evidence(),
+        objectives=archive.objectives,
     )

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Bound, Claim, Claiming, Directive, Focus
+from pelnas.graph.session.initialise import PERSON
 from pelnas.graph.session.session import Session
 from pelnas.partition import ENUMERABLE
 from pelnas.rules.rule import Rule, propose
 from pelnas.validator import Intake, Proposal
-
-PERSON = "person"  # the author of what people ask for
-
 
 # -- designs ------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Directives
 from pelnas.graph.session.excluded import Excluded
-from pelnas.objectives import DEFAULT
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.partition import Partition
 from pelnas.rules.evidence import Evidence, Observation
 from pelnas.store import RunStore
@@ -19,12 +19,14 @@ from pelnas.surrogate import Seen, Surrogate
 class Evaluated:
     """Follows the store, which is the truth: what it replaces is replaced here, too."""
 
-    def __init__(self, store: RunStore, partition: Partition) -> None:
+    def __init__(
+        self, store: RunStore, partition: Partition, objectives: Objectives = DEFAULT
+    ) -> None:
         self._store = store
         self._partition = partition
-        self._objectives = DEFAULT
+        self._objectives = objectives
         self._excluded = Excluded(store, partition.space)
-        self._archive = Archive((), len(partition.niches))
+        self._archive = Archive((), len(partition.niches), objectives=objectives)
         self._observed: Sequence[Evaluation] = ()
         self._evidence = Evidence()
         self._learned: Sequence[Evaluation] = ()
@@ -38,7 +40,9 @@ class Evaluated:
         with self._lock:
             held = self._archive
             if held.excluded != excluded or not _same(held.evaluations, evaluations):
-                held = self._archive = Archive(evaluations, len(self._partition.niches), excluded)
+                held = self._archive = Archive(
+                    evaluations, len(self._partition.niches), excluded, self._objectives
+                )
             return held
 
     def evidence(self) -> Evidence:
@@ -84,6 +88,11 @@ class Evaluated:
             features=self._partition.features(space.parse(evaluation.candidate.architecture)),
             score=evaluation.score,
             latency_ms=evaluation.latency_ms,
+            others=tuple(
+                (cost.name, cost.of(evaluation))
+                for cost in self._objectives.costs
+                if cost.name != "latency"
+            ),
         )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pelnas.config import SearchConfig
-from pelnas.graph.session.problem import SearchProblem, sources_of
+from pelnas.directives import Directive, Order, check, parse
+from pelnas.errors import ConfigError, DirectiveError
+from pelnas.graph.session.problem import SearchProblem, ground, sources_of
 from pelnas.graph.session.tracer import rule_changes
 from pelnas.graph.session.trained_accuracies import keep_labels
 from pelnas.recording import Recording
@@ -12,10 +14,29 @@ from pelnas.rules.rule import Rule, Scope, carry
 from pelnas.store import RunStore, find_run
 from pelnas.traces.spans import RUN
 
+PERSON = "person"  # the author of what people ask for
 CARRIED = -1  # the round under which rules of earlier runs are filed
 
 
-def furnish(store: RunStore, problem: SearchProblem, carried: Sequence[Rule]) -> None:
+def asked_limits(config: SearchConfig, problem: SearchProblem) -> list[Order]:
+    """The limits of a configuration as directives that hold from the first round on.
+
+    ConfigError: one is no limit, cannot be known here, or leaves no network together with others.
+    """
+    on = ground(problem.partition, problem.evaluator.device, config)
+    given: list[Directive] = []
+    for number, text in enumerate(config.limits, start=1):
+        try:
+            order = check(parse(f"/limit {text}"), given, lambda: on)
+        except DirectiveError as error:
+            raise ConfigError(f"limit {text!r}: {error}") from None
+        given.append(Directive(number, order, PERSON, "", 0.0, "active"))
+    return [directive.order for directive in given]
+
+
+def furnish(
+    store: RunStore, problem: SearchProblem, carried: Sequence[Rule], limits: Sequence[Order] = ()
+) -> None:
     """What a run knows before its first round; all or nothing, should it be killed here."""
     keep_labels(store.folder, problem.labels)
     with store.together():
@@ -23,6 +44,8 @@ def furnish(store: RunStore, problem: SearchProblem, carried: Sequence[Rule]) ->
         store.replace_rules(CARRIED, carried)
         for kind, data in rule_changes((), carried):
             store.event(kind, span=RUN, **data)
+        for order in limits:
+            store.append_directive(order, PERSON, order.command)
 
 
 def describe(store: RunStore, problem: SearchProblem) -> None:

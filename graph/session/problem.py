@@ -9,10 +9,17 @@ from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
 from pelnas.devices import Device, get_device, known_devices
 from pelnas.directives import Directive, Ground, Order, check
-from pelnas.errors import InputError
+from pelnas.errors import ConfigError, DataError, DeviceError, InputError
 from pelnas.graph.session.trained_accuracies import labels_of
 from pelnas.images import ImageSet, load_images
-from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
+from pelnas.objectives import Objectives
+from pelnas.partition import (
+    ENUMERABLE,
+    Niche,
+    Partition,
+    partition_by_flops,
+    partition_by_operations,
+)
 from pelnas.predictors import best_predictor, get_predictor
 from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
@@ -55,6 +62,8 @@ class SearchProblem:
         predictor = get_predictor(config, space, images, cache, labels)
         partition = _partition(config, space, shape)
         evaluator = Evaluator(space, device, predictor, shape)
+        _check_energy(config, ground(partition, device, config))
+        _check_runs(partition, device)
         dataset = config.dataset or (images.name if images else "")
         shown = (images.class_images, images.held_out) if images else ({}, 0)
         return cls(space, partition, evaluator, dataset, *shown, images, labels)
@@ -72,6 +81,36 @@ class SearchProblem:
         partition = _partition(config, space, shape)
         shown = sources.class_images, sources.held_out
         return cls(space, partition, evaluator, sources.dataset, *shown)
+
+
+def _check_energy(config: SearchConfig, ground: Ground) -> None:
+    """ConfigError: energy is an objective, and the device tells none."""
+    if "energy" in config.objectives and not ground.tells_energy():
+        raise ConfigError(
+            f"expected a device that tells energy, found {config.device}, which does not: choose"
+            " another device or objective"
+        )
+
+
+def _check_runs(partition: Partition, device: Device) -> None:
+    """DeviceError: a table says that the device can run no network of a niche."""
+    if device.measures or partition.space.size > ENUMERABLE:
+        return
+    for niche, members in zip(partition.niches, partition.members, strict=True):
+        if not _runs_any(device, members):
+            raise DeviceError(
+                f"expected a device that runs networks of every niche, found {device.name}, which"
+                f" can run none of niche {niche.index} ({niche.label}): choose another device or"
+                " another partition"
+            )
+
+
+def _runs_any(device: Device, members: Sequence[Architecture]) -> bool:
+    """Whether a device can run one of these; also where a table lacks those that come first."""
+    try:
+        return not members or any(cost.feasible for cost in device.costs(members))
+    except DataError:
+        return True  # a table that lacks some says so when they are looked up
 
 
 def resolved(config: SearchConfig) -> SearchConfig:
@@ -104,7 +143,7 @@ def ground_of(config: SearchConfig) -> Ground:
     InputError: something that the configuration names is gone.
     """
     partition, device, _ = _without_scores(config)
-    return ground(partition, device)
+    return ground(partition, device, config)
 
 
 def check_order(
@@ -141,8 +180,9 @@ def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet |
     return _partition(config, space, shape), device, images
 
 
-def ground(partition: Partition, device: Device) -> Ground:
-    """A partition and what a device tells at once."""
+def ground(partition: Partition, device: Device, config: SearchConfig) -> Ground:
+    """A partition, what a device tells at once, and what the search asks of networks."""
+    counts, metrics = config.counts_footprint, Objectives.of(config.objectives).metrics
 
     def cost(architecture: Architecture) -> Cost:
         return next(iter(device.costs([architecture])))
@@ -153,8 +193,8 @@ def ground(partition: Partition, device: Device) -> Ground:
         return any(cost(partition.space.at(i)).energy_mj is not None for i in probes)
 
     if device.measures:
-        return Ground(partition, None, lambda: False)
-    return Ground(partition, cost, tells_energy)
+        return Ground(partition, None, lambda: False, counts, metrics)
+    return Ground(partition, cost, tells_energy, counts, metrics)
 
 
 def _partition(config: SearchConfig, space: SearchSpace, shape: Shape) -> Partition:

@@ -19,13 +19,14 @@ from pelnas.errors import BudgetExhausted, PelnasError
 from pelnas.graph.session.directive_queue import DirectiveQueue
 from pelnas.graph.session.evaluated import Evaluated
 from pelnas.graph.session.extend import Extension
-from pelnas.graph.session.initialise import began_with, carried_rules, furnish
+from pelnas.graph.session.initialise import asked_limits, began_with, carried_rules, furnish
 from pelnas.graph.session.position import Position, position
 from pelnas.graph.session.prices import at_kept_prices
 from pelnas.graph.session.problem import SearchProblem, ground, resolved
 from pelnas.graph.session.replay_meter import meter_of
 from pelnas.graph.session.tracer import SearchStopped, Tracer
 from pelnas.graph.session.trained_accuracies import with_kept_labels
+from pelnas.objectives import Objectives
 from pelnas.recording import CUT, Recording
 from pelnas.rules.evidence import Evidence
 from pelnas.rules.knowledge_base import KnowledgeBase
@@ -61,9 +62,9 @@ class Session:
         self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
         self._measuring = threading.Lock()
-        self._evaluated = Evaluated(store, problem.partition)
+        self._evaluated = Evaluated(store, problem.partition, Objectives.of(self.config.objectives))
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
-        self._ground = ground(problem.partition, problem.evaluator.device)
+        self._ground = ground(problem.partition, problem.evaluator.device, self.config)
         self.queue = DirectiveQueue(store, self._ground, self, self._stop)
         self.queue.restore()
         # At the end: where something above is refused, nobody would close it.
@@ -91,10 +92,11 @@ class Session:
             else SearchProblem.recorded(config, recording)
         )
         connected = connect_all(config, models, consent)
+        limits = asked_limits(config, problem)
         carried = carried_rules(config, problem) if recording is None else began_with(recording)
         store = RunStore.create(config)
         try:
-            furnish(store, problem, carried)
+            furnish(store, problem, carried, limits)
             return cls(store, problem, connected, recording, consent)
         except PelnasError:
             store.close()
@@ -123,7 +125,8 @@ class Session:
                 consent.check(reached(config, _models(config, models or {})))
             problem = SearchProblem.build(with_kept_labels(store.config, folder))
             if not store.niches():  # killed while it was made
-                furnish(store, problem, carried_rules(store.config, problem))
+                limits = asked_limits(store.config, problem)
+                furnish(store, problem, carried_rules(store.config, problem), limits)
             connected = connect_all(store.config, models, consent)
             session = cls(store, problem, connected, consent=consent)
             session._extend(extension)

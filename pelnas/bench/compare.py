@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pelnas.agents.team import connect_all
-from pelnas.bench.search import Truth
+from pelnas.bench.search import Truth, need_latency_alone
 from pelnas.config import ROLES, SearchConfig
 from pelnas.consent import Consent, named
 from pelnas.errors import ConfigError
@@ -85,8 +85,9 @@ def compare(
     """Run the search of ``config`` with each model in every role, for each seed, and the baselines.
 
     ``run``: takes a search to its end. ModelError: one of the models cannot be used; told
-    before the first search begins.
+    before the first search begins. ConfigError: other objectives than latency.
     """
+    need_latency_alone(config)
     configs = searches(config, models)
     with ExitStack() as stack:
         for one in configs:

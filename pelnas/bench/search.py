@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pelnas.config import SearchConfig
+from pelnas.errors import ConfigError
 from pelnas.pareto import Box, Floats, hypervolume, igd, minimised, non_dominated
 from pelnas.tables import cost_columns, true_accuracy
 
@@ -83,6 +84,7 @@ def bench_search(
     ``config`` names data folder, data set, rounds, designs and output; its
     accuracy may be ``table`` or any predictor.
     """
+    need_latency_alone(config)
     for device in devices:
         truth = Truth.load(_data(config), config.dataset, device)
         for model in models:
@@ -91,9 +93,16 @@ def bench_search(
                 yield _run(config.model_copy(update=changed), truth)
 
 
-def _data(config: SearchConfig) -> Path:
-    from pelnas.errors import ConfigError
+def need_latency_alone(config: SearchConfig) -> None:
+    """ConfigError: searches for other costs, which are judged by other volumes."""
+    if config.objectives != ("latency",):
+        raise ConfigError(
+            "expected a search for latency and accuracy, by which fronts are judged here, found"
+            f" the objectives {', '.join(config.objectives)}: use `pelnas bench objectives`"
+        )
 
+
+def _data(config: SearchConfig) -> Path:
     if config.data is None:
         raise ConfigError("a search is judged by tables, found no folder of them: give --data")
     return config.data

@@ -12,8 +12,8 @@ from pelnas.directives.controls import Control, Pause, Stop
 from pelnas.directives.designs import Constraint, Focus, Limit, Pin, Quantity, Wanted
 from pelnas.directives.directive import Directive
 from pelnas.directives.order import Order
+from pelnas.inputs.quantities import Metric
 from pelnas.predicate import Features
-from pelnas.rules.evidence import Metric
 from pelnas.spaces import SearchSpace
 
 FOCUS_SHARE = 0.7  # of a round's designs that go to what is in focus, at least
@@ -72,6 +72,14 @@ class Directives:
         """The first directive that a cost breaks; what the device cannot run breaks any."""
         return self._beyond({"latency": cost.latency_ms, "energy": cost.energy_mj}, niche)
 
+    def refuses_footprint(self, memory: int | None, size: int | None, niche: int) -> Refused | None:
+        """The first directive that memory or size, in bytes, break; what is not counted breaks any."""
+        return self._beyond({"memory": memory, "size": size}, niche)
+
+    def need_footprint(self, niche: int | None) -> bool:
+        """Whether memory or size decides in a niche; ``None``: anywhere."""
+        return any(limit.on("memory", "size") for _, limit in self.of(Limit, niche))
+
     def refuses_score(self, score: float, niche: int) -> Refused | None:
         """The first directive that a score breaks."""
         return self._beyond({"accuracy": score}, niche)
@@ -83,6 +91,7 @@ class Directives:
         return (
             self.refuses(features, sizes, niche)
             or self.refuses_cost(evaluation.cost, niche)
+            or self.refuses_footprint(evaluation.memory, evaluation.size, niche)
             or self.refuses_score(evaluation.score, niche)
         )
 

@@ -23,17 +23,28 @@ from pelnas.directives.order import (
     wrong,
 )
 from pelnas.errors import DirectiveError, PredicateError
+from pelnas.inputs.quantities import COSTS, Metric
 from pelnas.predicate import Predicate, parse_predicate
-from pelnas.rules.evidence import METRICS, Metric
 from pelnas.spaces import SearchSpace
 
 if TYPE_CHECKING:
     from pelnas.directives.conflicts import Standing
     from pelnas.directives.directive import Directive
 
+KNOWN: tuple[Metric, ...] = ("accuracy", *COSTS)
 Polarity = Literal["helps", "hurts"]
 FORM = '"TEXT" PREDICATE helps|hurts accuracy|latency [in niche 2]'
 _CLAIM = re.compile(r"(?P<predicate>\S.*?)\s+(?P<polarity>helps|hurts)\s+(?P<metric>\w+)$")
+
+
+def need_measured(metric: Metric, beside: "Standing") -> None:
+    """DirectiveError: rules of the run say nothing about this metric."""
+    measured = beside.ground.metrics
+    if metric not in measured:
+        raise DirectiveError(
+            f"expected an objective of this run, one of {', '.join(measured)}, found {metric}:"
+            f" name one of these, or start a search with --objective {metric}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Weigh(Order):
     informs = True
 
     def __post_init__(self) -> None:
-        need(self.objective in METRICS, "accuracy or latency", self.objective)
+        need(self.objective in KNOWN, f"one of {', '.join(KNOWN)}", self.objective)
         known = isfinite(self.weight) and 0 <= self.weight <= 100
         need(known, "a weight of 0 to 100", self.weight)
 
@@ -56,6 +67,12 @@ class Weigh(Order):
     def read(cls, rest: str, form: str) -> Self:
         objective, weight = read_words(rest, 2, form)
         return cls(cast(Metric, objective), read_number(weight, form))
+
+    grounded = True
+
+    def check(self, beside: "Standing") -> Order:
+        need_measured(self.objective, beside)
+        return self
 
     def say(self, space: SearchSpace | None = None) -> str:
         return f"let rules about {self.objective} count {number(self.weight)} times"
@@ -80,7 +97,7 @@ class Claim:
         known = bool(self.predicate.conditions)
         need(known, "a predicate such as depth >= 2", self.predicate)
         need(self.polarity in get_args(Polarity), "helps or hurts", self.polarity)
-        need(self.metric in METRICS, "accuracy or latency", self.metric)
+        need(self.metric in KNOWN, f"one of {', '.join(KNOWN)}", self.metric)
         need_niche(self.niche)
 
     @classmethod
@@ -113,7 +130,8 @@ class Claim:
         return f"{self.predicate} {self.polarity} {self.metric}"
 
     def check(self, beside: "Standing") -> None:
-        """DirectiveError: it is about a feature that the run does not have."""
+        """DirectiveError: it is about a feature or a metric that the run does not have."""
+        need_measured(self.metric, beside)
         known = beside.ground.partition.feature_names
         for condition in self.predicate.conditions:
             if condition.feature not in known:

@@ -12,10 +12,13 @@ from pelnas.directives.designs import Ban, Constraint, Require
 from pelnas.directives.directive import Directive
 from pelnas.directives.order import Order
 from pelnas.errors import DirectiveError
+from pelnas.inputs.quantities import Metric
 from pelnas.partition import ENUMERABLE, Partition
+from pelnas.rules.evidence import METRICS
 from pelnas.spaces import SearchSpace
 
 SAMPLED = 4_096  # architectures of a large space that are tried before a set counts as impossible
+BUILT = 64  # of these, where each has to be built for its memory to be known
 SAMPLE_SEED = 0  # so that the same question gets the same answer
 NEW = 0  # the number that an order has before it is stored
 
@@ -26,11 +29,15 @@ class Ground:
 
     ``cost``: what an architecture costs, where a table tells at once; ``None``
     where it would have to be measured. ``tells_energy``: whether the device does.
+    ``counts_footprint``: whether the run counts memory and size of every network;
+    ``metrics``: what its rules are about.
     """
 
     partition: Partition
     cost: Callable[[Architecture], Cost] | None
     tells_energy: Callable[[], bool]
+    counts_footprint: bool = False
+    metrics: tuple[Metric, ...] = METRICS
 
     def sizes(self, architecture: Architecture) -> Sizes:
         """By the formulae of the space, for this run's classes and resolution."""
@@ -128,7 +135,8 @@ class Standing:
             return
         space = ground.partition.space
         where = f"niche {niche}" if niche is not None else space.name
-        seen = "" if space.size <= ENUMERABLE else f" (of {SAMPLED:,} networks sampled)"
+        tries = BUILT if Directives([*own, *others]).need_footprint(None) else SAMPLED
+        seen = "" if space.size <= ENUMERABLE else f" (of {tries:,} networks sampled)"
         if own and not _satisfiable(own, ground, niche):
             raise DirectiveError(f"no network of {where} can satisfy this{seen}: ask for less")
         for other in others:
@@ -160,6 +168,9 @@ def _refused(architecture: Architecture, directives: Directives, ground: Ground)
     found = directives.refuses(features, ground.sizes(architecture), niche)
     if found is None and ground.cost is not None and directives.need_cost(niche):
         found = directives.refuses_cost(ground.cost(architecture), niche)
+    if found is None and directives.need_footprint(niche):
+        counted = ground.partition.footprint(architecture)
+        found = directives.refuses_footprint(counted.memory, counted.size, niche)
     return found
 
 
@@ -187,8 +198,9 @@ def _candidates(directives: Directives, space: SearchSpace) -> Iterator[Architec
     for rank in range(max(map(len, options))):  # the same choice everywhere: the extremes of size
         yield space.of(tuple(genes[min(rank, len(genes) - 1)] for genes in options))
     rng = np.random.default_rng(SAMPLE_SEED)
+    tries = BUILT if directives.need_footprint(None) else SAMPLED
     wanted = [r.feature for _, r in directives.of(Require) if "@" not in r.feature]
-    for _ in range(SAMPLED):
+    for _ in range(tries):
         genes = [int(rng.choice(allowed)) for allowed in options]
         for operation in wanted:
             _place(operation, genes, options, space, rng)

@@ -22,6 +22,7 @@ from pelnas.directives.order import (
     wrong,
 )
 from pelnas.errors import ArchitectureError, DirectiveError
+from pelnas.inputs.quantities import COSTS, UNITS, CostName
 from pelnas.predicate import Features
 from pelnas.spaces import SearchSpace
 
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
     from pelnas.directives.conflicts import Standing
     from pelnas.directives.directive import Directive
 
-Quantity = Literal["latency", "energy", "parameters", "flops", "accuracy"]
+Quantity = CostName | Literal["accuracy"]
 Comparison = Literal["<=", ">="]
 
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
-UNITS = {"latency": " ms", "energy": " mJ", "parameters": "", "flops": "", "accuracy": ""}
+QUANTITIES: tuple[Quantity, ...] = (*COSTS, "accuracy")
 ALIASES: dict[str, Quantity] = {
     "latency_ms": "latency",
     "energy_mj": "energy",
@@ -49,7 +49,8 @@ class Bound:
     """A quantity at most (``<=``) or at least (``>=``) a value.
 
     Units: latency in ms, energy in mJ, parameters and FLOPs (multiply-accumulates)
-    as plain counts, accuracy in the unit of the run's scores.
+    as plain counts, memory (peak of the activations) and size (of the weights) in bytes,
+    accuracy in the unit of the run's scores.
     """
 
     quantity: Quantity
@@ -70,8 +71,9 @@ class Bound:
         """``latency at most 5 ms``."""
         how = "at most" if self.comparison == "<=" else "at least"
         value = self.value
+        unit = f" {UNITS.get(self.quantity, '')}".rstrip()
         shown = f"{value:,.0f}" if value == int(value) and abs(value) < 1e15 else number(value)
-        return f"{self.quantity} {how} {shown}{UNITS[self.quantity]}"
+        return f"{self.quantity} {how} {shown}{unit}"
 
     def holds(self, value: float | None) -> bool:
         """Whether a value satisfies it; what is unknown (``None``) does not."""
@@ -138,6 +140,11 @@ class Limit(Constraint):
         if self.on("energy") and not beside.ground.tells_energy():
             raise DirectiveError(
                 "this run's device does not tell energy: limit latency, parameters or flops instead"
+            )
+        if self.on("memory", "size") and not beside.ground.counts_footprint:
+            raise DirectiveError(
+                "this run counts neither memory nor size: start one with such a limit, as in"
+                " --limit memory<=500000"
             )
         beside.need_possible(self)
         return self

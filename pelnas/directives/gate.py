@@ -37,6 +37,7 @@ class Gate:
         self._open = not directives.constrain
         self.short = False
         self._needs_cost = directives.need_cost(niche)
+        self._needs_footprint = directives.need_footprint(niche)
 
     def by_formula(self, architecture: Architecture) -> Refused | None:
         """The directive that operations, parameters or FLOPs break, and why."""
@@ -51,9 +52,17 @@ class Gate:
         return self._by_formula[architecture]
 
     def by_cost(self, architecture: Architecture) -> Refused | None:
-        """The directive that latency or energy break, and why; asked last, since it may be measured."""
-        if not self._needs_cost:
+        """The directive that latency or energy break, and why; asked last, since it may be measured.
+
+        Before them memory and size, which are counted on the network.
+        """
+        if not (self._needs_cost or self._needs_footprint):
             return None
+        if architecture not in self._by_cost and self._needs_footprint:
+            counted = self._partition.footprint(architecture)
+            found = self._directives.refuses_footprint(counted.memory, counted.size, self._niche)
+            if found or not self._needs_cost:
+                self._by_cost[architecture] = found
         if architecture not in self._by_cost:
             spent = self._allowance is not None and len(self._by_cost) >= self._allowance
             cost = Cost(None) if spent else self._cost(architecture)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 CostName = Literal["latency", "energy", "parameters", "flops", "memory", "size"]
+Metric = Literal["accuracy"] | CostName  # what a network is judged by
 COSTS: tuple[CostName, ...] = get_args(CostName)
 
 #: Of plain values, '' for counts: FLOPs are multiply-accumulates; memory is the peak of the
 #: activations, size that of the weights on disk.
-UNITS: Mapping[CostName, str] = {
+UNITS: Mapping[str, str] = {
     "latency": "ms",
     "energy": "mJ",
     "parameters": "",

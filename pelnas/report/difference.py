@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from pelnas.architecture import Evaluation
 from pelnas.config import differences
+from pelnas.objectives import DEFAULT
 from pelnas.pareto import Floats, hypervolume, minimised
 from pelnas.report.front import archive_of, finite
 from pelnas.report.spend import Spend, shares, spend_of
@@ -22,6 +25,12 @@ class Seen:
     latency_ms: float
     score: float
     on_front: bool
+    costs: tuple[float, ...] = ()  # of the run's objectives, where latency is not the only one
+
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Costs, then the score."""
+        return (*(self.costs or (self.latency_ms,)), self.score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,9 @@ class Difference:
         plain: dict[str, Any] = _plain(asdict(self))
         for member, found in zip(plain["front"], self.front, strict=True):
             member["where"] = found.where
+            for seen in (member["a"], member["b"]):
+                if seen is not None and not seen["costs"]:  # latency says it already
+                    del seen["costs"]
         return plain
 
 
@@ -128,10 +140,15 @@ def incomparable(a: RunStore, b: RunStore) -> str:
         ("data sets", one.dataset, other.dataset),
         ("scores", f"{one.unit} ({one.accuracy})", f"{other.unit} ({other.accuracy})"),
         ("latencies", one.latency, other.latency),
+        ("objectives", _listed(a), _listed(b)),
     ):
         if there != here:
             return f"the {what} differ: {there} and {here}"
     return ""
+
+
+def _listed(store: RunStore) -> str:
+    return " and ".join(store.config.objectives)
 
 
 def members(a: Mapping[str, Seen], b: Mapping[str, Seen]) -> list[Member]:
@@ -154,13 +171,13 @@ def members(a: Mapping[str, Seen], b: Mapping[str, Seen]) -> list[Member]:
 
 def volumes(a: Mapping[str, Seen], b: Mapping[str, Seen]) -> tuple[float, float]:
     """The hypervolume of each front within the ranges of all that can run; 0 for an empty one."""
-    everything = [s for seen in (a, b) for s in seen.values() if isfinite(s.latency_ms)]
+    everything = [s for seen in (a, b) for s in seen.values() if all(map(isfinite, s.place))]
     if not everything:
         return 0.0, 0.0
 
     def points(seen: Iterable[Seen]) -> Floats:
         both = list(seen)
-        return minimised([s.latency_ms for s in both], [s.score for s in both])
+        return minimised(*zip(*(s.place for s in both), strict=True)) if both else np.zeros((0, 2))
 
     box = points(everything).min(axis=0), points(everything).max(axis=0)
 
@@ -176,7 +193,11 @@ def seen_by(store: RunStore) -> dict[str, Seen]:
     front = {evaluation.id for evaluation in archive.union()}
 
     def seen(evaluation: Evaluation) -> Seen:
-        return Seen(evaluation.latency_ms, evaluation.score, evaluation.id in front)
+        on_front = evaluation.id in front
+        if archive.objectives == DEFAULT:
+            return Seen(evaluation.latency_ms, evaluation.score, on_front)
+        costs = tuple(cost.of(evaluation) for cost in archive.objectives.costs)
+        return Seen(evaluation.latency_ms, evaluation.score, on_front, costs)
 
     return {e.candidate.architecture: seen(e) for e in archive.evaluations}
 

@@ -7,6 +7,7 @@ from typing import Any
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Constraint, Directive, Directives, Focus, Limit
+from pelnas.objectives import Objectives
 from pelnas.report.front import finite
 from pelnas.report.outcomes import StoredRecords
 from pelnas.spaces import SearchSpace, get_space
@@ -77,7 +78,8 @@ def directive_rows(store: RunStore) -> list[DirectiveRow]:
     """One row for each directive, in the order in which they were given."""
     space, evaluations = get_space(store.config.space), store.evaluations()
     records = StoredRecords(store, evaluations)
-    return [_row(each, space, records) for each in records.directives]
+    objectives = Objectives.of(store.config.objectives)
+    return [_row(each, space, records, objectives) for each in records.directives]
 
 
 def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
@@ -96,7 +98,9 @@ def pinned(store: RunStore, archive: Archive) -> list[Pinned]:
     return rows
 
 
-def _row(directive: Directive, space: SearchSpace, records: StoredRecords) -> DirectiveRow:
+def _row(
+    directive: Directive, space: SearchSpace, records: StoredRecords, objectives: Objectives
+) -> DirectiveRow:
     effect, ended, effects = directive.effect, directive.ended, directive.effects
     return DirectiveRow(
         id=directive.id,
@@ -115,12 +119,15 @@ def _row(directive: Directive, space: SearchSpace, records: StoredRecords) -> Di
         avoided=effects.avoided,
         niches=effects.niches,
         outcome=directive.outcome(records),
-        **_changes(directive, records.evaluations, space),
+        **_changes(directive, records.evaluations, space, objectives),
     )
 
 
 def _changes(
-    directive: Directive, evaluations: Sequence[Evaluation], space: SearchSpace
+    directive: Directive,
+    evaluations: Sequence[Evaluation],
+    space: SearchSpace,
+    objectives: Objectives,
 ) -> dict[str, Any]:
     order, effect = directive.order, directive.effect
     if not isinstance(order, Constraint | Focus):
@@ -136,8 +143,8 @@ def _changes(
         "aside": None if isinstance(order, Focus) else _aside(directive, evaluations, inside),
         "share_before": _share(early, inside),
         "share_after": _share(late, inside),
-        "before": _figures([e for e in early if e.id in inside]),
-        "after": _figures([e for e in early + late if e.id in inside]),
+        "before": _figures([e for e in early if e.id in inside], objectives),
+        "after": _figures([e for e in early + late if e.id in inside], objectives),
     }
 
 
@@ -162,9 +169,9 @@ def _share(evaluations: Sequence[Evaluation], inside: set[str]) -> float | None:
     return sum(e.id in inside for e in evaluations) / len(evaluations)
 
 
-def _figures(evaluations: Sequence[Evaluation]) -> Figures:
+def _figures(evaluations: Sequence[Evaluation], objectives: Objectives) -> Figures:
     niches = max((e.candidate.niche + 1 for e in evaluations), default=0)
-    front = Archive(evaluations, niches).union()
+    front = Archive(evaluations, niches, objectives=objectives).union()
     return Figures(
         len(front),
         max((e.score for e in front), default=None),

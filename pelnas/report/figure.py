@@ -2,13 +2,14 @@
 
 import io
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pelnas.architecture import Evaluation
+from pelnas.archive import Archive
 from pelnas.report.canvas import blank, plain
 from pelnas.report.front import archive_of, label_of
 from pelnas.report.growth import growth
@@ -101,7 +102,7 @@ def _draw(figure: "Figure", store: RunStore, theme: Theme) -> None:
     _candidates(main, feasible, colours, theme)
     _front(main, front, colours, theme)
     _axes(main, store, feasible, front, theme)
-    _growth(side, feasible, archive.excluded, theme)
+    _growth(side, feasible, archive, theme)
     _legend(figure.add_subplot(grid[1, 1]), labels, colours, theme)
     _numbers(main, front, theme)
 
@@ -227,10 +228,8 @@ def _numbers(axes: "Axes", front: Sequence[Evaluation], theme: Theme) -> None:
         )  # fmt: skip
 
 
-def _growth(
-    axes: "Axes", feasible: Sequence[Evaluation], excluded: Container[str], theme: Theme
-) -> None:
-    counts, values = growth(feasible, excluded=excluded)
+def _growth(axes: "Axes", feasible: Sequence[Evaluation], archive: Archive, theme: Theme) -> None:
+    counts, values = growth(feasible, excluded=archive.excluded, objectives=archive.objectives)
     axes.plot(counts, values, color=theme.ink, linewidth=1.6)
     axes.fill_between(counts, values, color=theme.ink, alpha=0.08)
     axes.set_title("hypervolume over evaluations", fontsize=9.5, loc="left", color=theme.soft)

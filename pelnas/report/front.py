@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -12,6 +12,8 @@ from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.directives import Directives
 from pelnas.directives.active import Refused
+from pelnas.inputs.quantities import CostName
+from pelnas.objectives import Objectives
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, write_atomically
 
@@ -23,7 +25,8 @@ class FrontPoint:
     ``score``, ``uncertainty``: higher is better, in ``unit``; ``score_source``
     says whether it is predicted or benchmark truth. ``latency_ms`` (median),
     ``spread_ms`` (interquartile range): lower is better. ``parameters`` and
-    ``flops``: plain counts. ``round``, ``niche``: counted from 0.
+    ``flops``: plain counts. ``memory``, ``size``: bytes, ``None`` where the run does not
+    count them. ``round``, ``niche``: counted from 0.
     ``author``: the model that designed it; ``rules``: ids of those it saw.
     """
 
@@ -45,21 +48,32 @@ class FrontPoint:
     rationale: str
     round: int
     rules: tuple[str, ...]
+    memory: int | None = None
+    size: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that any JSON reader takes: a number that is not finite becomes ``None``."""
         values = {name: finite(value) for name, value in asdict(self).items()}
-        return values | {"rules": list(self.rules)}
+        left_out = COUNTED if self.memory is None else ()
+        return {k: v for k, v in values.items() if k not in left_out} | {"rules": list(self.rules)}
+
+    def cost(self, name: CostName) -> float | None:
+        """One of its costs, in the units of ``pelnas.inputs.quantities``."""
+        value: float | None = getattr(self, FIELDS.get(name, name))
+        return value
 
 
-COLUMNS = tuple(field.name for field in fields(FrontPoint))
+FIELDS: Mapping[CostName, str] = {"latency": "latency_ms", "energy": "energy_mj"}
+COUNTED = ("memory", "size")  # bytes; only in runs that count them
+COLUMNS = tuple(field.name for field in fields(FrontPoint) if field.name not in COUNTED)
 
 
 def archive_of(store: RunStore) -> Archive:
     """All evaluations of a run by niche; those that break a directive in force stand aside."""
     evaluations = store.evaluations()
     niches = max([len(store.niches()), *(e.candidate.niche + 1 for e in evaluations)])
-    return Archive(evaluations, niches, aside_of(store, evaluations))
+    aside = aside_of(store, evaluations)
+    return Archive(evaluations, niches, aside, Objectives.of(store.config.objectives))
 
 
 def aside_of(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, Refused]:
@@ -71,7 +85,7 @@ def aside_of(store: RunStore, evaluations: Sequence[Evaluation]) -> dict[str, Re
 
 
 def front_points(store: RunStore) -> list[FrontPoint]:
-    """The evaluations that no other one dominates, by latency; empty for a new run.
+    """The evaluations that no other one dominates, by the first cost; empty for a new run.
 
     Only feasible ones, and within the directives in force.
     """
@@ -98,6 +112,8 @@ def front_points(store: RunStore) -> list[FrontPoint]:
             rationale=design.rationale,
             round=candidate.round,
             rules=design.rules,
+            memory=evaluation.memory,
+            size=evaluation.size,
         )
 
     return [point(evaluation) for evaluation in archive_of(store).union()]
@@ -119,8 +135,9 @@ def write_front(store: RunStore) -> None:
     points = [point.to_dict() for point in front_points(store)]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(point[name]) for name in COLUMNS] for point in points)
+    columns = (*COLUMNS, *COUNTED) if store.config.counts_footprint else COLUMNS
+    writer.writerow(columns)
+    writer.writerows([_cell(point.get(name)) for name in columns] for point in points)
     write_atomically(store.folder / "front.csv", table.getvalue())
 
 

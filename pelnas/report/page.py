@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from pelnas.calls.prices import in_words
 from pelnas.config import ROLES
+from pelnas.objectives import CostMetric, Objectives
 from pelnas.report.agent_stats import agent_stats
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
@@ -70,7 +71,9 @@ def _content(store: RunStore) -> dict[str, Any]:
         "prices": list(map(str, store.rates().values())),
         "origin": store.origin(),
         "before": store.spent_before(),
-        "headline": _headline(points, len(store.evaluations())),
+        "headline": _headline(
+            points, len(store.evaluations()), Objectives.of(store.config.objectives)
+        ),
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),
         "points": points,
@@ -88,13 +91,25 @@ def _content(store: RunStore) -> dict[str, Any]:
     }
 
 
-def _headline(points: list[FrontPoint], evaluations: int) -> str:
+def _headline(points: list[FrontPoint], evaluations: int, objectives: Objectives) -> str:
     if not points:
         return "No architecture has been evaluated yet"
-    fast, best = points[0], points[-1]
-    latency = f"{_figures(fast.latency_ms)} to {_figures(best.latency_ms)} ms"
-    score = f"score {_figures(fast.score)} to {_figures(best.score)}"
-    return f"{len(points)} of {evaluations} architectures on the front: {latency}, {score}"
+    costs = (
+        _range([point.cost(cost.name) or 0.0 for point in points], _unit(cost))
+        for cost in objectives.costs
+    )
+    score = f"score {_range([point.score for point in points], '')}"
+    ranges = ", ".join([*costs, score])
+    return f"{len(points)} of {evaluations} architectures on the front: {ranges}"
+
+
+def _range(values: list[float], unit: str) -> str:
+    return f"{_figures(min(values))} to {_figures(max(values))} {unit}".rstrip()
+
+
+def _unit(cost: CostMetric) -> str:
+    """``ms``; for what has no telling unit, with the name."""
+    return cost.unit if cost.name in ("latency", "energy") else f"{cost.unit} {cost.name}".strip()
 
 
 def _authors(store: RunStore, points: list[FrontPoint]) -> list[tuple[str, int, int]]:

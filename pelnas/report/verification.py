@@ -19,7 +19,7 @@ from pelnas.store.events_file import EVENTS, Mirror, events_in, newest
 from pelnas.store.sums import Damaged, forget
 
 REPORTS = ("front.json", "front.csv", "front.png", "report.html")
-COMPUTED = ("predictions", "costs", "measured")  # what a search can compute again
+COMPUTED = ("predictions", "costs", "measured", "footprints")  # what a search can compute again
 LOST = "events.lost.jsonl"  # events that the database no longer knows
 
 # What was reported as events and what is stored, each compared with the other. A fork took over

@@ -24,16 +24,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.inputs.quantities import CostName
+from pelnas.inputs.quantities import CostName, Metric
 from pelnas.predicate import Predicate
 
-Metric = Literal["accuracy"] | CostName
 Found = TypeVar("Found")
+Row = tuple[str, int, float, float, tuple[tuple[CostName, float], ...]]
 METRICS: tuple[Metric, ...] = ("accuracy", "latency")  # of a search that asks for no others
 
 
@@ -42,7 +42,8 @@ class Observation:
     """An evaluated candidate, as far as rules are concerned.
 
     ``score``: higher is better; ``latency_ms``: lower is better, ``inf`` where
-    the device cannot run it.
+    the device cannot run it. ``others``: the values of further objectives, lower is better;
+    all observations of one run have the same ones.
     """
 
     id: str
@@ -50,6 +51,13 @@ class Observation:
     features: Mapping[str, float]
     score: float
     latency_ms: float
+    others: tuple[tuple[CostName, float], ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether every value is finite."""
+        values = self.score, self.latency_ms, *(value for _, value in self.others)
+        return all(map(isfinite, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +84,11 @@ class Evidence:
     """
 
     def __init__(self, observations: Iterable[Observation] = ()) -> None:
-        usable = [o for o in observations if isfinite(o.score) and isfinite(o.latency_ms)]
+        usable = [o for o in observations if o.usable]
         names = sorted({name for o in usable for name in o.features})
         self._hold(
             _Table(
-                tuple((o.id, o.niche, o.score, o.latency_ms) for o in usable),
+                tuple((o.id, o.niche, o.score, o.latency_ms, o.others) for o in usable),
                 {name: place for place, name in enumerate(names)},
                 _features(usable, names),
             ).sorted()
@@ -90,12 +98,19 @@ class Evidence:
         self._table = table
         self.ids = tuple(row[0] for row in table.rows)
         self.niche = np.array([row[1] for row in table.rows], dtype=np.int64)
-        self._values = {
+        self._values: dict[Metric, NDArray[np.float64]] = {
             "accuracy": np.array([row[2] for row in table.rows], dtype=np.float64),
             "latency": np.array([-row[3] for row in table.rows], dtype=np.float64),
         }
+        for place, (name, _) in enumerate(table.rows[0][4] if table.rows else ()):
+            values = [-row[4][place][1] for row in table.rows]
+            self._values[name] = np.array(values, dtype=np.float64)
         self._found: dict[Hashable, Any] = {}
         self._lock = RLock()
+
+    def measures(self, metric: Metric) -> bool:
+        """Whether anything is known of a metric; without observations, whether it is usual."""
+        return metric in self._values
 
     @classmethod
     def _of(cls, table: "_Table") -> "Evidence":
@@ -173,7 +188,7 @@ class Evidence:
         return {int(k): np.flatnonzero(self.niche == k) for k in np.unique(self.niche)}
 
     @cached_property
-    def _ranks(self) -> dict[str, tuple[NDArray[np.float64], dict[int, float]]]:
+    def _ranks(self) -> dict[Metric, tuple[NDArray[np.float64], dict[int, float]]]:
         """For each metric: mid-ranks within the niche minus their mean, and tie corrections."""
         result = {}
         for metric, values in self._values.items():
@@ -184,7 +199,7 @@ class Evidence:
         return result
 
     @cached_property
-    def _sides(self) -> dict[str, NDArray[np.float64]]:
+    def _sides(self) -> dict[Metric, NDArray[np.float64]]:
         sides = {metric: np.zeros(len(values)) for metric, values in self._values.items()}
         for metric, values in self._values.items():
             for rows in self._strata.values():
@@ -205,9 +220,9 @@ def _mid_ranks(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Observations as rows (id, niche, score, latency) and a matrix (n, f) of their features."""
+    """Observations as rows (id, niche, score, latency, others) and a matrix (n, f) of their features."""
 
-    rows: tuple[tuple[str, int, float, float], ...]
+    rows: tuple[Row, ...]
     places: Mapping[str, int]  # of the features in the matrix
     features: NDArray[np.float64]
 

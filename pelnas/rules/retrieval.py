@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.inputs.quantities import Metric
 from pelnas.predicate import Predicate
-from pelnas.rules.evidence import Metric
 from pelnas.rules.rule import Polarity, Rule, Scope
 
 HASHED = 124  # dimensions of hashed words and features

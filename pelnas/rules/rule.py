@@ -15,8 +15,9 @@ from math import isfinite
 from typing import Any, Literal, get_args
 
 from pelnas.errors import PredicateError, SpaceError, StoreError
+from pelnas.inputs.quantities import COSTS, Metric
 from pelnas.predicate import COMPARISONS, Condition, Features, Predicate
-from pelnas.rules.evidence import METRICS, Metric, Observation
+from pelnas.rules.evidence import Observation
 
 __all__ = [
     "Metric",
@@ -125,7 +126,7 @@ def _checked(rule: Rule) -> Rule:
     """Refuse stored values that no rule can have."""
     known = (
         rule.polarity in get_args(Polarity)
-        and rule.metric in METRICS
+        and rule.metric in ("accuracy", *COSTS)
         and rule.status in get_args(Status)
         and all(c.op in COMPARISONS for c in rule.predicate.conditions)
     )

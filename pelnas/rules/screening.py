@@ -15,8 +15,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.inputs.quantities import Metric
 from pelnas.predicate import Condition, Predicate
-from pelnas.rules.evidence import Evidence, Metric
+from pelnas.rules.evidence import Evidence
 
 FAMILY = 0.05  # chance that noise alone yields any predicate at all
 THRESHOLDS = 8  # values tried for a feature of many values

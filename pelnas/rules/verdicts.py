@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from pelnas.rules.evidence import Evidence, Metric, Observation
+from pelnas.inputs.quantities import Metric
+from pelnas.rules.evidence import Evidence, Observation
 from pelnas.rules.rule import Rule, Scope, Status, propose
 from pelnas.rules.screening import in_words, screen
 
@@ -51,6 +52,9 @@ def measure_all(rules: Iterable[Rule], evidence: Evidence) -> list[Rule]:
     measured: dict[int, Rule] = {}
     for (niche, metric), places in groups.items():
         alike = [rules[place] for place in places]
+        if not evidence.measures(metric):  # of an earlier run with other objectives
+            measured.update((place, rules[place]) for place in places)
+            continue
         found = _measure(alike, evidence.within(niche), metric)
         measured.update(zip(places, found, strict=True))
     return [measured[place] for place in range(len(rules))]

@@ -19,6 +19,8 @@ from pelnas.predicate import Predicate
 if TYPE_CHECKING:
     from torch import nn
 
+    from pelnas.spaces.footprint import Footprint
+
 MOST_CHOICES = 500  # over all positions: beyond, providers refuse a schema of them
 SLOT = 40  # characters of a position's name in an answer; providers take up to 64
 LISTED = 8  # names that a sentence gives of many
@@ -208,6 +210,16 @@ class SearchSpace(ABC):
             "parameters": float(self.parameters(architecture, shape)),
         }
         return {"size": size, "operations": counts}
+
+    def footprint(self, architecture: Architecture, shape: Shape) -> "Footprint":
+        """Peak memory of the activations and size of the weights, see ``pelnas.spaces.footprint``.
+
+        Counted on the network that is built, which takes some hundredths of a second; a space
+        that knows a formula overrides it.
+        """
+        from pelnas.spaces.footprint import counted, unweighted
+
+        return counted(unweighted(lambda: self.build(architecture, shape)), shape.pixels)
 
     def check_shape(self, shape: Shape) -> None:
         """SpaceError: the networks of this space cannot take such images."""

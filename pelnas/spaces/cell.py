@@ -19,12 +19,21 @@ from typing import TYPE_CHECKING
 from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError
 from pelnas.spaces.base import SearchSpace
+from pelnas.spaces.footprint import BYTES, Footprint, Pass, peak
 
 if TYPE_CHECKING:
     from torch import nn
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+#: How many operations PyTorch runs on an edge: ReLU, convolution and norm are three.
+OPERATIONS_RUN = {
+    "none": 1,
+    "skip_connect": 0,
+    "nor_conv_1x1": 3,
+    "nor_conv_3x3": 3,
+    "avg_pool_3x3": 1,
+}
 EXPLAINED = {
     "none": "zero (no connection)",
     "skip_connect": "identity",
@@ -262,6 +271,46 @@ class CellSpace(SearchSpace):
         """A residual block of two 3x3 convolutions with norms, and a 1x1 on the shortcut."""
         half = width // 2
         return half * width * 9 + 2 * width + width * width * 9 + 2 * width + half * width
+
+    def footprint(self, architecture: Architecture, shape: Shape) -> Footprint:
+        convolutions = sum(op in KERNELS for op in self.chosen(architecture))
+        norms = self.channels  # of the stem, and below of reductions and cells; the last one stays
+        for stage, width in enumerate(self._widths):
+            norms += (2 if stage else 0) * width + self.cells_per_stage * convolutions * width
+        size = BYTES * (self.parameters(architecture, shape) - norms)
+        pass_ = self._pass(architecture, shape)
+        return Footprint(BYTES * peak(pass_.steps, pass_.sizes), size)
+
+    def _pass(self, architecture: Architecture, shape: Shape) -> Pass:
+        """Every operation of a forward pass; of the equal cells of a stage one is enough."""
+        found = Pass()
+        height, width = shape.height, shape.width
+        image = found.buffer(shape.channels * height * width)
+        values = found.then(image, [self.channels * height * width] * 2)  # stem: convolution, norm
+        for stage, channels in enumerate(self._widths):
+            if stage:
+                height, width = ceil(height / 2), ceil(width / 2)
+                values = self._reduce(found, values, channels * height * width)
+            values = self._through_cell(found, architecture, values)
+        head = [found.sizes[values]] * 2 + [self._widths[-1], shape.classes]
+        found.then(values, head)  # norm, ReLU, pooling, classifier
+        return found
+
+    @staticmethod
+    def _reduce(found: Pass, values: int, size: int) -> int:
+        before = found.sizes[values]
+        shortcut = found.then(values, [size // 2, size])  # pooling, convolution
+        residual = found.then(values, [before, size, size] + [size] * 3)  # twice ReLU to norm
+        return found.operation((shortcut, residual), size)
+
+    def _through_cell(self, found: Pass, architecture: Architecture, values: int) -> int:
+        size = found.sizes[values]
+        nodes: dict[int, int] = {0: values}
+        for (source, target), op in zip(self.edges, self.chosen(architecture), strict=True):
+            term = found.then(nodes[source], [size] * OPERATIONS_RUN[op])
+            total = nodes.get(target)
+            nodes[target] = term if total is None else found.operation((total, term), size)
+        return nodes[self.nodes - 1]
 
     def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
         from pelnas.spaces.network import CellNetwork  # torch takes seconds to import

@@ -123,6 +123,7 @@ def _drop_stale(
         (id_,) for id_, text in before if id_ not in designs or designs[id_].architecture != text
     ]
     connection.executemany("DELETE FROM predictions WHERE candidate = ?", stale)
+    connection.executemany("DELETE FROM footprints WHERE candidate = ?", stale)
     connection.executemany("DELETE FROM costs WHERE candidate = ?", stale)
 
 

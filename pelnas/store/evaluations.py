@@ -14,10 +14,12 @@ from pelnas.store.designs import ORDER, SELECT, Designs, candidate_of
 
 _COMPLETE = (
     "SELECT designs.*, score, uncertainty, parameters, flops, proxies, latency_ms, spread_ms,"
-    " energy_mj FROM designs JOIN predictions ON predictions.candidate = designs.id"
+    " energy_mj, memory, size FROM designs JOIN predictions ON predictions.candidate = designs.id"
     " JOIN costs ON costs.candidate = designs.id"
+    " LEFT JOIN footprints ON footprints.candidate = designs.id"
 )
 _THROUGH = " WHERE ?1 IS NULL OR designs.round <= ?1"
+_ONE = " WHERE designs.id = ?"
 _AT = " WHERE designs.round = ? AND designs.niche = ?"
 
 
@@ -47,6 +49,13 @@ class Evaluations(Designs):
                 json.dumps(dict(prediction.proxies)),
             ),
         )
+
+    def record_footprint(self, candidate_id: str, memory: int, size: int) -> None:
+        """Store a candidate's memory and size in bytes; to be called before its prediction."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO footprints VALUES (?, ?, ?)", (candidate_id, memory, size)
+            )
 
     def record_cost(self, candidate_id: str, cost: Cost) -> None:
         """Store a candidate's cost part, unless it has one: see ``ignored``.
@@ -103,6 +112,12 @@ class Evaluations(Designs):
                 if through_round is None or place[0] <= through_round
                 for evaluation in decoded.evaluations(place, len(designs), self._evaluations_at)
             ]
+
+    def evaluation(self, candidate_id: str) -> Evaluation:
+        """A candidate with both parts. StoreError: it has not both."""
+        for found in self._read_evaluations(_ONE, (candidate_id,)):
+            return found
+        raise StoreError(f"candidate {candidate_id!r} is not evaluated in this run yet")
 
     def _evaluations_at(self, place: Place) -> list[Evaluation]:
         return self._read_evaluations(_AT, place)
@@ -165,4 +180,6 @@ def _evaluation_of(row: Row) -> Evaluation:
         cost=cost_of(row),
         parameters=row["parameters"],
         flops=row["flops"],
+        memory=row["memory"],
+        size=row["size"],
     )

@@ -31,6 +31,8 @@ _EVALUATED = (
     "INSERT INTO {name} SELECT {name}.* FROM source.{name}"
     " JOIN designs ON designs.id = {name}.candidate"
 )
+# A run of an earlier release has no such table.
+_COUNTED = "SELECT 1 FROM source.sqlite_master WHERE name = 'footprints'"
 
 
 class Inheritance:
@@ -59,6 +61,8 @@ class Inheritance:
                 connection.execute(statement, (round_,))
             if scores:
                 connection.execute(_EVALUATED.format(name="predictions"))
+                if connection.execute(_COUNTED).fetchone():
+                    connection.execute(_EVALUATED.format(name="footprints"))
             if costs:
                 connection.execute(_EVALUATED.format(name="costs"))
                 connection.execute("INSERT INTO measured SELECT * FROM source.measured")

@@ -261,6 +261,15 @@ CREATE TRIGGER decided_stays BEFORE UPDATE ON decided BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER decided_lasts BEFORE DELETE ON decided BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
 
+# Of runs that minimise or limit memory or size alone; bytes.
+_FOOTPRINTS = """
+CREATE TABLE footprints (
+    candidate TEXT PRIMARY KEY,
+    memory INTEGER NOT NULL,
+    size INTEGER NOT NULL
+);
+"""
+
 FIRST_WITH_SUMS = 8  # the format from which on every record has a checksum
 
 MIGRATIONS: tuple[str, ...] = (
@@ -273,4 +282,5 @@ MIGRATIONS: tuple[str, ...] = (
     _ORIGIN,
     _IDENTITY,
     _WAITING,
+    _FOOTPRINTS,
 )

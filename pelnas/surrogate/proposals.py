@@ -12,10 +12,9 @@ from itertools import islice
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.inputs.quantities import CostName
+from pelnas.inputs.quantities import CostName, Metric
 from pelnas.pareto import hypervolume, minimised, non_dominated, non_dominated_sort
 from pelnas.partition import Partition
-from pelnas.rules.evidence import Metric
 from pelnas.spaces import SearchSpace
 from pelnas.surrogate.model import Surrogate
 from pelnas.surrogate.process import Floats
@@ -172,5 +171,8 @@ def _gained_in_space(front: Floats, points: Floats) -> Floats:
     low = front.min(axis=0)
     box = low, low + REFERENCE * np.maximum(front.max(axis=0) - low, np.finfo(float).tiny)
     held = hypervolume(front, box)
-    gains = [hypervolume(np.vstack([front, point]), box) - held for point in points]
-    return np.asarray(gains, dtype=np.float64) * float(REFERENCE ** front.shape[1])
+    gains = np.zeros(len(points))
+    better = np.all(front[None] <= points[:, None], axis=2)
+    for place in np.flatnonzero(~np.any(better, axis=1)):  # the others add nothing
+        gains[place] = hypervolume(np.vstack([front, points[place]]), box) - held
+    return gains * float(REFERENCE ** front.shape[1])

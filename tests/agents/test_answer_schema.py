@@ -204,7 +204,7 @@ def test_a_space_without_positions_is_asked_for_text() -> None:
 
 def test_the_prompt_speaks_in_the_positions_of_the_answer() -> None:
     partition = by_operations(NB201)
-    parent = Parent("r0n2c0", TEXT, 70.0, 3.0)
+    parent = Parent("r0n2c0", TEXT, 70.0, (3.0,))
     task = replace(brief(partition, 2), parents=(parent,))
     system, user = load_prompt("designer").render(variables(task))
     assert json.dumps(CHOICES, separators=(",", ":")) in user

@@ -24,7 +24,7 @@ def prompts(name: str) -> str:
     partition = Partition(space, (niche,), Shape())
     text = space.format(space.at(0))
     tasks = (Task("sample"), Task("mutation", (0,)), Task("crossover", (0, 0)))
-    parents = (designer.Parent("r0n0c0", text, 1.0, 2.0),)
+    parents = (designer.Parent("r0n0c0", text, 1.0, (2.0,)),)
     design = designer.DesignBrief(partition, niche, 0, "d", "s", "", tasks, parents, (), (0,))
     found = Candidate("r0n0c0", 0, 0, 0, Design(text, "", "sample", rationale="why not"))
     evaluation = Evaluation(found, Prediction(1.0), Cost(2.0), 10, 20.0)

@@ -12,6 +12,7 @@ from pelnas.app import options
 from pelnas.app.commands import (
     bench_known_truth,
     bench_latency,
+    bench_objectives,
     bench_predictors,
     bench_runtimes,
     proxies,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 bench = typer.Typer(help="Measure the product against benchmark tables.", no_args_is_help=True)
 bench.command("proxies")(proxies.speed)
 bench.command("predictors")(bench_predictors.bench_predictors)
+bench.command("objectives")(bench_objectives.bench_objectives)
 bench.command("known-truth")(bench_known_truth.bench_known_truth)
 bench.command("runtimes")(bench_runtimes.bench_runtimes)
 bench.command("latency")(bench_latency.bench_latency)

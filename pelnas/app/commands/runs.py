@@ -3,14 +3,18 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelnas.app import options
+from pelnas.app.options import DEFAULTS
 from pelnas.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pelnas.inputs.quantities import CostName
     from pelnas.report import FrontPoint
     from pelnas.store import RunStore
 
@@ -87,14 +91,20 @@ def _upgrade(output: Path) -> None:
 def front(
     run: options.Run = "last", output: options.Output = None, as_json: options.Json = False
 ) -> None:
-    """Show the front of a run: the best network at every latency."""
+    """Show the front of a run: the best network at every latency, or at every other cost."""
     from pelnas.app.display.output import print_json
     from pelnas.report import front_points
 
     with _read(run, output) as store:
         if as_json:
             points = [point.to_dict() for point in front_points(store)]
-            about = {"run": store.name, "status": store.status, "accuracy": store.config.accuracy}
+            about: dict[str, Any] = {
+                "run": store.name,
+                "status": store.status,
+                "accuracy": store.config.accuracy,
+            }
+            if store.config.objectives != DEFAULTS.objectives:
+                about |= {"objectives": [*store.config.objectives, "accuracy"]}
             print_json(about | {"sources": asdict(store.sources()), "front": points})
         else:
             print_front(store)
@@ -146,7 +156,9 @@ def print_front(store: "RunStore") -> None:
 
     points = front_points(store)
     wide = console().width >= WIDE
-    figures = ("latency ms", "spread", "score", "±", "params M", "FLOPs M", "index")
+    more = _more_costs(store)
+    figures = ("latency ms", "spread", *(HEADS[name] for name in more))
+    figures += ("score", "±", "params M", "FLOPs M", "index")
     unit = points[0].unit if points else "score"
     sources = store.sources()
     print_table(
@@ -154,12 +166,31 @@ def print_front(store: "RunStore") -> None:
         f" {store.config.accuracy} ({sources.accuracy}),"
         f" latency {sources.latency}" + (f"; images: {sources.images}" if sources.images else ""),
         (*figures, "niche", "designed by", *(["architecture"] if wide else [])),
-        (_front_row(store, point, wide) for point in points),
+        (_front_row(store, point, more, wide) for point in points),
         right=figures,
     )
 
 
-def _front_row(store: "RunStore", point: "FrontPoint", wide: bool) -> tuple[str, ...]:
+#: Costs that not every table of a front has, with their columns; memory and size in 10^6 bytes.
+HEADS: "dict[CostName, str]" = {"energy": "energy mJ", "memory": "memory MB", "size": "size MB"}
+
+
+def _more_costs(store: "RunStore") -> "tuple[CostName, ...]":
+    """The costs that have no column of their own in every table of a front."""
+    counted = ("memory", "size") if store.config.counts_footprint else ()
+    return tuple(name for name in HEADS if name in (*store.config.objectives, *counted))
+
+
+def _cost_text(point: "FrontPoint", name: "CostName") -> str:
+    value = point.cost(name)
+    if value is None:
+        return ""
+    return f"{value:.4g}" if name == "energy" else f"{value / 1e6:.3f}"
+
+
+def _front_row(
+    store: "RunStore", point: "FrontPoint", more: "Sequence[CostName]", wide: bool
+) -> tuple[str, ...]:
     from pelnas.app.display.output import millions, milliseconds
     from pelnas.spaces import get_space
 
@@ -167,6 +198,7 @@ def _front_row(store: "RunStore", point: "FrontPoint", wide: bool) -> tuple[str,
     return (
         milliseconds(point.latency_ms),
         milliseconds(point.spread_ms),
+        *(_cost_text(point, name) for name in more),
         f"{point.score:.4g}",
         f"{point.uncertainty:.2g}",
         millions(point.parameters),

@@ -7,7 +7,7 @@ from threading import Lock
 from pelnas.config import SearchConfig
 from pelnas.store import Event
 
-Point = tuple[float, float]  # latency in ms, score
+Point = tuple[float, ...]  # costs, then the score
 
 
 class Progress:
@@ -23,6 +23,7 @@ class Progress:
         before: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.objectives = config.objectives
         self.rounds = config.rounds
         self.round = 0  # counted from 0
         self.niche: int | None = None  # the one that was last heard of
@@ -42,7 +43,7 @@ class Progress:
         self._rounds_done = 0
         self._seconds_then = 0.0  # when the last round was done
         self._scores: dict[str, float] = {}
-        self._latencies: dict[str, float] = {}
+        self._costs: dict[str, tuple[float, ...]] = {}
         self._first = 0  # the round that a fork begins with
         self._aside: frozenset[str] = frozenset()  # what directives keep off the front
         self._paused_at: float | None = None
@@ -65,16 +66,18 @@ class Progress:
         return max(0.0, whole - self.seconds)
 
     def front(self) -> list[Point]:
-        """The points that no other one dominates and no directive keeps off, by latency."""
+        """The points that no other one dominates and no directive keeps off, by the first cost."""
         from pelnas.pareto import minimised, non_dominated
 
         with self._lock:
             points = sorted(
-                (latency, self._scores[id_])
-                for id_, latency in self._latencies.items()
+                (*costs, self._scores[id_])
+                for id_, costs in self._costs.items()
                 if id_ in self._scores and id_ not in self._aside
             )
-        mask = non_dominated(minimised([p[0] for p in points], [p[1] for p in points]))
+        if not points:
+            return []
+        mask = non_dominated(minimised(*zip(*points, strict=True)))
         return [point for point, kept in zip(points, mask, strict=True) if kept]
 
     def update(self, event: Event) -> None:
@@ -103,7 +106,7 @@ class Progress:
         if not event.data["scores"]:
             self._scores.clear()
         if not event.data["costs"]:
-            self._latencies.clear()
+            self._costs.clear()
 
     def _on_predicted(self, event: Event) -> None:
         self.stage, self.niche = "scoring", None
@@ -114,9 +117,9 @@ class Progress:
         self.stage, self.niche = "measuring", event.niche
         self.timed += 1
         self.evaluations += event.round is None or event.round >= self._first
-        latency = event.data["latency_ms"]
-        if latency is not None:
-            self._latencies[event.data["candidate"]] = latency
+        costs = event.data.get("costs", [event.data["latency_ms"]])
+        if None not in costs:
+            self._costs[event.data["candidate"]] = tuple(costs)
 
     def _on_call(self, event: Event) -> None:
         self.calls += 1

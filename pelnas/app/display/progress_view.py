@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pelnas.app.display.output import console, counted, duration, note, stand_in
 from pelnas.app.display.progress import Progress
 from pelnas.calls.prices import in_words
+from pelnas.inputs.quantities import UNITS
 from pelnas.pareto import evenly_spaced
 from pelnas.store import Event
 from pelnas.traces.text import visible
@@ -144,7 +145,8 @@ def draw(progress: Progress) -> "Group":
     bar.add_row(ProgressBar(max(1, 2 * progress.planned), progress.scored + progress.timed, 60))
     front = progress.front()
     best = Table(box=None, pad_edge=False)
-    best.add_column("latency, ms", justify="right")
+    for name in progress.objectives:
+        best.add_column(f"{name}, {UNITS[name]}".rstrip(", "), justify="right")
     best.add_column("score", justify="right")
     for index in evenly_spaced([point[0] for point in front], BEST):
         best.add_row(*(f"{number:.3f}" for number in front[index]))

@@ -1,7 +1,7 @@
 """The JSON interface of the page: one function for each address."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -21,6 +21,7 @@ from pelnas.architecture import Evaluation
 from pelnas.calls.usage import flat
 from pelnas.errors import InputError, RunError, UnreadableError
 from pelnas.inputs.formats import parse_json, what_failed
+from pelnas.objectives import Objectives
 from pelnas.report.front import aside_of
 from pelnas.store import RunStore, list_runs
 from pelnas.traces.tree import Span, tree
@@ -121,7 +122,9 @@ class Api:
         evaluations = self._evaluations(request)
 
         def build(store: RunStore) -> Any:
-            found = candidates.columns(evaluations, aside_of(store, evaluations))
+            found = candidates.columns(
+                evaluations, aside_of(store, evaluations), Objectives.of(store.config.objectives)
+            )
             return found | {"constrained": candidates.constrained(store)}
 
         return self._answer(request, "columns", build)
@@ -129,7 +132,7 @@ class Api:
     def candidate(self, request: Request) -> Any:
         """Everything about one candidate."""
         evaluations = self._evaluations(request)
-        family = self._answer(request, "family", lambda _: candidates.Family(evaluations))
+        family = self._answer(request, "family", lambda store: _family(store, evaluations))
         with self._read(request) as store:
             return candidates.detail(store, family, request.path_params["candidate"])
 
@@ -138,7 +141,11 @@ class Api:
         evaluations = self._evaluations(request)
 
         def build(store: RunStore) -> Any:
-            return overview.grown(evaluations, aside=aside_of(store, evaluations))
+            return overview.grown(
+                evaluations,
+                aside=aside_of(store, evaluations),
+                objectives=Objectives.of(store.config.objectives),
+            )
 
         return self._answer(request, "growth", build)
 
@@ -269,3 +276,7 @@ async def complain(_: Request, error: Exception) -> Response:
         return _json({"error": what_failed(error)}, 400)
     assert isinstance(error, InputError)  # noqa: S101 - registered for these three
     return _json({"error": str(error)}, 404 if isinstance(error, RunError) else 400)
+
+
+def _family(store: RunStore, evaluations: Sequence[Evaluation]) -> candidates.Family:
+    return candidates.Family(evaluations, Objectives.of(store.config.objectives))

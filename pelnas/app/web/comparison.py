@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from pelnas.app.web.overview import grown
 from pelnas.architecture import Evaluation
-from pelnas.objectives import DEFAULT
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.pareto import box_of
 from pelnas.report.front import aside_of
 from pelnas.rules.rule import Rule
@@ -17,11 +19,12 @@ RULES = 40  # that are listed, those first that most of the runs agree on
 
 @dataclass(frozen=True)
 class Side:
-    """One run. ``evaluations``: what may be on its front; ``kind``: unit, device, data set."""
+    """One run. ``evaluations``: what may be on its front; ``kind``: unit, device, data set, costs."""
 
     evaluations: Sequence[Evaluation]
     rules: Sequence[Rule]
     kind: tuple[str, ...]
+    objectives: Objectives = DEFAULT
 
     @classmethod
     def of(cls, store: RunStore, evaluations: Sequence[Evaluation]) -> Self:
@@ -30,7 +33,8 @@ class Side:
         return cls(
             [e for e in evaluations if e.id not in left_out],
             store.rules(),
-            (sources.unit, store.config.device, sources.dataset),
+            (sources.unit, store.config.device, sources.dataset, *store.config.objectives),
+            Objectives.of(store.config.objectives),
         )
 
 
@@ -41,9 +45,13 @@ def beside(sides: Mapping[str, Side]) -> dict[str, Any]:
     differ that would say nothing, and each has its own ranges.
     """
     together = len({side.kind for side in sides.values()}) < 2
-    common = box_of(DEFAULT.points([e for side in sides.values() for e in side.evaluations]))
+    common = None
+    if together:
+        points = [side.objectives.points(side.evaluations) for side in sides.values()]
+        common = box_of(np.concatenate(points)) if points else None
     growth = {
-        name: grown(side.evaluations, common if together else None) for name, side in sides.items()
+        name: grown(side.evaluations, common, objectives=side.objectives)
+        for name, side in sides.items()
     }
     rules = {name: side.rules for name, side in sides.items()}
     return {"together": together, "growth": growth, "rules": shared(rules)}

@@ -9,6 +9,7 @@ from pelnas.app.web.live import state
 from pelnas.architecture import Evaluation
 from pelnas.config import ROLES
 from pelnas.directives import Directives
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.pareto import Box
 from pelnas.report import agent_stats, niche_rows
 from pelnas.report.front import archive_of
@@ -96,10 +97,11 @@ def grown(
     evaluations: Sequence[Evaluation],
     within: Box | None = None,
     aside: Container[str] = (),
+    objectives: Objectives = DEFAULT,
 ) -> dict[str, Any]:
     """The hypervolume over evaluations, in this run's own ranges or ``within`` others.
 
     Those that directives keep ``aside`` are on no front.
     """
-    counts, values = growth(evaluations, within, aside)
+    counts, values = growth(evaluations, within, aside, objectives)
     return {"evaluations": counts, "hypervolume": [round(value, 6) for value in values]}
