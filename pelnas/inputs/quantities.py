@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 CostName = Literal["latency", "energy", "parameters", "flops", "memory", "size"]
-Metric = Literal["accuracy"] | CostName  # what a network is judged by
+#: What a network is judged by.
+Metric = Literal["accuracy", "latency", "energy", "parameters", "flops", "memory", "size"]
 COSTS: tuple[CostName, ...] = get_args(CostName)
 
 #: Of plain values, '' for counts: FLOPs are multiply-accumulates; memory is the peak of the
