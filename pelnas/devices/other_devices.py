@@ -54,8 +54,11 @@ class OtherDevices:
     def belief(self, shape: Shape, dataset: str, seed: int = 0) -> Belief | None:
         """What predicting each of them from the others says about the weights of the kernels.
 
-        ``dataset``: of the latencies that are predicted. ``None``: too few devices for that.
+        ``dataset``: of the latencies that are predicted; where no other device has that one, the
+        first. ``None``: too few devices for that.
         """
+        there = [source.dataset for source in self._columns if source.metric == "latency"]
+        dataset = dataset if dataset in there else next(iter(there), "")
         rng = np.random.default_rng(seed)
         found = [
             logs

@@ -130,6 +130,13 @@ class TestOtherDevices:
         known = OtherDevices(TINY, whole).values(EVERY)
         assert np.corrcoef(found[refused, 1], known[refused, 1])[0, 1] > 0.6
 
+    def test_a_data_set_that_no_other_device_has_is_learned_for_from_another(self) -> None:
+        known = others(1, 2, 3)
+        here, elsewhere = known.belief(Shape(), "x"), known.belief(Shape(), "any")
+        assert here is not None
+        assert elsewhere is not None
+        assert elsewhere.logs.tolist() == here.logs.tolist()
+
     def test_one_device_says_nothing_about_weights(self) -> None:
         assert others(1).belief(Shape(), "x") is None
 

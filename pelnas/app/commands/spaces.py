@@ -60,7 +60,9 @@ def devices(
     """List the devices: this machine, those of other packages, and those of a folder of tables."""
     from pelnas.app.display.output import print_json, print_table
     from pelnas.devices import DEVICES, PLUGINS, devices_in
+    from pelnas.tables import folder_of
 
+    data = folder_of(data)
     own = list(DEVICES)
     found = devices_in(data) if data is not None else {"tables": (), "layered": ()}
     datasets = _datasets(data) if data is not None and found["tables"] else []
