@@ -27,7 +27,7 @@ def images(bright_and_dark: Callable[[int, int], Path]) -> Path:
 
 def settings(folder: Path, resolution: int = SIDE) -> Path:
     path = folder / "settings.toml"
-    path.write_text(f"[scoring]\nresolution = {resolution}\nreference = 16\nworkers = 1\n")
+    path.write_text(f"[scoring]\nresolution = {resolution}\nreference = 8\nworkers = 1\n")
     return path
 
 
