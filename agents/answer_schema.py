@@ -1,7 +1,7 @@
 """The schema of a designer's answer, generated from the space: one choice per position.
 
-A model that is held to the schema cannot get the form of an architecture wrong, nor the
-bounds of its niche as far as a schema says them. Models that are not held to it may answer
+A model constrained to the schema cannot get the form of an architecture wrong, nor the
+bounds of its niche as far as a schema says them. Models that are not constrained to it may answer
 with the official text as well, and so they do where a space has no such positions.
 """
 
@@ -47,7 +47,7 @@ def design_form(
 ) -> type[Designs]:
     """The schema of an answer with at most so many designs; more than that are cut off.
 
-    The bound matters to small models: held to the schema alone, they list designs until
+    The bound matters to small models: constrained by the schema alone, they list designs until
     their tokens end. ``model``: whose answer it is, ``provider:model``; ``parents``: the ids
     that it may name, without any it is not asked for them.
     """

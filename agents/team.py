@@ -59,7 +59,7 @@ class Team:
 
 
 def check_turns(config: SearchConfig) -> None:
-    """ModelError: a limit of calls at a time is for a provider that does not exist."""
+    """ModelError: a limit of concurrent calls is for a provider that does not exist."""
     named = {name.partition(":")[0] for role in ROLES for name in config.chain_of(role)}
     for limit in config.concurrency:
         if limit.provider and limit.provider not in named | {"local", "hand"}:
@@ -96,7 +96,7 @@ def connect_all(
 
 
 def refuse_unpriced(models: Iterable[LanguageModel]) -> None:
-    """ModelError: one whose prices nobody knows, with which a limit of dollars cannot be kept."""
+    """ModelError: no price is known for one of them, which --max-dollars needs."""
     for model in models:
         if not model.priced:
             raise ModelError(

@@ -86,7 +86,7 @@ class Meter:
         self._spent = ledger.spent()
         self._in_flight = 0
         self._largest = 0  # tokens of the largest call so far: what the next one may take
-        self._dearest = 0.0  # dollars of the dearest one
+        self._most_expensive = 0.0  # dollars of the most expensive one
 
     def before_call(self) -> None:
         """Reserve one call; every reservation ends with ``after_call``, also when the call fails.
@@ -110,7 +110,7 @@ class Meter:
             self._in_flight -= 1
             self._spent = self._spent.with_call(usage)
             self._largest = max(self._largest, usage.tokens)
-            self._dearest = max(self._dearest, usage.dollars)
+            self._most_expensive = max(self._most_expensive, usage.dollars)
             self._turn.notify_all()
 
     def allow_evaluations(self, wanted: int) -> int:
@@ -199,7 +199,7 @@ class Meter:
             limit is None or (largest > 0 and used + (self._in_flight + 1) * largest <= limit)
             for limit, used, largest in (
                 (self._budget.tokens, self._spent.tokens, self._largest),
-                (self._budget.dollars, self._spent.dollars, self._dearest),
+                (self._budget.dollars, self._spent.dollars, self._most_expensive),
             )
         )
 

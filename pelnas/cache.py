@@ -72,7 +72,7 @@ class Cache:
         """The values that are there; keys without one are left out.
 
         ``fits``: whether a value is of the kind that was put in. What is not, or is no
-        JSON any more, counts as not there: it is found out again and put in its place.
+        JSON any more, counts as missing: it is computed again and replaced.
         """
         wanted = {_hash(key): key for key in keys}
         found: dict[Key, Any] = {}

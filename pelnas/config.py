@@ -385,7 +385,7 @@ class SearchConfig(_Frozen):
         return own or self.model
 
     def fallbacks_of(self, role: str) -> tuple[str, ...]:
-        """The models that may stand in for the one that plays a role, as they were named."""
+        """The fallbacks of the model that plays a role, as they were named."""
         own: tuple[str, ...] | None = getattr(self, f"{role}_fallbacks")
         return self.fallbacks if own is None else own
 

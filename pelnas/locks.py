@@ -1,7 +1,7 @@
 """Locks on files between processes: taken with patience, looked at without being taken.
 
 The system's own lock (``flock``) is let go of when its process dies. Where a file
-system has none, a file that names the process stands in for it.
+system has none, a file that names the process replaces it.
 """
 
 import errno
@@ -21,7 +21,7 @@ except ImportError:  # Windows
 #: What file systems without such locks answer.
 NO_FLOCK = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 MODE = 0o600  # of the file: it lies beside what is for the user alone
-SOFT = ".held"  # ends the name of the file that stands in for a lock
+SOFT = ".held"  # ends the name of the file that replaces a lock
 
 
 def take(path: Path, patience: float) -> BaseFileLock:

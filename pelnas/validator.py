@@ -89,7 +89,7 @@ class Intake:
 
     @property
     def short(self) -> bool:
-        """Whether children were turned away only because no more costs could be found out."""
+        """Whether children were turned away only because no more costs could be measured."""
         return self._gate is not None and self._gate.short
 
     def submit(

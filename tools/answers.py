@@ -89,7 +89,7 @@ def niches(store: RunStore) -> list[Row]:
 
 
 def rules(store: RunStore, every: bool = False) -> list[Row]:
-    """The rules in force (or ``every`` one) with measured effect and the candidates that tell it."""
+    """The rules in force (or ``every`` one) with measured effect and the candidates behind it."""
     taken = Directives(store.directives()).retired_rules
     return [
         rule.to_dict() | {"retired_by": taken.get(rule.id)}

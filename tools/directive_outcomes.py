@@ -29,7 +29,7 @@ def news(store: RunStore, id_: str) -> str:
 
 
 def changed(row: DirectiveRow) -> str:
-    """What a directive has changed so far; '' where nothing is to be told."""
+    """What a directive has changed so far; '' where there is nothing to report."""
     if row.round is None or row.status == "refused":
         return ""
     parts = []

@@ -20,7 +20,7 @@ ARCHITECTURE = "id such as r3n2c5, text, or index"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that a question takes. ``kind``: what a model gives for it; ``about``: what it is told.
+    """A part that a question takes. ``kind``: what a model gives for it; ``about``: its description.
 
     ``written``: a pattern of the word that people write, '' for any; ``remedy``: what they
     are told of another one.
@@ -44,7 +44,7 @@ class Part:
 class Form:
     """One question. ``form``: as people write it; ``tool``: its name for models.
 
-    ``does``, ``about``: what people, and MCP hosts, are told of it. ``ask``: the answer
+    ``does``, ``about``: its description for people and MCP hosts. ``ask``: the answer
     from a run and the parts, in plain values; ``lines``: an answer as lines of text with
     the ids that it rests on.
     """

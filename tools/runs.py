@@ -7,7 +7,7 @@ from pelnas.errors import RunError
 from pelnas.store import list_runs
 from pelnas.store.folder import is_run
 
-OFFERED = 5  # names told where one was not found
+OFFERED = 5  # names suggested where one was not found
 
 
 def run_below(output: Path, name: str) -> Path:

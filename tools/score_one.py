@@ -1,6 +1,6 @@
 """Score and latency of a single architecture, whether or not a run has evaluated it.
 
-What the run knows is told as it is stored. Anything else is predicted by the run's
+What the run knows is reported as stored. Anything else is predicted by the run's
 own predictor, or measured by its own device, now; it enters neither the run's
 archive nor its budget. Processes of one user take turns, one question at a time.
 """

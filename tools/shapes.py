@@ -151,7 +151,7 @@ class Explanation(Standing, OneChange, Birth):
 
 
 class Named(TypedDict):
-    """Of which architecture something is told."""
+    """The architecture that an answer is about."""
 
     run: str
     architecture: str

@@ -17,8 +17,8 @@ from pelnas.tools.shapes import (
 from pelnas.traces.text import one_line
 
 T = TypeVar("T")
-SHOWN = 10  # entries of a list that are told; how many more there are is said
-PASSAGE = 4_000  # characters of a prompt or an answer that are told
+SHOWN = 10  # entries of a list that are shown, followed by how many more there are
+PASSAGE = 4_000  # characters of a prompt or an answer that are shown
 POINTS_SHOWN = 40  # of a front, whose best points come last
 
 

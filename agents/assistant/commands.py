@@ -1,7 +1,7 @@
 """The agent that people talk to: what a line asks for, and the answer from the run's own data.
 
 Without a language model it understands commands: the orders of ``pelnas.directives``
-and the questions of ``pelnas.tools.questions``. What is neither is asked back, and
+and the questions of ``pelnas.tools.questions``. What is neither is answered with a question, and
 never guessed at.
 """
 
@@ -29,7 +29,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """What was not understood, and what is asked back."""
+    """What was not understood, and the question that clarifies it."""
 
     back: str
 

@@ -1,4 +1,4 @@
-"""What people may mean by free words to a search, and which words speak for each of it.
+"""What people may mean by a sentence to a search, and which words speak for each of it.
 
 An intent is a command with the parts that it needs. Its cues are beginnings of words:
 where none of them stands in a sentence but another's do, it is not what somebody says.
@@ -24,7 +24,7 @@ _PART = re.compile(r"\{(\w+)\}")
 class Intent:
     """One thing that people may mean.
 
-    ``means``, ``says``, ``word``: what a model is told of it, what people say that mean
+    ``means``, ``says``, ``word``: its description for a model, what people say that mean
     it, and the one word that stands for it, '' for its name. ``form``: its
     command, with the parts it needs in braces. ``cues``: beginnings of words that speak
     for it unless they are negated, '' where its parts do. ``negated``: those that speak

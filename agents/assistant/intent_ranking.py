@@ -1,6 +1,6 @@
 """How much a language model believes that a sentence has each of a few intents.
 
-A model that tells probabilities sees sentences with their intents, like a text that it
+A model that returns probabilities sees sentences with their intents, like a text that it
 goes on with, and its leaning towards some of the words for intents is taken off: it is
 asked about sentences that mean none of them, too (contextual calibration, Zhao et al.,
 arXiv 2102.09690). So chooses even a very small one. Any other is asked for its choice.
@@ -53,7 +53,7 @@ def _calibrated(
 
 
 def _line(words: str, label: str) -> str:
-    """A sentence and its intent; what networks are called tells nothing about it."""
+    """A sentence and its intent; the names of networks carry no meaning here."""
     return f"Sentence: {' '.join(NAME.sub('X', words).split())}\nMeaning:{label}"
 
 

@@ -1,4 +1,4 @@
-"""Free words read by a choice among a few typed intents.
+"""Natural language read by a choice among a few typed intents.
 
 What a sentence can mean is narrowed by its words first (``pelnas.agents.assistant.intent_phrases``):
 names, operations and numbers with their units are taken from it by the program, and
@@ -41,13 +41,13 @@ _NOT_UNDERSTOOD = "what do you want to know or change? /help lists all commands"
 
 
 class IntentReader:
-    """Reads free words; asks its model only where they leave several intents."""
+    """Reads natural language; asks its model only where the words leave several intents."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
     def read(self, words: str, space: SearchSpace) -> str | Unclear:
-        """The command that the words mean, or what is asked back."""
+        """The command that the words mean, or a question to clarify them."""
         words = words[:WORDS_LIMIT]
         parts = parts_of(words, space)
         offered = offered_for(words, parts)
@@ -71,7 +71,7 @@ class IntentReader:
     def _find(self, words: str, parts: Mapping[str, str]) -> str:
         """The intent of words that speak for none; '' where the model is not all but certain.
 
-        Only a model that tells probabilities can show that it is.
+        Only a model that returns probabilities can show that it is.
         """
         offered = {name: INTENTS[name] for name in fullest(possible_for(words, parts))}
         mentioned = any(intent.is_mentioned(words) for intent in offered.values())

@@ -1,6 +1,6 @@
-"""Free words, as a language model reads them: by tool calling, else by a choice among intents.
+"""Natural language, as a model reads it: by tool calling, else by a choice among intents.
 
-What neither can read is asked back, with the grammar of commands as the way that is
+What neither can read is answered with a question, with the grammar of commands as the way that is
 always open.
 """
 
@@ -35,14 +35,14 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What free words come to: ``said`` to the person, and an ``order`` that waits for a yes."""
+    """What a sentence comes to: ``said`` to the person, and an ``order`` that waits for a yes."""
 
     said: str
     order: Order | None = None
 
 
 class Interpreter:
-    """Reads free words by a model; remembers which models take no tools. For several threads."""
+    """Reads natural language by a model; remembers which models take no tools. For several threads."""
 
     def __init__(self) -> None:
         self._without_tools: set[str] = set()

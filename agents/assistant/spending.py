@@ -126,7 +126,7 @@ class Accounted(Wrapped):
 
     @contextmanager
     def _call(self, messages: Sequence[Message]) -> Iterator[Callable[[Reply, str], None]]:
-        """One request, from what is told to the model to what it answers."""
+        """One request, from the prompt to the model's answer."""
         self._account.before_call()
         number = self._account.spent().calls + 1
         call = TalkCall(

@@ -1,4 +1,4 @@
-"""Free words answered by a model that calls tools: the questions to one run, and one that proposes.
+"""Natural language answered by a model that calls tools: the questions to one run, and one that proposes.
 
 The model looks up what people can look up, and may propose one order; nothing that it
 does or says gives one. A turn is bounded in tool calls, tokens and time.
@@ -40,7 +40,7 @@ RESULT_LIMIT = 6_000  # characters of a tool's answer that the model sees
 ARGUMENTS_LIMIT = 6_000  # characters of what a tool is called with
 WORDS_LIMIT = 2_000  # characters of what a person wrote, and of what the model answers
 BEFORE, BEFORE_LIMIT = 8, 1_000  # earlier messages that the model sees, and characters of each
-IDS = 8  # ids that are told of one look-up
+IDS = 8  # ids shown of one look-up
 STEER = "steer"
 NAMELESS = "unnamed"  # a call needs some name where its answer is sent back
 _ID = re.compile(
@@ -109,7 +109,7 @@ class ToolCaller:
     ) -> None:
         """``ask`` answers a question; ``check`` gives an order its official form.
 
-        Both raise InputError, which the model is told.
+        Both raise InputError, which is passed on to the model.
         """
         self._model = model
         self._ask = ask
@@ -154,7 +154,7 @@ class ToolCaller:
         return Turn(self._model.name, words, tuple(self._looked_up), order, dropped)
 
     def _result(self, call: "_Call", number: int) -> ToolMessage:
-        """The answer to one call; whatever is wrong with it is told to the model."""
+        """The answer to one call; whatever is wrong with it is reported to the model."""
         tool = self._tools.get(call.name)
         if number > CALLS:
             text = f"expected at most {CALLS} calls: answer now, from what you have"
@@ -301,7 +301,7 @@ def _own_id(given: Any, taken: Collection[str]) -> str:
 
 
 def _as_understood(message: AIMessage, asked: Sequence[_Call]) -> AIMessage:
-    """The message as it goes back beside the answers: each of its calls under the id of one.
+    """The message as it goes back with the answers: each of its calls under the id of one.
 
     One that came in good order goes back as it is, since its provider may have signed it.
     """

@@ -23,7 +23,7 @@ class Reply:
 
     ``text``: the raw text, JSON if the model obeyed. ``usage``: what it took, its
     seconds with retries included. ``model``: the name under which the provider answered.
-    ``rung``: how the answer was held to its form, '' where nobody knows.
+    ``rung``: how the answer was constrained to its schema, '' if unknown.
     """
 
     text: str
@@ -115,7 +115,7 @@ class LanguageModel(ABC):
         Plain text, in no chat form. An option counts by its first token: options should
         begin differently. ModelCallError: as in ``ask``, or the model reports no probabilities.
         """
-        raise ModelCallError(f"{self.name} tells no probabilities")
+        raise ModelCallError(f"{self.name} gives no probabilities")
 
     def set_deadline(self, minutes_left: Callable[[], float | None]) -> None:
         """A search begins to use the model, and may still take so long; ``None``: without a limit.

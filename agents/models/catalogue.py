@@ -28,7 +28,7 @@ class Available:
     """One usable model. ``None`` stands for what is not known.
 
     ``context``: tokens of prompt and answer. ``structured``: whether answers can be
-    held to a JSON schema; ``tools``: whether it can call tools. ``dollars_in``,
+    constrained to a JSON schema; ``tools``: whether it can call tools. ``dollars_in``,
     ``dollars_out``: for a million tokens. ``needs``: what is still missing, '' for nothing.
     """
 
@@ -116,7 +116,7 @@ def _ollama_context(info: dict[str, Any]) -> int | None:
 
 
 def _provider(provider: str, package: str) -> Iterator[Available]:
-    """The models of a provider that the catalogue of prices knows and that can be held to a form."""
+    """Models of a provider in the catalogue of prices that can be constrained to a schema."""
     from pelnas.agents.models.clients import KEYS
 
     key = next((name for name in KEYS[provider] if os.environ.get(name)), None)

@@ -95,7 +95,7 @@ class LocalChat(BaseChatModel):
         include_raw: bool = False,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """The message, its text held to a JSON schema token by token. ValueError: another form."""
+        """The message, its text constrained to a JSON schema token by token. ValueError: another method."""
         if not isinstance(schema, dict) or include_raw or kwargs != {"method": "json_schema"}:
             raise ValueError("a local model answers a JSON schema by method json_schema, unparsed")
         form = {"name": schema.get("title", "answer"), "schema": schema}

@@ -163,7 +163,7 @@ class ProviderModel(LanguageModel):
 
 
 def _told(message: AIMessage, prompt: int, answer: int) -> Usage:
-    """What a request took; ``prompt``, ``answer``: tokens where the provider tells none."""
+    """What a request took; ``prompt``, ``answer``: tokens where the provider reports none."""
     usage: Mapping[str, Any] = message.usage_metadata or {}
     into = reply_checks.count(usage.get("input_tokens")) or prompt
     out = reply_checks.count(usage.get("output_tokens")) or answer

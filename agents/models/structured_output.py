@@ -219,7 +219,7 @@ def _constrained(
     method: Literal["json_schema", "function_calling"],
     **settings: Any,
 ) -> Runnable[Any, Any]:
-    """The chat model held to a form, without the parser."""
+    """The chat model constrained to a schema, without the parser."""
     try:
         chain = chat.with_structured_output(form, method=method, **settings)
     except (NotImplementedError, TypeError, ValueError) as error:

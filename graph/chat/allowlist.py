@@ -19,7 +19,7 @@ class ModelOffer:
 
     @classmethod
     def from_environment(cls, variable: str) -> Self:
-        """From a variable that holds names apart by spaces or commas; unset, it offers none."""
+        """From a variable that holds names separated by spaces or commas; unset, it offers none."""
         return cls(os.environ.get(variable, "").replace(",", " ").split())
 
     def allows(self, name: str) -> bool:

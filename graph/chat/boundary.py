@@ -1,7 +1,7 @@
 """The error boundary of a conversation: a failure becomes one sentence and ends nothing else.
 
 A conversation runs beside a search, often in its process. Whatever a model, a client, a
-terminal or this program does wrong in it is told to the person and written down; the
+terminal or this program does wrong in it is reported to the person and logged; the
 search goes on.
 """
 

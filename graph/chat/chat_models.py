@@ -27,7 +27,7 @@ PATIENCE = RetryPolicy(timeout=60.0, attempts=2, total=60.0)  # a person waits
 
 
 class ModelSelector(Protocol):
-    """Chooses the model that reads free words."""
+    """Chooses the model that reads natural language."""
 
     def of(self, name: str, config: Callable[[], SearchConfig]) -> LanguageModel | None:
         """The model that somebody names ('' for nobody); ``None``: commands only.

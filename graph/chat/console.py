@@ -35,7 +35,7 @@ class Talk:
         model: LanguageModel | None = None,
         limits: Budget = NO_LIMITS,
     ) -> None:
-        """``model``: reads what is no command; without one that is asked back.
+        """``model``: reads what is no command; without one a question comes back.
 
         ``limits``: what it may cost in this conversation.
         """
@@ -43,8 +43,8 @@ class Talk:
         self._output = output
         name = secrets.token_hex(8)  # no other conversation's, in whatever process
         self._name, self._author = name, author
-        self._unanswered: set[str] = set()  # failures beside the answers that were told
-        self._told: list[Given] = []  # orders of which news were told beside the answers
+        self._unanswered: set[str] = set()  # failures already reported beside the answers
+        self._told: list[Given] = []  # orders whose news was reported beside the answers
         settings = {"thread_id": name, "author": author, "told": self._told}
         self._config: RunnableConfig = {"configurable": settings}
         self._heard = 0
@@ -95,7 +95,7 @@ class Talk:
     def news(self) -> list[str]:
         """What happened since the last call: to the search that is talked about, to orders given here.
 
-        What is told here is not told again with the next answer. For whoever waits at a
+        What is reported here is not repeated with the next answer. For whoever waits at a
         prompt: not to be called while ``say`` is at work.
         """
         told = []

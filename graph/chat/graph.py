@@ -204,7 +204,7 @@ class Chat:
     def _interpreted(
         self, text: str, folder: Path, before: Sequence[AnyMessage], model: Accounted
     ) -> dict[str, Any]:
-        """Free words: an answer, a question back, or an order that waits like a typed one."""
+        """Natural language: an answer, a question back, or an order that waits like a typed one."""
         with RunStore.read(folder) as store:
             space = get_space(store.config.space)
         about = About(
@@ -271,7 +271,7 @@ def build_chat(
 ) -> CompiledStateGraph[ChatState, Any, ChatInput, ChatState]:
     """The conversation over the runs below a folder, compiled.
 
-    ``models``: who reads what is no command; without any that is asked back. ``permit``:
+    ``models``: who reads what is no command; without any a question comes back. ``permit``:
     which orders may be given here; without it, all. ``account``: opens the account of a
     conversation whose models have cost so much.
     """
@@ -353,7 +353,7 @@ def _named(what: Literal["run", "model"], state: ChatState, config: RunnableConf
 
 
 def _untold(state: ChatState, config: RunnableConfig) -> list[Given]:
-    """What is awaited, but for what the client has told of itself (``told``, as ``Given``)."""
+    """What is awaited, except what the client has reported itself (``told``, as ``Given``)."""
     told = config.get("configurable", {}).get("told")
     known = told if isinstance(told, list) else []
     return [given for given in state.get("awaited") or [] if given not in known]

@@ -21,7 +21,7 @@ class Watch:
 
     def look(self) -> tuple[list[str], set[str]]:
         """A sentence for each thing that happened since the last look; directives decided on."""
-        # Asked first, so that the end which a process tells before it lets go is read below.
+        # Asked first, so that the end which a process reports before it lets go is read below.
         died = self._has_let_go()
         events = self._store.events(after=self._seen)
         told = list(dict.fromkeys(filter(None, map(self._say, events))))

@@ -35,7 +35,7 @@ def _predict(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bo
         for candidate, prediction in zip(waiting, predictions, strict=True):
             parameters, flops = evaluator.sizes(candidate.architecture)
             counted = evaluator.footprint(candidate.architecture) if counts else None
-            with session.store.together():  # so that each is told once, as it is scored once
+            with session.store.together():  # so that each is reported once, as it is scored once
                 if counted is not None:
                     session.store.record_footprint(candidate.id, counted.memory, counted.size)
                 session.store.record_prediction(candidate.id, prediction, parameters, flops)

@@ -281,7 +281,7 @@ def _why_over(session: Session, round_: int) -> str:
 def _first(
     session: Session, chain: Sequence[Agent], ask: Callable[[Agent], Answer]
 ) -> tuple[Agent, Answer]:
-    """The first agent of a chain that does not fail, and what it answered; each failure is told."""
+    """The first agent of a chain that does not fail, and what it answered; each failure is reported."""
     *hopeful, last = chain
     for place, agent in enumerate(hopeful, start=1):
         try:

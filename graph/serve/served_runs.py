@@ -55,7 +55,7 @@ class ServedSessions(Sessions):
     def node(self, name: str, node: Node) -> Any:
         """The node as a worker of its run, which can be cancelled.
 
-        ValueError: of errors LangGraph's server tells the sentence of Python's own only.
+        ValueError: LangGraph's server passes on the message of built-in errors only.
         """
 
         def work(state: Any) -> Change:

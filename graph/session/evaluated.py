@@ -34,7 +34,7 @@ class Evaluated:
         self._lock = RLock()
 
     def archive(self, directives: Directives) -> Archive:
-        """All evaluations so far; those that break one of the directives stand aside."""
+        """All evaluations so far; those that break one of the directives are excluded from the front."""
         evaluations = self._store.evaluations()
         excluded = self._excluded.of(directives, evaluations)
         with self._lock:

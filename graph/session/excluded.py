@@ -33,7 +33,7 @@ class Excluded:
         return frozenset(e.id for e in evaluations if judged[e.id] is not None)
 
     def tell(self, directives: Directives, *, evaluated: bool) -> None:
-        """An event for whoever watches, where others stand aside than were told before.
+        """An event for subscribers, where other candidates are excluded than were reported before.
 
         ``evaluated``: whether there are new candidates; else only other directives matter.
         """

@@ -16,7 +16,7 @@ def at_kept_prices(
 ) -> dict[str, LanguageModel]:
     """The models at what each cost when this run first used it; what is new is kept from now on.
 
-    ``config``: tells which of them are used.
+    ``config``: says which of them are used.
     """
     kept, ready = store.rates(), dict(models)
     for name in dict.fromkeys(name for role in ROLES for name in config.chain_of(role)):

@@ -27,7 +27,7 @@ from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, Sources
 from pelnas.tools.evaluation import Evaluator
 
-PROBES = 20  # architectures whose costs show whether a device tells energy
+PROBES = 20  # architectures whose costs show whether a device reports energy
 
 WITHOUT_IMAGES = ("table", "known-truth")  # predictors that look at none
 COLOUR = 3  # channels of images that are not looked at, as of benchmarks
@@ -181,7 +181,7 @@ def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet |
 
 
 def ground(partition: Partition, device: Device, config: SearchConfig) -> Ground:
-    """A partition, what a device tells at once, and what the search asks of networks."""
+    """A partition, what a device knows without measuring, and what the search asks of networks."""
     counts, metrics = config.counts_footprint, Objectives.of(config.objectives).metrics
 
     def cost(architecture: Architecture) -> Cost:

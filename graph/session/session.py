@@ -152,7 +152,7 @@ class Session:
         return position(self.store)
 
     def archive(self) -> Archive:
-        """All evaluations so far; those that break a directive in force stand aside."""
+        """All evaluations so far; those that break a directive in force are excluded from the front."""
         return self._evaluated.archive(self.directives)
 
     def evidence(self) -> Evidence:
@@ -174,11 +174,11 @@ class Session:
         return self.store.recall(call_id, request)
 
     def begin_call(self, call: CallRecord) -> None:
-        """Tell who watches that a request is under way."""
+        """Notify subscribers that a request is under way."""
         self.tracer.call_begins(call)
 
     def record_call(self, call: CallRecord) -> None:
-        """Keep a call and tell who watches, both or neither."""
+        """Store a call and notify subscribers, both or neither."""
         with self.store.together():
             self.store.record_call(call)
             self.tracer.call_ends(call)
@@ -246,7 +246,7 @@ class Session:
             yield known[text] or next(fresh)
 
     def _cost(self, architecture: Architecture) -> Cost:
-        """Found out once and kept; one at a time, so that nothing disturbs a measurement."""
+        """Measured once and kept; never two concurrently, so that nothing disturbs a measurement."""
         text = self.problem.space.format(architecture)
         with self._measuring:
             known = self.store.measured(text)

@@ -25,7 +25,7 @@ class SearchStopped(Stopped):
 
 @dataclass(frozen=True)
 class Place:
-    """The span that a thread works in. ``told``: what earlier executions of it have told."""
+    """The span that a thread works in. ``told``: the events of its earlier executions."""
 
     span: str = RUN
     parent: str = ""
@@ -59,7 +59,7 @@ class Tracer:
 
     Spans that an earlier process had begun and that are worked on again after
     a kill begin and end a second time, with ``again`` in their data; what
-    happens within them is told once.
+    happens within them is reported once.
     """
 
     def __init__(self, store: RunStore) -> None:

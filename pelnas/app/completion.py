@@ -31,7 +31,7 @@ def completions(before: str, output: Path, run: str) -> list[str]:
 
 
 def _named(verb: str, output: Path, run: str) -> Iterable[str]:
-    """What stands behind a command, or among free words."""
+    """What follows a command, or a word of a sentence."""
     if verb == "/use":
         return [found.name for found in list_runs(output)]
     takes = " ".join(form for form in FORMS if form.split()[0] == verb)

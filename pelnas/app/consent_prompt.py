@@ -23,7 +23,7 @@ ASK = "May it get your keys, prompts and questions? [y/N] "
 def with_consent(accept: bool, begin: Callable[[bool], T]) -> T:
     """What ``begin`` gives; where it needs consent and a person is at the terminal, they are asked.
 
-    ``begin`` is told whether it has consent. AddressError: it needs it and has none.
+    ``begin`` gets whether there is consent. AddressError: it needs it and has none.
     """
     try:
         return begin(accept)

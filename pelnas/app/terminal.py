@@ -22,7 +22,7 @@ PAUSE = 0.5  # seconds between two looks at the run
 
 
 class Terminal:
-    """Asks for lines, and tells meanwhile what happens to the run and to orders given here."""
+    """Reads lines, and meanwhile reports what happens to the run and to orders given here."""
 
     def __init__(self, talk: "Talk", output: Path) -> None:
         """``output``: the folder of all runs."""

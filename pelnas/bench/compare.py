@@ -1,6 +1,6 @@
 """Models side by side: the same searches under the same budget, judged on one scale.
 
-Where a folder of tables tells test accuracies, fronts are judged by those, and the
+Where a folder of tables holds test accuracies, fronts are judged by those, and the
 hypervolume is a share of that of the true front. Elsewhere they are judged by their
 own scores and latencies, normalised by the ranges over all runs. Higher is better.
 """
@@ -84,7 +84,7 @@ def compare(
 ) -> Iterator[Trial]:
     """Run the search of ``config`` with each model in every role, for each seed, and the baselines.
 
-    ``run``: takes a search to its end. ModelError: one of the models cannot be used; told
+    ``run``: takes a search to its end. ModelError: one of the models cannot be used; reported
     before the first search begins. ConfigError: other objectives than latency.
     """
     need_latency_alone(config)

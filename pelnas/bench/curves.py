@@ -16,7 +16,7 @@ AXES = {
     "dollars": "dollars",
     "seconds": "seconds",
 }
-MARKS = ("-", "--", "-.", ":")  # told apart also without colour
+MARKS = ("-", "--", "-.", ":")  # distinct without colour, too
 
 
 @plain()

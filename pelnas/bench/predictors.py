@@ -244,7 +244,7 @@ def _evaluated(folder: Path, name: str) -> tuple[list[Known], "_Told"]:
 
 
 class _Told(AccuracyPredictor):
-    """What a run was told by its predictor, once more."""
+    """A run's stored predictions, once more."""
 
     unit = "as recorded"
     source = "as recorded"

@@ -136,7 +136,7 @@ def _times(tasks: Mapping[str, Callable[[], object]], repeats: int) -> dict[str,
 class Reproduction:
     """Our values of one proxy beside the published ones; ``bar``: what should be reached.
 
-    ``spearman``: of one draw of weights and images. What no single draw can reach is told
+    ``spearman``: of one draw of weights and images. What no single draw can reach is reported
     by the others, NaN where there was one draw only: ``repeated``, the mean Spearman between
     two draws of our own, and ``averaged``, that of the published values with the
     mean over our draws, from which the luck of our half is gone.

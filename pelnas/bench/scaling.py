@@ -12,7 +12,7 @@ from time import perf_counter
 from pelnas.errors import InputError
 from pelnas.store import list_runs
 
-MB_OF_RSS = 2**20 if sys.platform == "darwin" else 2**10  # the unit in which the system tells it
+MB_OF_RSS = 2**20 if sys.platform == "darwin" else 2**10  # the unit in which the system reports it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Cost:
 def costs(options: Sequence[str], rounds: Iterable[int]) -> Iterator[Cost]:
     """``pelnas search`` with these options, at several lengths. The runs are not kept.
 
-    InputError: a search fails, or the system does not tell what a process has used.
+    InputError: a search fails, or the system does not report what a process has used.
     """
     if not hasattr(os, "wait4"):
-        raise InputError("this system does not tell what a process has used: measure on another")
+        raise InputError("this system does not report what a process has used: measure on another")
     for length in rounds:
         with tempfile.TemporaryDirectory() as folder:
             yield _measured(options, length, Path(folder))

@@ -137,7 +137,7 @@ def tariff(name: str, base_url: str | None = None) -> Tariff | None:
 
 
 def context_window(name: str) -> int | None:
-    """Tokens of prompt and answer that the catalogue tells for a model; ``None``: it does not."""
+    """Tokens of prompt and answer that the catalogue lists for a model; ``None``: it does not."""
     from genai_prices.data_snapshot import get_snapshot
 
     known = tariff(name)

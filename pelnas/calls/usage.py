@@ -10,7 +10,7 @@ class Usage:
     """What one request took, or several together.
 
     ``tokens_cached``: of ``tokens_in``, read from the provider's cache; ``tokens_reasoning``: of
-    ``tokens_out``, not shown; ``None``: the provider does not tell. ``dollars``: of requests whose
+    ``tokens_out``, not shown; ``None``: the provider does not report it. ``dollars``: of requests whose
     price is known; ``unpriced``: how many have another.
     """
 
@@ -73,7 +73,7 @@ def flat(record: Used) -> dict[str, Any]:
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a record from what ``flat`` told; numbers are not checked."""
+    """The values of a record from those of ``flat``; numbers are not checked."""
     told = {name: values[name] for name in STORED if name in values}
     rest = {name: value for name, value in values.items() if name not in told}
     dollars = told.pop("dollars", 0.0)

@@ -27,7 +27,7 @@ NEW = 0  # the number that an order has before it is stored
 class Ground:
     """What a run searches: the ground on which orders are checked.
 
-    ``cost``: what an architecture costs, where a table tells at once; ``None``
+    ``cost``: what an architecture costs, where a table has it; ``None``
     where it would have to be measured. ``tells_energy``: whether the device does.
     ``counts_footprint``: whether the run counts memory and size of every network;
     ``metrics``: what its rules are about.
@@ -68,7 +68,7 @@ class Standing:
 
     Whether architectures are left is exact in spaces that can be listed. In larger ones
     contradictions of bounds, bans and requirements are exact, and the rest is tried on a
-    sample, which the sentence says. Latency and energy are judged where a table tells
+    sample, which the sentence says. Latency and energy are judged where a table has
     them, accuracy only by its bounds.
     """
 

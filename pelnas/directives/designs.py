@@ -139,7 +139,7 @@ class Limit(Constraint):
     def check(self, beside: "Standing") -> Order:
         if self.on("energy") and not beside.ground.tells_energy():
             raise DirectiveError(
-                "this run's device does not tell energy: limit latency, parameters or flops instead"
+                "this run's device does not report energy: limit latency, parameters or flops instead"
             )
         if self.on("memory", "size") and not beside.ground.counts_footprint:
             raise DirectiveError(

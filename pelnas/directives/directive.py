@@ -77,7 +77,7 @@ class Directive:
         )
 
     def outcome(self, records: Records) -> str:
-        """What came of it so far; '' where nothing is to be told, or figures tell it."""
+        """What came of it so far; '' where there is nothing to report, or figures show it."""
         if self.effect is None or self.status == "refused":
             return ""
         return self.order.outcome(self, records)

@@ -14,7 +14,7 @@ class Gate:
 
     ``cost``: looks up or measures, and remembers. ``allowance``: how many
     architectures may be asked for their cost in this step; ``None``: any
-    number, where a table tells at once. Beyond it, costs count as unknown,
+    number, where a table has it. Beyond it, costs count as unknown,
     so that a limit that hardly anything keeps cannot hold up a round;
     ``short`` says that this has happened.
     """

@@ -11,7 +11,7 @@ from pelnas.directives.order import Order, wrong
 from pelnas.errors import DirectiveError
 
 COMMAND_LIMIT = 1_000  # characters of a command
-#: Every order, as help texts tell of them.
+#: Every order, as help texts list them.
 ORDERS: tuple[type[Order], ...] = (
     *(Focus, Ban, Require, Limit, Seed, Pin, Weigh),
     *(AddRule, EditRule, RetireRule),

@@ -24,7 +24,7 @@ _IN_NICHE = re.compile(r"\s+in\s+niche\s+(?P<niche>[0-9]{1,3})$")
 
 
 class Records(Protocol):
-    """What a run has done, as far as orders tell what came of them; read only where asked."""
+    """What a run has done, as far as orders report what came of them; read only where asked."""
 
     @property
     def evaluations(self) -> Sequence[Evaluation]: ...
@@ -50,7 +50,7 @@ class Order:
 
     One subclass is all of one order; ``pelnas.directives.grammar.ORDERS`` names it.
     ``prefix``: how its command begins; ``forms``: what may follow, and what that does.
-    ``informs``: whether whoever plans or designs is told of it. ``grounded``: whether
+    ``informs``: whether planners and designers are informed of it. ``grounded``: whether
     it speaks of architectures, niches or features, which have to exist.
     """
 
@@ -119,7 +119,7 @@ class Order:
         return ""
 
     def outcome(self, given: "Directive", records: Records) -> str:
-        """What came of it, once it took effect; '' where nothing is to be told, or figures tell it."""
+        """What came of it, once it took effect; '' where there is nothing to report, or figures show it."""
         return ""
 
 

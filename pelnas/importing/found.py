@@ -50,7 +50,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told of one imported column. ``coverage``: share of the space; ``missing`` values."""
+    """A summary of one imported column. ``coverage``: share of the space; ``missing`` values."""
 
     space: str
     dataset: str

@@ -47,7 +47,7 @@ class Truth:
 
         What takes more FLOPs is worth more, uniform draws in their order, beside a part that is
         drawn for each operation at each position. A position has a weight, drawn from an
-        exponential distribution: some matter, some do not, and nobody knows which.
+        exponential distribution: some matter, some do not, and it is unknown which.
         ``adjacent``: each pair of neighbouring choices adds a term besides. ``noisy``:
         accuracies are observed through normal noise.
         """

@@ -145,7 +145,7 @@ def hooked(modules: Sequence[nn.Module], after: Hook, before: bool = False) -> I
 
 @contextmanager
 def replaced_forward(modules: Sequence[nn.Module], forward: Hook) -> Iterator[None]:
-    """Let ``forward(module, inputs)`` stand in for each module's own forward."""
+    """Replace each module's own forward by ``forward(module, inputs)``."""
     own = [module.__dict__.get("forward") for module in modules]
     for module in modules:
         module.__dict__["forward"] = partial(forward, module)

@@ -10,7 +10,7 @@ claim is right) and its error s:
 
 Many claims are tested. Three errors let through 0.135 % of the false claims
 that were made blindly, so that some hundreds of them a run leave less than one
-false rule; claims that were picked because the data showed them are held to a
+false rule; claims that were picked because the data showed them have to meet a
 stricter bound, see ``candidate_rules``. Every verdict is taken again as
 evaluations come in, and a retired rule may come back.
 """

@@ -321,7 +321,9 @@ def check_descriptions(space: SearchSpace) -> None:
             sound = bool(layer.label) and layer.repeats > 0 and layer.channels >= 0
             _holds(sound, "layers()", "a label, 0 or more channels, 1 or more repeats", layer)
     texts = {space.explain(architecture) for architecture in drawn}
-    _holds(len(texts) > 1, "explain()", "what tells architectures apart", "one text for all")
+    _holds(
+        len(texts) > 1, "explain()", "texts that differ between architectures", "one text for all"
+    )
 
 
 # -- the network --------------------------------------------------------------

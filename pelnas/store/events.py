@@ -41,7 +41,7 @@ class Events:
         niche: int | None = None,
         **data: Any,
     ) -> None:
-        """Append an event, then tell the subscribers, in this thread.
+        """Append an event, then notify the subscribers, in this thread.
 
         ``data``: what JSON can hold; a number that is not finite becomes ``None``.
         """
@@ -57,9 +57,9 @@ class Events:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Everything that this thread stores and tells in the block, or nothing of it.
+        """Everything that this thread stores and reports in the block, or nothing of it.
 
-        Other threads wait. Subscribers are told after it: keep the block short.
+        Other threads wait. Subscribers are notified after it: keep the block short.
         """
         with self._database.alone():
             if self._batch is not None:  # inside a block of this thread: a part of it
@@ -122,12 +122,12 @@ class Events:
         return -1 if found[0][0] is None else int(found[0][0])
 
     def told(self) -> set[tuple[str, str]]:
-        """Every kind of event with every span that it was told of."""
+        """Every kind of event with every span that it happened in."""
         found = self._database.rows("SELECT DISTINCT kind, span FROM events")
         return {(row["kind"], row["span"]) for row in found}
 
     def restore_events(self, events: Iterable[Event]) -> None:
-        """Put events back as they were, under their own numbers; nobody is told."""
+        """Put events back as they were, under their own numbers; subscribers are not notified."""
         with self._database.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO events (seq, time, kind, span, parent, round, agent, niche,"
@@ -138,8 +138,8 @@ class Events:
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call ``callback`` with every event of this process from now on, in the thread it happens in.
 
-        Events of two threads may arrive out of order; ``seq`` tells. What the callback raises goes
-        to whoever reported the event.
+        Events of two threads may arrive out of order; ``seq`` gives their order. What the callback
+        raises goes to whoever reported the event.
         """
         self._subscribers.append(callback)
 

@@ -19,7 +19,7 @@ WHERE (round IS NULL OR round <= ?1) AND seq <= (
     OR (kind = 'step-ended' AND span = 'r' || ?1 || '.learn')
 """
 # What was asked is as it stood after the round; what came later has not been asked here. Which
-# niches are exhausted is found out again: it is not stored since when they are.
+# niches are exhausted is determined again: it is not stored since when they are.
 _COPIES = (
     *(f"INSERT INTO {name} SELECT * FROM source.{name} WHERE round <= ?1" for name in _BY_ROUND),  # noqa: S608
     "INSERT INTO directives SELECT * FROM source.directives"

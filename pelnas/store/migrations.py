@@ -137,7 +137,7 @@ CREATE TABLE trainings (
 );
 """
 
-# Where an event happened has columns; what a provider tells beyond plain counts of tokens is kept.
+# Where an event happened has columns; what a provider reports beyond plain counts of tokens is kept.
 _SPANS = """
 ALTER TABLE events ADD COLUMN span TEXT NOT NULL DEFAULT '';
 ALTER TABLE events ADD COLUMN parent TEXT NOT NULL DEFAULT '';

@@ -31,7 +31,7 @@ class Sources:
     """Where a run's numbers come from, for reports.
 
     ``dataset``: as resolved. ``unit``: of scores. ``accuracy``, ``latency``: one
-    phrase each, as the predictor and the device tell; a table of benchmark
+    phrase each, from the predictor and the device; a table of benchmark
     truth says so. ``classes``: outputs of the networks. ``class_images``: training images
     by the name of their class, of the images that networks are judged on; empty where there
     are none. ``held_out``: images that their source holds out.

@@ -35,7 +35,7 @@ class RunStore(
     """Everything a run knows, safe to use from several threads of one process.
 
     Each writing method is one transaction that is on disk when it returns: a
-    process killed at any moment loses nothing that it was told is stored.
+    process killed at any moment loses nothing that was reported as stored.
     StoreError, from any of them: the folder cannot be written (disk full,
     read-only, opened by ``read``); what was stored before is kept.
 

@@ -71,7 +71,7 @@ class Journal(Events):
             connection.execute("UPDATE run SET sources = ?", (json.dumps(asdict(sources)),))
 
     def sources(self) -> Sources:
-        """Where the run's numbers come from; what the settings tell before it is set."""
+        """Where the run's numbers come from; from the settings until it is set."""
         stored = self._database.rows("SELECT sources FROM run")[0][0]
         if stored:
             return _sources_of(stored)
@@ -158,7 +158,7 @@ class Journal(Events):
 
     @property
     def status(self) -> str:
-        """``running`` until ``finish``, then ``finished``; it does not tell whether a process is alive."""
+        """``running`` until ``finish``, then ``finished``; it does not say whether a process is alive."""
         finished = self._database.rows("SELECT finished FROM run")[0][0]
         return "running" if finished is None else "finished"
 

@@ -89,7 +89,7 @@ def _tell_cost(talk: "Talk") -> None:
 
 
 def reader_of(name: str | None, base_url: str | None) -> "LanguageModel | None":
-    """Who reads free words; ``None`` for commands only. ModelError: it cannot be reached."""
+    """The model that reads sentences; ``None``: commands only. ModelError: it cannot be reached."""
     from pelnas.agents.models.connection import connect
     from pelnas.config import BUILTIN
     from pelnas.graph.chat.chat_models import PATIENCE, steady
@@ -127,12 +127,12 @@ def _begin(folder: Path) -> None:
 
 
 def _is_terminal() -> bool:
-    """Whether a person types, and sees what is told."""
+    """Whether a person types and reads the output."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _edited(talk: "Talk", output: Path) -> Callable[[bool], str | None]:
-    """Asks for lines in a terminal, and tells there what happens meanwhile."""
+    """Reads lines in a terminal, and reports there what happens meanwhile."""
     from pelnas.app.terminal import Terminal
 
     terminal = Terminal(talk, output)

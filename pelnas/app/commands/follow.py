@@ -110,7 +110,7 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
 
 
 def _converse(search: "Search") -> str:
-    """As ``pelnas chat``, with the search's own model as the reader of free words, within its limits.
+    """As ``pelnas chat``, with the search's own model as the reader of natural language, within its limits.
 
     '' when the person leaves, or why the conversation could not go on.
     """

@@ -20,7 +20,7 @@ PAUSE = 0.2  # seconds between two looks at a run that is followed
 AGENTS = ("planner", "designer", "reflection")
 FINISHED = "run-finished"
 ENDS = (FINISHED, "run-stopped")
-LINE = 160  # characters of what an event tells
+LINE = 160  # characters of an event's data
 
 
 def trace(
@@ -100,7 +100,7 @@ def _follow(store: "RunStore") -> None:
 
     last = None
     while True:
-        alive = in_use(store.folder)  # asked first, so that what is told until then is read below
+        alive = in_use(store.folder)  # asked first, so that everything up to then is read below
         for event in store.events(after=last.seq if last else 0):
             say(_line(event))
             last = event

@@ -78,7 +78,7 @@ def images_of(
     """The images of a run, wherever they are now; ``other``: also images that differ.
 
     ``resolution``: to train at, in place of the search's. What is trained on first becomes the
-    run's images where no search has told. ImagesError: none there, unreadable, or not those of
+    run's images where no search has recorded them. ImagesError: none there, unreadable, or not those of
     the run. SpaceError: networks of the run cannot take them.
     """
     config = store.config

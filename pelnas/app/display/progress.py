@@ -14,7 +14,7 @@ class Progress:
     """What a search has done so far, over all its resumes; may be updated from several threads.
 
     ``before``: seconds that earlier processes spent on the run; their events are
-    told again by whoever resumes it.
+    reported again by whoever resumes it.
     """
 
     def __init__(

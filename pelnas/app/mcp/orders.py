@@ -51,7 +51,7 @@ def asking(output: Path) -> Steer:
         """Ask to steer a run by a command such as '/ban avg_pool_3x3' or '/limit latency<=5'.
 
         The person is asked for a yes. ``given`` is the order's id then; ``waits`` the id under
-        which it waits for a person where this host cannot ask one: tell them.
+        which it waits for a person where this host cannot ask one: say so.
         """
         with _client(output, run) as client:
             order = client.check(parse(command))

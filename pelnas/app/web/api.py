@@ -193,7 +193,7 @@ class Api:
         return self._answer(request, "directives", steering.given)
 
     def talk(self, request: Request, body: Mapping[str, Any]) -> Any:
-        """A line of a conversation about a run: answered, asked back, or said back for a yes."""
+        """A line of a conversation about a run: answered, clarified, or repeated for a yes."""
         return self._talks.say(self._library.folder(request.path_params["run"]), body)
 
     # -- reading ----------------------------------------------------------------

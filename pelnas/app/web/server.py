@@ -43,7 +43,7 @@ class Site:
     def __init__(self, output: Path, port: int = 0, model: LanguageModel | None = None) -> None:
         """Take a port; 0: any that is free. ConfigError: it is taken.
 
-        ``model``: reads free words in conversations.
+        ``model``: reads natural language in conversations.
         """
         self.output = output
         self.token = new_token()
@@ -87,7 +87,7 @@ def make_app(
     """The page over the runs in ``output``; only who knows the token gets anything.
 
     ``ended``: whether the server is about to stop, so that what is followed ends in time.
-    ``model``: reads free words in conversations.
+    ``model``: reads natural language in conversations.
     """
     api = Api(Library(output), Starts(output), Talks(model), ended)
     guard = Middleware(PageGuard, token=token)

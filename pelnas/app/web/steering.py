@@ -44,7 +44,7 @@ def given(store: RunStore) -> list[dict[str, Any]]:
 class Talks:
     """Conversations about runs, each with its own memory; safe to use from several threads.
 
-    ``model``: reads free words; without one what is no command is asked back.
+    ``model``: reads natural language; without one, what is no command gets a question back.
     """
 
     def __init__(self, model: LanguageModel | None = None) -> None:
