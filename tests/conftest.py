@@ -250,6 +250,8 @@ def talkative_run(
     import random
     import re
 
+    from fakes import plan, role_of
+
     from pelnas import Search
     from pelnas.agents.testing.scripted import ScriptedModel
     from pelnas.errors import ModelCallError
@@ -262,13 +264,12 @@ def talkative_run(
         ("paths >= 2", "accuracy"),
     ]
 
-    def answer(messages: Any, _schema: Any) -> str:
+    def answer(messages: Any, schema: Any) -> str:
         system, user = messages[0].content, messages[1].content
-        rng = random.Random(user)
-        if "planner" in system:
-            shares = [{"niche": niche, "designs": 5, "focus": "be fast"} for niche in range(3)]
-            return json.dumps({"niches": shares})
-        if "knowledge base" in system:
+        rng, role = random.Random(user), role_of(schema)
+        if role == "planner":
+            return json.dumps(plan(range(3), 5, "be fast"))
+        if role == "reflection":
             rule = {"polarity": "helps", "effect": 0.5, "everywhere": True, "text": "It helps."}
             rules = [rule | {"predicate": p, "metric": m} for p, m in claims]
             return json.dumps({"rules": rules})

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from fakes import plan, role_of
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
@@ -210,10 +211,10 @@ class Hostile:
         attempt, number, again = next(self._next), next(self._asked), len(messages) > 2
         if number % 4 == 0 and not again:
             return attempt
-        if "niches" in schema["properties"]:
-            plans = [{"niche": n, "designs": 4, "focus": attempt} for n in range(3)]
-            return json.dumps({"niches": plans})
-        if "rules" in schema["properties"]:
+        role = role_of(schema)
+        if role == "planner":
+            return json.dumps(plan(range(3), 4, attempt))
+        if role == "reflection":
             claims = [(attempt, "avg_pool_3x3 >= 1")] if again else [("x", attempt), (attempt, "")]
             return json.dumps({"rules": [_rule(text, predicate) for text, predicate in claims]})
         niche = re.search("niche ([0-2]) only", messages[0].content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import agents
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -83,17 +84,12 @@ def attributes(span: Span) -> dict[str, Any]:
     return {a.key: getattr(a.value, str(a.value.WhichOneof("value"))) for a in span.attributes}
 
 
-def answer(messages: Any, _schema: Any) -> str:
-    system = messages[0].content
-    if "planner" in system:
-        return PLAN
-    if "knowledge base" in system:
-        raise ModelCallError("out of order")
-    return "no design"
+def fails(_: Any) -> str:
+    raise ModelCallError("out of order")
 
 
 def search(tmp_path: Path, tables: Path) -> Path:
-    model = ScriptedModel(answer, name="openai:scripted-1")
+    model = ScriptedModel(agents(PLAN, "no design", fails), name="openai:scripted-1")
     config = SearchConfig(
         space="tiny",
         device="toy",

@@ -1,13 +1,13 @@
 """``pelnas compare``: models side by side, at equal budget and on one scale."""
 
 import json
-import random
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import agents, drawn, plan, proposed
 
 from pelnas.agents.testing.server import LoopbackServer
 from pelnas.bench.compare import Moment, Scale, Trial, rows
@@ -72,14 +72,10 @@ def test_the_whole_true_front_has_volume_one(tiny_tables: Path) -> None:
     assert 0 <= scale.volume(everything[:3]) < 1
 
 
-def designs(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    if "niches" in schema["properties"]:
-        return json.dumps({"niches": [{"niche": 1, "designs": 2, "focus": "gaps"}]})
-    if "rules" in schema["properties"]:
-        return json.dumps({"rules": []})
-    rng = random.Random(messages[1].content)
-    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(3)] + ["nonsense"]
-    return json.dumps({"designs": [{"architecture": c, "operation": "sample"} for c in cells]})
+designs = agents(
+    plan([1], 2, "gaps"),
+    lambda messages: proposed([*drawn(messages[1].content, count=3), "nonsense"]),
+)
 
 
 def test_a_model_beside_evolution_and_random_sampling(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import agents, one_rule, plan, proposed
 from starlette.testclient import TestClient
 
 from pelnas import Search, SearchConfig
@@ -45,23 +46,14 @@ def client_of(output: Path) -> TestClient:
     return client
 
 
-def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    """A planner and a designer who put markup into every text."""
-    system = messages[0].content
-    if "planner" in system:
-        return json.dumps({"niches": [{"niche": 0, "designs": 5, "focus": EVIL}]})
-    if "knowledge base" in system:
-        rule = {"text": EVIL, "predicate": "avg_pool_3x3 >= 1", "metric": "accuracy",
-                "polarity": "helps", "effect": 0.5, "everywhere": True}  # fmt: skip
-        return json.dumps({"rules": [rule]})
-    cells = [
-        SPACE.format(SPACE.at(i * 7 % SPACE.size)) for i in range(len(messages[-1].content) % 30)
-    ]
-    designs = [
-        {"architecture": cell, "operation": "sample", "parents": [], "rationale": EVIL}
-        for cell in cells
-    ]
-    return json.dumps({"designs": designs})
+def dealt(messages: Sequence[Message]) -> dict[str, Any]:
+    count = len(messages[-1].content) % 30
+    cells = [SPACE.format(SPACE.at(i * 7 % SPACE.size)) for i in range(count)]
+    return proposed(cells, parents=[], rationale=EVIL)
+
+
+#: Agents who put markup into every text.
+answer = agents(plan([0], 5, EVIL), dealt, one_rule("avg_pool_3x3 >= 1", EVIL))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fakes import agents, one_rule, plan, proposed
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
@@ -80,22 +81,14 @@ def others(site: Site, tiny_tables: Path) -> list[str]:
     return [Search(one).run().folder.name for one in seeds]
 
 
-def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    """A planner, a designer and a reflection with too much to say."""
-    system = messages[0].content
-    if "planner" in system:
-        return json.dumps({"niches": [{"niche": 0, "designs": 4, "focus": EVIL}]})
-    if "knowledge base" in system:
-        rule = {"text": EVIL, "predicate": "nor_conv_3x3 >= 1", "metric": "accuracy",
-                "polarity": "helps", "effect": 0.5, "everywhere": True}  # fmt: skip
-        return json.dumps({"rules": [rule]})
+def dealt(messages: Sequence[Message]) -> dict[str, Any]:
     start = len(messages[-1].content)
     cells = [SPACE.format(SPACE.at((start + 7 * i) % SPACE.size)) for i in range(20)]
-    designs = [
-        {"architecture": cell, "operation": "sample", "parents": [], "rationale": EVIL}
-        for cell in cells
-    ]
-    return json.dumps({"designs": designs})
+    return proposed(cells, parents=[], rationale=EVIL)
+
+
+#: A planner, a designer and a reflection with too much to say.
+answer = agents(plan([0], 4, EVIL), dealt, one_rule("nor_conv_3x3 >= 1", EVIL))
 
 
 class Neighbour:

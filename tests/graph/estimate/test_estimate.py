@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import plan, role_of
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
@@ -43,11 +44,10 @@ class Diligent(ScriptedModel):
 
     def _say(self, messages: Sequence[Message], schema: dict[str, Any]) -> str:
         system, user = messages[0].content, messages[1].content
-        if "niches" in schema["properties"]:
-            niches = range(len(self._cells))
-            plans = [{"niche": n, "designs": 4, "focus": WORDS} for n in niches]
-            return json.dumps({"niches": plans})
-        if "rules" in schema["properties"]:
+        role = role_of(schema)
+        if role == "planner":
+            return json.dumps(plan(range(len(self._cells)), 4, WORDS))
+        if role == "reflection":
             rule = {"text": WORDS, "predicate": "nor_conv_3x3 >= 1 and paths >= 2"}
             rule |= {"metric": "accuracy", "polarity": "helps"}
             return json.dumps({"rules": [rule | {"effect": 0.5}] * 4})

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import random
 import shutil
 import signal
 import sys
@@ -10,16 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import warm
+from fakes import agents, drawn, plan, proposed
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.architecture import Architecture, Cost, Prediction
-from pelnas.calls.call import Message
 from pelnas.config import Budget
 from pelnas.devices import DEVICES, Device
 from pelnas.errors import ConfigError, InputError, RunError
@@ -51,15 +49,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, toy: Settings) -> Path:
     return Search(toy(folder, rounds=ROUNDS, per_niche=4)).run().folder
 
 
-def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    """Whatever the schema asks for; the cells follow from the request alone."""
-    if "niches" in schema["properties"]:
-        return json.dumps({"niches": [{"niche": n, "designs": 4, "focus": ""} for n in range(3)]})
-    if "rules" in schema["properties"]:
-        return json.dumps({"rules": []})
-    rng = random.Random(messages[1].content)
-    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(6)]
-    return json.dumps({"designs": [{"architecture": c, "operation": "sample"} for c in cells]})
+#: Whatever the schema asks for; the cells follow from the request alone.
+answer = agents(plan(range(3), 4), lambda messages: proposed(drawn(messages[1].content, count=6)))
 
 
 @pytest.fixture

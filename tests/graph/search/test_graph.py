@@ -1,8 +1,6 @@
 """Whole searches over the tiny space: real graph, store, knowledge base and agents."""
 
-import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import agents, drawn, one_rule, plan, proposed
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
@@ -215,28 +214,15 @@ def test_the_budget_of_minutes_ends_with_a_report(config: Settings) -> None:
 # -- language models ------------------------------------------------------------------
 
 
-def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    """A model of mixed quality: some good designs, some of every kind of mistake."""
-    system = messages[0].content
-    if "planner" in system:
-        return json.dumps({"niches": [{"niche": 0, "designs": 5, "focus": "be fast"}]})
-    if "knowledge base" in system:
-        rule = {
-            "text": "Pooling raises accuracy.",
-            "predicate": "avg_pool_3x3 >= 1",
-            "metric": "accuracy",
-            "polarity": "helps",
-            "effect": 0.5,
-            "everywhere": True,
-        }
-        return json.dumps({"rules": [rule]})
-    rng = random.Random(len(messages[-1].content))
-    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(3)]
-    designs = [
-        {"architecture": cell, "operation": "sample", "parents": [], "rationale": "a guess"}
-        for cell in [*cells, cells[0], "not a cell"]
-    ]
-    return json.dumps({"designs": designs})
+def guesses(messages: Sequence[Message]) -> dict[str, Any]:
+    cells = drawn(len(messages[-1].content), count=3)
+    return proposed([*cells, cells[0], "not a cell"], parents=[], rationale="a guess")
+
+
+#: A model of mixed quality: some good designs, some of every kind of mistake.
+answer = agents(
+    plan([0], 5, "be fast"), guesses, one_rule("avg_pool_3x3 >= 1", "Pooling raises accuracy.")
+)
 
 
 def test_a_language_model_plays_every_role_and_every_call_is_stored(config: Settings) -> None:

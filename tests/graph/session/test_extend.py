@@ -1,18 +1,16 @@
 """Runs that had ended go on with larger limits, as if those had held from the beginning."""
 
 import json
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from fakes import agents, drawn, plan, proposed
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
-from pelnas.calls.call import Message
 from pelnas.config import Budget
 from pelnas.directives import Boundary
 from pelnas.errors import ModelError, RunError, StoreError
@@ -38,15 +36,10 @@ def whole(toy: Settings, tmp_path_factory: pytest.TempPathFactory) -> Result:
     return Search(toy(tmp_path_factory.mktemp("whole"), rounds=4, per_niche=4)).run()
 
 
-def answer(messages: Sequence[Message], schema: dict[str, Any]) -> str:
-    """Whatever the schema asks for; the cells follow from the request alone."""
-    if "niches" in schema["properties"]:
-        return json.dumps({"niches": [{"niche": 0, "designs": 5, "focus": "be fast"}]})
-    if "rules" in schema["properties"]:
-        return json.dumps({"rules": []})
-    rng = random.Random(messages[1].content)
-    cells = [SPACE.format(SPACE.at(rng.randrange(SPACE.size))) for _ in range(6)]
-    return json.dumps({"designs": [{"architecture": c, "operation": "sample"} for c in cells]})
+#: Whatever the schema asks for; the cells follow from the request alone.
+answer = agents(
+    plan([0], 5, "be fast"), lambda messages: proposed(drawn(messages[1].content, count=6))
+)
 
 
 def check_same(result: Result, whole: Result) -> None:
