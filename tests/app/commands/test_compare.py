@@ -44,7 +44,8 @@ def trial(model: str, places: Sequence[tuple[float, float]], **changes: Any) -> 
 def test_all_runs_are_judged_in_the_same_ranges() -> None:
     wide, narrow = trial("a", [(0, 0), (10, 10)]), trial("b", [(5, 5)])
     scale = Scale.of_trials([wide, narrow])
-    assert (scale.latency, scale.score) == ((0, 10), (0, 10))
+    low, high = scale.box  # of (latency, -score)
+    assert (low.tolist(), high.tolist()) == ([0, -10], [10, 0])
     assert scale.volume(narrow.moments) == pytest.approx(0.25)
     curve = scale.curve(trial("b", [(9, 5), (5, 5)]))
     assert [point["hypervolume"] for point in curve] == pytest.approx([0.05, 0.25])
