@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -61,6 +61,7 @@ class TestWhatThereIs:
         )
         assert tables.datasets(data_folder) == ("cifar10", "cifar100")
 
+    @settings(deadline=None)
     @given(
         st.from_regex(r"[a-z0-9-]{1,9}", fullmatch=True),
         st.from_regex(r"[a-z0-9]{1,5}(_[a-z0-9]{1,5})?", fullmatch=True),
@@ -132,6 +133,28 @@ class TestLookup:
         column = tables.cost_columns(folder, "flowers", "my_phone")["latency"]
         lookup = tables.Lookup(column, TINY)
         assert [lookup[TINY.at(n)] for n in range(TINY.size)] == list(range(TINY.size))
+
+    def test_a_file_is_read_again_only_where_it_has_changed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = write(tmp_path / "a.parquet", x__y_latency=np.ones(TINY.size))
+        column = tables.Column(file, "x__y_latency")
+        assert tables.Lookup(column, TINY)[TINY.at(0)] == 1.0
+        with monkeypatch.context() as patched:
+            patched.setattr(tables, "parquet_table", None)  # would fail if it were called
+            assert tables.Lookup(column, TINY)[TINY.at(1)] == 1.0
+        write(file, TEXTS[::-1], x__y_latency=np.arange(TINY.size) + 2.0)
+        assert tables.Lookup(column, TINY)[TINY.at(TINY.size - 1)] == 2.0
+
+    def test_partial_tables_say_what_they_have(self, tmp_path: Path) -> None:
+        file = write(tmp_path / "a.parquet", TEXTS[5:9], x__y_latency=[1.0, 2.0, 3.0, 4.0])
+        lookup = tables.Lookup(tables.Column(file, "x__y_latency"), TINY, partial=True)
+        assert lookup.architectures == [TINY.at(n) for n in range(5, 9)]
+        assert TINY.at(6) in lookup
+        assert TINY.at(2) not in lookup
+        assert lookup.values.tolist() == [1.0, 2.0, 3.0, 4.0]
+        with pytest.raises(DataError, match="found none for"):
+            lookup[TINY.at(2)]
 
     def test_a_table_of_another_space_is_refused(self, folder: Path) -> None:
         column = tables.cost_columns(folder, "flowers", "my_phone")["latency"]

@@ -280,7 +280,7 @@ class TestPartialTables:
 
 class TestFolder:
     def test_searches_find_imported_tables(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("PELNAS_TABLES", str(tmp_path / "mine"))
         config = SearchConfig(device="pi")
@@ -290,6 +290,9 @@ class TestFolder:
         assert run(["data", "import", str(file), "--space", "tiny"]) == 0
         assert get_device(config, TINY, Shape(), default_cache()).name == "pi"
         assert tables.folder_of(tmp_path) == tmp_path
+        capsys.readouterr()
+        assert run(["devices", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["tables"] == ["pi"]
 
     def test_the_list_has_units_and_coverage(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pelnas.errors import UnreadableError
@@ -34,6 +34,7 @@ PLAIN = st.recursive(
 
 
 class TestData:
+    @settings(deadline=None)
     @given(PLAIN, st.sampled_from(PROTOCOLS))
     def test_plain_data_come_back_as_they_were(self, value: Any, protocol: int) -> None:
         assert parse_pickle(pickle.dumps(value, protocol)) == value
@@ -211,11 +212,13 @@ class TestHostile:
         finally:
             copyreg.remove_extension("os", "system", 240)
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_any_bytes_are_read_or_refused(self, content: bytes) -> None:
         with suppress(UnreadableError):
             parse_pickle(content)
 
+    @settings(deadline=None)
     @given(st.data())
     def test_a_damaged_pickle_is_read_or_refused(self, data: st.DataObject) -> None:
         good = bytearray(pickle.dumps({"a": [1.0, 2.0], "b": np.arange(3.0)}, 4))
