@@ -62,7 +62,7 @@ class Cost:
     """What a device charges for an architecture; lower is better.
 
     ``latency_ms``: median; ``None`` where the device cannot run it (infeasible, not fast).
-    ``spread_ms``: interquartile range of the repeats; 0 for a table.
+    ``spread_ms``: interquartile range of the repeats, or of what is predicted; 0 for a table.
     ``energy_mj``: millijoule, ``None`` where the device does not report it.
     """
 

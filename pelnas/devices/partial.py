@@ -16,6 +16,7 @@ from pelnas.spaces import SearchSpace
 from pelnas.tables import MOST_LISTED, Column, Lookup, all_costs, cost_columns
 
 FEWEST = 10  # measured networks from which others are predicted
+QUARTILES = 0.6745  # share of the width of a deviation on both sides that is between quartiles
 MOST_LEARNED = 800  # measured networks that a model learns from, chosen at random from more
 
 
@@ -57,13 +58,12 @@ class PartialDevice(Device):
         return FEWEST <= rows < space.size
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
+        """``spread_ms`` of a prediction: the interquartile range of what is predicted."""
         latencies = self._metric("latency", architectures)
         energies = self._metric("energy", architectures) if "energy" in self._models else None
-        for place, latency in enumerate(latencies):
-            if latency is None or energies is None:
-                yield Cost(latency)
-            else:
-                yield Cost(latency, energy_mj=energies[place])
+        for place, (latency, spread) in enumerate(latencies):
+            energy = None if energies is None or latency is None else energies[place][0]
+            yield Cost(latency, spread, energy)
 
     def extrapolated(self, architectures: Sequence[Architecture]) -> list[bool]:
         known = self._known["latency"]
@@ -72,14 +72,19 @@ class PartialDevice(Device):
             bool(far) and each not in known for each, far in zip(architectures, found, strict=True)
         ]
 
-    def _metric(self, metric: str, architectures: Sequence[Architecture]) -> list[float | None]:
+    def _metric(
+        self, metric: str, architectures: Sequence[Architecture]
+    ) -> list[tuple[float | None, float]]:
+        """Value and spread of each: as measured and 0, else as predicted."""
         known = self._known[metric]
         unknown = [each for each in architectures if each not in known]
-        found: dict[Architecture, float | None] = {}
+        predicted: dict[Architecture, tuple[float, float]] = {}
         if unknown:
-            expected = self._models[metric].expect(self._features.rows(unknown)).latency
-            found = dict(zip(unknown, expected.tolist(), strict=True))
-        return [known[each] if each in known else found[each] for each in architectures]
+            expected = self._models[metric].expect(self._features.rows(unknown))
+            spreads = QUARTILES * (expected.high - expected.low)
+            both = zip(expected.latency.tolist(), spreads.tolist(), strict=True)
+            predicted = dict(zip(unknown, both, strict=True))
+        return [(known[each], 0.0) if each in known else predicted[each] for each in architectures]
 
     def _learned(self, known: dict[Architecture, float | None], column: Column) -> LatencyModel:
         measured = [(each, value) for each, value in known.items() if value]

@@ -270,6 +270,8 @@ class TestPartialTables:
         errors = [abs(costs[i].latency_ms / COSTS[i] - 1) for i in rest]
         assert np.median(errors) < 0.05
         assert np.median([abs(costs[i].energy_mj / COSTS[i] / 10 - 1) for i in rest]) < 0.05
+        assert all(costs[i].spread_ms > 0 for i in rest)
+        assert {costs[i].spread_ms for i in self.some} == {0.0}
         assert "for 60 networks and predicted from them for others (held-out error" in found.source
         assert not any(found.extrapolated([TINY.at(i) for i in self.some]))
 
