@@ -191,7 +191,8 @@ def _usual(meaning: Meaning, space: SearchSpace, folder: Path) -> float | None:
                 values = Lookup(column, space, partial=True).values
             except DataError:
                 continue  # of another space
-            found.append(float(np.median(values[values > 0])))
+            if (values > 0).any():
+                found.append(float(np.median(values[values > 0])))
     return float(np.median(found)) if found else None
 
 
