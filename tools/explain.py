@@ -4,6 +4,7 @@ from dataclasses import asdict
 from math import isfinite
 
 from pelnas.architecture import Evaluation
+from pelnas.objectives import CostMetric
 from pelnas.pareto import non_dominated
 from pelnas.store import RunStore
 from pelnas.tools.answers import nearest_of
@@ -87,6 +88,9 @@ def _why(findings: Findings, subject: Subject, above: list[Evaluation], refusals
         return _why_unknown(subject, refusals)
     if own.id in findings.on_front:
         count = len(findings.evaluations)
+        if len(findings.objectives.costs) > 1:
+            goods = f"as good in {', '.join(findings.objectives.metrics)} together"
+            return f"{own.id} is on the front: of {count} evaluations none is {goods}"
         return f"{own.id} is on the front: of {count} evaluations none is as fast and as good"
     if not own.cost.feasible:
         return f"{own.id} is not on the front: the device cannot run it"
@@ -98,12 +102,12 @@ def _why(findings: Findings, subject: Subject, above: list[Evaluation], refusals
             (
                 e.id
                 for e in findings.front
-                if (e.latency_ms, e.score) == (own.latency_ms, own.score)
+                if findings.objectives.point(e) == findings.objectives.point(own)
             ),
             "another",
         )
         return f"{own.id} is not on the front: {equal} is equally fast and good, and came first"
-    return _why_dominated(own, above)
+    return _why_dominated(own, above, findings.objectives.first)
 
 
 def _why_unknown(subject: Subject, refusals: list[Row]) -> str:
@@ -117,15 +121,16 @@ def _why_unknown(subject: Subject, refusals: list[Row]) -> str:
     return "it is not on the front: nobody has proposed it in this run"
 
 
-def _why_dominated(own: Evaluation, above: list[Evaluation]) -> str:
+def _why_dominated(own: Evaluation, above: list[Evaluation], cost: CostMetric) -> str:
     best = above[0]
     more = f" and {len(above) - SHOWN} more" if len(above) > SHOWN else ""
     named = ", ".join(e.id for e in above[:SHOWN])
     gap, spread = best.score - own.score, own.prediction.uncertainty
     doubt = "; that is within its uncertainty" if 0 < gap <= spread else ""
+    saved = f"{cost.of(own) - cost.of(best):.4g} {cost.unit or cost.name} less"
     return (
         f"{own.id} is not on the front: {named}{more} dominate it; {best.id} has {gap:.4g} more"
-        f" score at {own.latency_ms - best.latency_ms:.4g} ms less{doubt}"
+        f" score at {saved}{doubt}"
     )
 
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
+from pelnas.objectives import DEFAULT
 from pelnas.report.canvas import blank, plain
 from pelnas.report.front import archive_of, label_of
 from pelnas.report.growth import growth
+from pelnas.report.pairs import draw_pair, pairs_of
 from pelnas.store import RunStore
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ def _draw(figure: "Figure", store: RunStore, theme: Theme) -> None:
     labels = store.niches()
     niches = max([len(labels), *(e.candidate.niche + 1 for e in archive.evaluations)])
     colours = niche_colours(niches, theme)
+    if archive.objectives != DEFAULT:
+        _draw_pairs(figure, store, archive, colours, theme)
+        return
     grid = figure.add_gridspec(
         2, 2, width_ratios=(3.3, 1), left=0.075, right=0.985, top=0.84, bottom=0.09,
         wspace=0.2, hspace=0.24,
@@ -105,6 +110,26 @@ def _draw(figure: "Figure", store: RunStore, theme: Theme) -> None:
     _growth(side, feasible, archive, theme)
     _legend(figure.add_subplot(grid[1, 1]), labels, colours, theme)
     _numbers(main, front, theme)
+
+
+def _draw_pairs(
+    figure: "Figure", store: RunStore, archive: Archive, colours: list[str], theme: Theme
+) -> None:
+    """One plot for each two objectives, beside growth and niches."""
+    pairs = pairs_of(archive)
+    grid = figure.add_gridspec(
+        2, 3, width_ratios=(1.6, 1.6, 1), left=0.075, right=0.985, top=0.84, bottom=0.09,
+        wspace=0.3, hspace=0.3,
+    )  # fmt: skip
+    _head(figure, store, len(archive.union()), len(archive.evaluations), theme)
+    places = (grid[0, 0], grid[0, 1], grid[1, 0]) if len(pairs) > 1 else (grid[:, :2],)
+    for place, pair in zip(places, pairs, strict=True):
+        draw_pair(figure.add_subplot(place), archive, pair, colours, store.sources().unit, theme)
+    feasible = [e for e in archive.evaluations if e.cost.feasible]
+    side = grid[1, 1] if len(pairs) > 1 else grid[0, 2]
+    _growth(figure.add_subplot(side), feasible, archive, theme)
+    legend = grid[:, 2] if len(pairs) > 1 else grid[1, 2]
+    _legend(figure.add_subplot(legend), store.niches(), colours, theme)
 
 
 def _head(figure: "Figure", store: RunStore, front: int, all_: int, theme: Theme) -> None:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pelnas.calls.prices import in_words
 from pelnas.config import ROLES
-from pelnas.objectives import CostMetric, Objectives
+from pelnas.objectives import METRICS, CostMetric, Objectives
 from pelnas.report.agent_stats import agent_stats
 from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
@@ -77,6 +77,7 @@ def _content(store: RunStore) -> dict[str, Any]:
         "models": [(role, store.config.model_of(role)) for role in ROLES],
         "authors": _authors(store, points),
         "points": points,
+        "more_costs": _more_costs(store),
         "drawings": _drawings(store, points),
         "niches": niches,
         "colours": list(
@@ -101,6 +102,13 @@ def _headline(points: list[FrontPoint], evaluations: int, objectives: Objectives
     score = f"score {_range([point.score for point in points], '')}"
     ranges = ", ".join([*costs, score])
     return f"{len(points)} of {evaluations} architectures on the front: {ranges}"
+
+
+def _more_costs(store: RunStore) -> list[CostMetric]:
+    """The costs that the table of the front has besides latency: other objectives, and limits."""
+    counted = ("memory", "size") if store.config.counts_footprint else ()
+    wanted = (*store.config.objectives, *counted)
+    return [METRICS[name] for name in METRICS if name in wanted and name != "latency"]
 
 
 def _range(values: list[float], unit: str) -> str:

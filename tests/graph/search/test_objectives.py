@@ -173,3 +173,21 @@ def test_a_fork_keeps_objectives(settings: Toy) -> None:
     folder = Search(settings()).run().folder
     with pytest.raises(ConfigError, match="a fork keeps the objectives of its run"):
         fork(folder, 0, {"objectives": "latency,energy"})
+
+
+def test_the_figure_of_three_objectives_draws_each_pair(
+    settings: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pelnas.report import figure, pairs
+
+    drawn: list[pairs.Pair] = []
+
+    def draw(axes: Any, archive: Any, pair: pairs.Pair, *rest: Any) -> None:
+        drawn.append(pair)
+        pairs.draw_pair(axes, archive, pair, *rest)
+
+    monkeypatch.setattr(figure, "draw_pair", draw)
+    with RunStore.read(Search(settings(objectives=BOTH)).run().folder) as store:
+        assert figure.render(store, figure.LIGHT).startswith(b"\x89PNG")
+    told = [(pair.right.name, pair.up.name if pair.up else "score") for pair in drawn]
+    assert told == [("latency", "score"), ("energy", "score"), ("latency", "energy")]
