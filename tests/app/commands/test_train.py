@@ -180,7 +180,7 @@ def test_when_the_time_is_up_the_rest_is_left(pelnas: Pelnas, folder: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "expected architectures to train, found none"),
+        ([], "expected architectures, found none: name some"),
         (["r9n9c9"], "an index or the id of a candidate of run s-small, found 'r9n9c9'"),
         (["125"], "tiny has indices 0 to 124, found 125"),
         (["|nor_conv_9x9~0|+|none~0|none~1|"], "unknown operation 'nor_conv_9x9'"),
