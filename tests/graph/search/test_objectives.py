@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from pelnas import Search, SearchConfig
+from pelnas.architecture import Shape
 from pelnas.errors import ConfigError, DeviceError
 from pelnas.graph.runs.fork import fork
 from pelnas.objectives import Objectives
@@ -114,10 +115,9 @@ def test_memory_and_size_are_counted_where_they_are_asked_for(settings: Toy) -> 
         assert "memory" not in front_points(store)[0].to_dict()
 
 
-def _shape(store: RunStore) -> Any:
-    from pelnas.graph.session.problem import recorded_shape
-
-    return recorded_shape(store.config, store.sources())
+def _shape(store: RunStore) -> Shape:
+    sources = store.sources()
+    return Shape(sources.classes, *store.config.scoring.size, sources.channels)
 
 
 @pytest.mark.parametrize(
