@@ -46,7 +46,7 @@ class DesignBrief:
     ``rules``: the rules retrieved for this niche, strongest first. ``seed``
     sets every random draw of this step. ``directives``: (id, what it asks) of
     those in force, which the intake enforces; ``weights``: how much rules about
-    an objective count, 1 unless said. ``surrogate``: of the run's evaluations so far.
+    an objective count, 1 unless said. ``surrogate``: of the run's evaluations so far, if it may be asked.
     """
 
     partition: Partition

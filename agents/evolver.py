@@ -19,7 +19,6 @@ from pelnas.architecture import Architecture
 from pelnas.evolution import Evolution, Task
 from pelnas.inputs.quantities import Metric
 from pelnas.objectives import Objectives
-from pelnas.partition import ENUMERABLE
 from pelnas.rules.rule import Rule, bias
 from pelnas.rules.verdicts import candidate_rules
 from pelnas.surrogate import Surrogate, propose
@@ -72,10 +71,10 @@ def _focus(status: NicheStatus) -> str:
 
 
 class EvolvingDesigner(Designer):
-    """Mutation and crossover of the niche's parents, the rules in force choosing among children.
+    """What the surrogate of the run's evaluations expects most of, once it knows enough.
 
-    In a space too large to be listed, and with several costs, what the surrogate expects most
-    of, once it knows enough.
+    Before that, and where it is not wanted: mutation and crossover of the niche's parents, the
+    rules in force choosing among children.
     """
 
     name = EVOLVER
@@ -88,14 +87,9 @@ class EvolvingDesigner(Designer):
         self._evolved(brief, intake, rng)
 
     def learned(self, brief: DesignBrief) -> Surrogate | None:
-        """The surrogate, where evolution alone leaves much to gain, once it knows enough to be asked.
-
-        That is in a space too large to be listed, and with several costs: a front that is a
-        surface has more places to fill.
-        """
-        hard = brief.partition.space.size > ENUMERABLE or len(brief.objectives.costs) > 1
+        """The surrogate, once it knows enough to be asked."""
         surrogate = brief.surrogate
-        return surrogate if hard and surrogate is not None and surrogate.ready else None
+        return surrogate if surrogate is not None and surrogate.ready else None
 
     def _expected(
         self, surrogate: Surrogate, brief: DesignBrief, intake: Intake, rng: np.random.Generator

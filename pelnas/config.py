@@ -285,6 +285,9 @@ class SearchConfig(_Frozen):
     rules_from: Annotated[
         tuple[Place, ...], served("Earlier run whose rules to start from; repeatable.", run=True)
     ] = ()
+    # when the built-in designer asks a surrogate: always, in large spaces and with several costs
+    # alone (as runs before 0.2), or never
+    surrogate: Annotated[Literal["always", "large", "never"], served()] = "always"
     # folder whose files replace prompts of the same name
     prompts: Annotated[Place | None, owned("", "tokens")] = None
     budget: Annotated[Budget, served()] = Budget()

@@ -181,6 +181,8 @@ def _settings(folder: Path, name: str, space: str, **changes: Any) -> SearchConf
         "per_niche": 5,
         "output": folder / "runs",
     }
+    if "surrogate" in SearchConfig.model_fields:
+        values["surrogate"] = "large"  # in small spaces the first release had none
     return SearchConfig(**(values | changes))
 
 

@@ -59,12 +59,18 @@ class Evaluated:
             return self._evidence
 
     def surrogate(self) -> Surrogate:
-        """Fitted, at its first use, to every feasible evaluation."""
+        """Fitted, at its first use, to every evaluation."""
         evaluations = self._store.evaluations()
         with self._lock:
             if self._surrogate is None or not _same(self._learned, evaluations):
                 self._learned = evaluations
-                self._surrogate = Surrogate(self._partition, self._seen(evaluations))
+                parse = self._partition.space.parse
+                failed = [e for e in evaluations if not e.cost.feasible]
+                self._surrogate = Surrogate(
+                    self._partition,
+                    self._seen(evaluations),
+                    [parse(e.candidate.architecture) for e in failed],
+                )
             return self._surrogate
 
     def _seen(self, evaluations: Sequence[Evaluation]) -> list[Seen]:

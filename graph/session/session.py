@@ -27,6 +27,7 @@ from pelnas.graph.session.replay_meter import meter_of
 from pelnas.graph.session.tracer import SearchStopped, Tracer
 from pelnas.graph.session.trained_accuracies import with_kept_labels
 from pelnas.objectives import Objectives
+from pelnas.partition import ENUMERABLE
 from pelnas.recording import CUT, Recording
 from pelnas.rules.evidence import Evidence
 from pelnas.rules.knowledge_base import KnowledgeBase
@@ -159,9 +160,13 @@ class Session:
         """Every feasible evaluation as rules see it."""
         return self._evaluated.evidence()
 
-    def surrogate(self) -> Surrogate:
-        """What every feasible evaluation so far lets expect of other networks."""
-        return self._evaluated.surrogate()
+    def surrogate(self) -> Surrogate | None:
+        """What all evaluations so far let expect of other networks; ``None`` where it is not wanted."""
+        wanted = self.config.surrogate
+        if wanted == "large":  # or where a front is a surface, with more places to fill
+            large = self.problem.space.size > ENUMERABLE or len(self.config.objectives) > 1
+            wanted = "always" if large else "never"
+        return self._evaluated.surrogate() if wanted == "always" else None
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""

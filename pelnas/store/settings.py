@@ -39,11 +39,15 @@ def read_config(folder: Path) -> tuple[SearchConfig, str]:
 
 
 def _completed(values: Any) -> Any:
-    """The settings with what a run of an older pelnas did without saying so: torch was its runtime."""
+    """The settings with what a run of an older pelnas did without saying so.
+
+    Torch was its runtime, and no surrogate was asked in a space that can be listed.
+    """
     measurement = values.get("measurement") if isinstance(values, dict) else None
     if not isinstance(measurement, dict) or "runtime" in measurement:
         return values
-    return values | {"measurement": measurement | {"runtime": "torch"}}
+    before = {"measurement": measurement | {"runtime": "torch"}, "surrogate": "large"}
+    return values | before
 
 
 def seal(database: Database, text: str) -> None:

@@ -7,19 +7,20 @@ from functools import cache, cached_property
 from threading import RLock
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from threadpoolctl import ThreadpoolController
 
 from pelnas.architecture import Architecture
 from pelnas.partition import Partition
 from pelnas.surrogate.encoding import Encoding, Rows
 from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
+from pelnas.surrogate.scale import SCALES, Linear, Scale
 
 FEWEST = 20  # feasible evaluations below which nothing is expected
 MOST = 1_500  # evaluations that it learns from: the latest of more
 GROWTH = 1.5  # the weights are fitted again when the evaluations have grown by this
-FITTED = 600  # evaluations that weights are fitted on at most, the first ones
-OUTLIER = 5.0  # robust deviations from the median beyond which a value counts as just so far
+FITTED = 200  # evaluations that weights are fitted on at most, the first ones
+UNLIKELY = 0.02  # the least chance that a device is given to run a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ class Surrogate:
     it would have. Fitted at the first use; whoever asks holds ``working``.
     """
 
-    def __init__(self, partition: Partition, seen: Sequence[Seen]) -> None:
-        """``seen``: feasible evaluations with finite values, oldest first."""
+    def __init__(
+        self, partition: Partition, seen: Sequence[Seen], infeasible: Sequence[Architecture] = ()
+    ) -> None:
+        """``seen``: feasible evaluations with finite values, oldest first; ``infeasible``: the others."""
         self._partition = partition
-        self.seen = tuple(seen)
+        self.seen, self._infeasible = tuple(seen), tuple(infeasible)
         self._lock = RLock()
 
     @property
@@ -75,6 +78,28 @@ class Surrogate:
         drawn = [each.draw(across, among, count, rng) for each in self._objectives]
         return np.stack(drawn, axis=-1)
 
+    def feasible(self, architectures: Sequence[Architecture]) -> Floats:
+        """How likely the device can run each, (n,), by regression on 1 and 0."""
+        if not self._infeasible or not architectures:
+            return np.ones(len(architectures))
+        rows, process, scale = self._feasibility
+        across = self._encoding.kernels(self._encoding.rows(architectures), rows)
+        return np.clip(scale.plain(process.mean(across)), UNLIKELY, 1.0)
+
+    @cached_property
+    def _feasibility(self) -> tuple[Rows, Process, Linear]:
+        ran = [each.architecture for each in self._learned]
+        failed = self._infeasible[-MOST:]
+        labels = np.repeat([1.0, 0.0], [len(ran), len(failed)])
+        rows = self._encoding.rows([*ran, *failed])
+        kernels = self._encoding.kernels(rows, rows)
+        middle, spread = float(labels.mean()), float(labels.std())
+        scale = Linear(0.0, 1.0, middle, spread)
+        part = np.linspace(0, len(labels) - 1, min(len(labels), FITTED)).round().astype(int)
+        target = scale.standard(labels)
+        weights = fit_weights([kernel[np.ix_(part, part)] for kernel in kernels], target[part])
+        return rows, Process(kernels, target, weights), scale
+
     @cached_property
     def _encoding(self) -> Encoding:
         return Encoding(self._partition)
@@ -94,20 +119,38 @@ class Surrogate:
     @cached_property
     def _objectives(self) -> "tuple[_Objective, ...]":
         """Costs and score."""
-        columns = zip(*((*each.costs, each.score) for each in self._learned), strict=True)
-        return tuple(self._objective(column) for column in columns)
+        *costs, scores = zip(*((*each.costs, each.score) for each in self._learned), strict=True)
+        return (*(self._objective(column, -1.0) for column in costs), self._objective(scores, 1.0))
 
-    def _objective(self, values: Sequence[float]) -> "_Objective":
+    def _objective(self, values: Sequence[float], sign: float) -> "_Objective":
+        """On the scale on which the better half of what it was fitted to is ordered best.
+
+        ``sign``: 1 where higher is better, -1 where lower is.
+        """
         first = slice(0, _step(len(values)))
         kernels = [kernel[first, first] for kernel in self._kernels]
-        target = _Scale.of(values)
-        weights = fit_weights(kernels, target.standard(values)[first])
-        return _Objective(target, self._kernels, values, weights)
+        plain = sign * np.asarray(values[first])
+        better = plain >= np.median(plain)
+        fitted = []
+        for kind in SCALES:
+            target = kind.of(values).standard(values)[first]
+            weights = fit_weights(kernels, target)
+            left_out = Process(kernels, target, weights).left_out(target)
+            fitted.append((_order(sign * left_out[better], plain[better]), kind, weights))
+        _, kind, weights = max(fitted, key=lambda each: each[0])  # of equal ones the first
+        return _Objective(kind.of(values), self._kernels, values, weights)
+
+
+def _order(expected: Floats, found: Floats) -> float:
+    """Spearman's correlation, 0 where one of them is constant."""
+    if np.ptp(expected) == 0 or np.ptp(found) == 0:
+        return 0.0
+    return float(spearmanr(expected, found).statistic)
 
 
 class _Objective:
     def __init__(
-        self, scale: "_Scale", kernels: Sequence[Floats], values: Sequence[float], weights: Weights
+        self, scale: Scale, kernels: Sequence[Floats], values: Sequence[float], weights: Weights
     ) -> None:
         self._scale = scale
         self._process = Process(kernels, scale.standard(values), weights)
@@ -127,33 +170,6 @@ class _Objective:
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         drawn = mean + rng.standard_normal((count, len(mean))) @ root.T
         return self._scale.plain(drawn)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """To mean 0 and variance 1, with values far off the median drawn in."""
-
-    low: float
-    high: float
-    middle: float
-    spread: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "_Scale":
-        plain = np.asarray(values, dtype=np.float64)
-        median = float(np.median(plain))
-        robust = 1.4826 * float(np.median(np.abs(plain - median))) or float(plain.std()) or 1.0
-        low, high = median - OUTLIER * robust, median + OUTLIER * robust
-        inside = np.clip(plain, low, high)
-        return cls(low, high, float(inside.mean()), float(inside.std()) or 1.0)
-
-    def standard(self, values: Sequence[float]) -> Floats:
-        inside = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
-        standard: Floats = (inside - self.middle) / self.spread
-        return standard
-
-    def plain(self, standard: NDArray[np.float64]) -> Floats:
-        return self.middle + self.spread * standard
 
 
 @cache

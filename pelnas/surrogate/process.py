@@ -70,6 +70,12 @@ class Process:
         expected: Floats = _total(across, self._weights.kernels) @ self._alpha
         return expected
 
+    def left_out(self, target: Floats) -> Floats:
+        """The expectation at each point by all others, (n,): equation 5.12 of Rasmussen & Williams."""
+        inverse = cho_solve((self._factor, True), np.eye(len(target)), check_finite=False)
+        expected: Floats = target - self._alpha / np.diag(inverse)
+        return expected
+
     def joint(self, across: Sequence[Floats], among: Sequence[Floats]) -> tuple[Floats, Floats]:
         """Expectation (m,) and covariance (m, m) of the function, noise left out."""
         cross = _total(across, self._weights.kernels)

@@ -67,9 +67,10 @@ def _chosen(
     low, high = known.min(axis=0), known.max(axis=0)
     names: tuple[Metric, ...] = (*costs, "accuracy")
     wanted = np.array([weights.get(name, 1.0) for name in names]) - 1.0
+    chances = surrogate.feasible(pool)
     chosen: list[int] = []
     for drawn in surrogate.draw(pool, min(count, len(pool)), rng):
-        gains = gained(np.vstack([known, drawn[chosen]]), drawn)
+        gains = chances * gained(np.vstack([known, drawn[chosen]]), drawn)
         if wanted.any():
             place = np.clip((drawn - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
             place[:, :-1] = 1.0 - place[:, :-1]  # all: higher is better

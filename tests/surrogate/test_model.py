@@ -65,3 +65,20 @@ def test_equal_values_are_no_reason_to_fail() -> None:
 def test_it_is_ready_from_a_number_of_evaluations_on() -> None:
     assert not Surrogate(PARTITION, seen(FEWEST - 1, 0)).ready
     assert Surrogate(PARTITION, seen(FEWEST, 0)).ready
+
+
+def test_what_a_device_cannot_run_is_learned() -> None:
+    """Here nothing that costs more than the median runs."""
+    known, fresh = seen(300, 0), seen(60, 1)
+    middle = float(np.median([each.costs[0] for each in known]))
+    runs = [each for each in known if each.costs[0] <= middle]
+    failed = [each.architecture for each in known if each.costs[0] > middle]
+    chances = Surrogate(PARTITION, runs, failed).feasible([each.architecture for each in fresh])
+    right = (chances > 0.5) == np.array([each.costs[0] <= middle for each in fresh])
+    assert right.mean() > 0.9
+    assert ((chances > 0) & (chances <= 1)).all()
+
+
+def test_without_failures_everything_runs() -> None:
+    known = seen(FEWEST, 0)
+    assert (Surrogate(PARTITION, known).feasible([known[0].architecture]) == 1).all()
