@@ -9,6 +9,7 @@ by drawing members of the niche at random.
 
 from collections.abc import Callable
 from itertools import product
+from operator import eq
 
 import numpy as np
 
@@ -109,8 +110,10 @@ class EvolvingDesigner(Designer):
         for architecture in found:
             if intake.lets_in(architecture):
                 text = partition.space.format(architecture)
+                kin = _nearest(architecture, brief)
                 why = "most to gain by what the evaluations so far let expect"
-                intake.submit(Proposal(text, SURROGATE, (), why), self.name, brief.rule_ids, None)
+                why += f"; nearest to {kin[0]}" if kin else ""
+                intake.submit(Proposal(text, SURROGATE, kin, why), self.name, brief.rule_ids, None)
 
     def _evolved(self, brief: DesignBrief, intake: Intake, rng: np.random.Generator) -> None:
         """Children of the parents, or a first population spread over the range of the niche."""
@@ -151,6 +154,17 @@ def _shares(objectives: Objectives, rng: np.random.Generator) -> tuple[float, ..
         accuracy = float(rng.random())
         return accuracy, 1 - accuracy
     return tuple(float(share) for share in rng.dirichlet(np.ones(len(objectives.costs) + 1)))
+
+
+def _nearest(architecture: Architecture, brief: DesignBrief) -> tuple[str, ...]:
+    """The parent that shares most choices, by which people can follow a design; () without one."""
+    space, genes = brief.partition.space, architecture.genes
+
+    def shared(text: str) -> int:
+        return sum(map(eq, genes, space.parse(text).genes))
+
+    ids = [parent.id for parent in sorted(brief.parents, key=lambda p: -shared(p.architecture))]
+    return tuple(ids[:1])
 
 
 def _preference(brief: DesignBrief, shares: tuple[float, ...]) -> Callable[[Architecture], float]:

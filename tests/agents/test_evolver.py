@@ -1,9 +1,11 @@
+from dataclasses import replace
 from math import log
+from operator import eq
 
 import numpy as np
 import pytest
 
-from pelnas.agents.designer import DesignBrief
+from pelnas.agents.designer import DesignBrief, Parent
 from pelnas.agents.evolver import SURROGATE, EvolvingDesigner, RandomDesigner
 from pelnas.architecture import Shape
 from pelnas.evolution import draw_tasks
@@ -87,3 +89,21 @@ def test_what_directives_keep_out_is_not_designed() -> None:
     EvolvingDesigner().design(asked, second)
     assert len(second.accepted) == WANTED
     assert not texts & {design.architecture for design in second.accepted}
+
+
+def test_a_design_of_the_surrogate_names_the_parent_that_it_shares_most_with() -> None:
+    partition = partition_of("fbnet")
+    space, niche = partition.space, partition.niches[3]
+    members = [next(partition.sample(3, np.random.default_rng(seed))) for seed in range(2)]
+    parents = tuple(
+        Parent(f"r0n3c{i}", space.format(member), 1.0, (1.0,)) for i, member in enumerate(members)
+    )
+    intake = Intake(partition, niche, (), WANTED)
+    given = replace(brief(partition, 3, learned(partition, 60)), parents=parents)
+    EvolvingDesigner().design(given, intake)
+    designed = [design for design in intake.accepted if design.method == "surrogate"]
+    assert designed
+    for design in designed:
+        genes = space.parse(design.architecture).genes
+        shared = [sum(map(eq, genes, member.genes)) for member in members]
+        assert design.parents == (parents[int(np.argmax(shared))].id,)

@@ -19,5 +19,6 @@ def test_what_a_section_affects_all_of_its_settings_do() -> None:
     assert {"measurement.threads", "measurement.repeats"} < set(affecting("costs"))
     assert {"scoring.batch", "scoring.workers", "measurement.batch"} < set(affecting("time"))
     assert affecting("niches") == (
-        *("space", "partition", "scoring.resolution", "scoring.channels"),
+        *("space", "objectives", "limits", "partition"),
+        *("scoring.resolution", "scoring.channels"),
     )
