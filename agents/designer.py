@@ -1,72 +1,23 @@
 """The designer agents: one per niche, each designing new architectures from parents and rules."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import Any
 
-from pelnas.agents.answer_schema import (
-    Designs,
-    described,
-    design_form,
-    form_in_words,
-    niche_in_words,
-    written,
-)
+from pelnas.agents.answer_schema import niche_in_words
+from pelnas.agents.design_brief import DesignBrief
 from pelnas.agents.dialogue import OpenDialogue
+from pelnas.agents.prompt_limit import Limit, fitted
+from pelnas.agents.question_forms import FORMS, LETTERS, QuestionForm
+from pelnas.agents.tool_loop import Answer, joined, request_answer, tools_text
 from pelnas.architecture import Refusal
-from pelnas.evolution import Task
-from pelnas.inputs.quantities import Metric
-from pelnas.objectives import DEFAULT, Objectives
-from pelnas.partition import Niche, Partition
 from pelnas.prompts import Prompt
-from pelnas.rules.rule import Rule, render
-from pelnas.spaces import SearchSpace
-from pelnas.surrogate import Surrogate
 from pelnas.text import plural
-from pelnas.validator import Intake, Proposal
+from pelnas.validator import Intake
 
 REASON_LIMIT = 160  # characters of a reason that a model sees
-
-
-@dataclass(frozen=True, slots=True)
-class Parent:
-    """A parent as a designer sees it; ``id`` is its candidate's."""
-
-    id: str
-    architecture: str
-    score: float
-    costs: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DesignBrief:
-    """Everything a designer is given. ``tasks`` index into ``parents``; one design each.
-
-    ``rules``: the rules retrieved for this niche, strongest first. ``seed``
-    sets every random draw of this step. ``directives``: (id, what it asks) of
-    those in force, which the intake enforces; ``weights``: how much rules about
-    an objective count, 1 unless said. ``surrogate``: of the run's evaluations so far, if it may be asked.
-    """
-
-    partition: Partition
-    niche: Niche
-    round: int
-    device: str
-    dataset: str
-    focus: str
-    tasks: tuple[Task, ...]
-    parents: tuple[Parent, ...]
-    rules: tuple[Rule, ...]
-    seed: tuple[int, ...]
-    directives: tuple[tuple[str, str], ...] = ()
-    weights: Mapping[Metric, float] = field(default_factory=dict)
-    surrogate: Surrogate | None = None
-    objectives: Objectives = DEFAULT
-
-    @property
-    def rule_ids(self) -> tuple[str, ...]:
-        return tuple(rule.id for rule in self.rules)
+SUBMIT_DESIGNS = "Give the designs that are still wanted; this ends your work in the round."
 
 
 class Designer(ABC):
@@ -84,36 +35,62 @@ class Designer(ABC):
 
 
 class ModelDesigner(Designer):
-    """A language model as designer; what the intake refuses goes back to it once."""
+    """A language model as designer; what the intake refuses goes back to it once.
 
-    def __init__(self, name: str, prompt: Prompt, dialogue: OpenDialogue) -> None:
+    With tools it may look things up, and have drafts evaluated, before it answers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prompts: Mapping[str, Prompt],
+        dialogue: OpenDialogue,
+        with_tools: Prompt | None = None,
+        sharing: Prompt | None = None,
+        limit: int | None = None,
+    ) -> None:
+        """``prompts``: by the name that a form of question has for its own.
+
+        ``with_tools``, ``sharing``: appended to the prompt where it has tools, or shares a niche.
+        ``limit``: tokens of a prompt at most.
+        """
         self.name = name
-        self._prompt = prompt
-        self._dialogue = dialogue
+        self.dialogue = dialogue
+        self._prompts = prompts
+        self._with_tools = with_tools
+        self._sharing = sharing
+        self._limit = limit
 
     def design(self, brief: DesignBrief, intake: Intake) -> None:
-        system, user = self._prompt.render(variables(brief))
+        form = FORMS[brief.forms.get(self.name, LETTERS)]
+        prepared = form.prepared(brief, intake)
+        if prepared is None:
+            return
+        more = tools_text(prepared.tools, self._with_tools)
+        limit = Limit(self._limit, self.name, more)
+        asked, said = fitted(prepared, lambda b: self._rendered(form, b), _shorter, limit)
 
-        def check(answer: Designs, call: str) -> str:
-            return self._submit(answer, call, brief, intake)
+        def check(answer: Any, call: str) -> str:
+            return self._submit(form, answer, call, asked, intake)
 
-        dialogue = self._dialogue("designer", brief.round, brief.niche.index)
-        parents = [parent.id for parent in brief.parents]
-        space, count = brief.partition.space, len(brief.tasks)
-        form = design_form(space, brief.niche, count, self.name, parents)
-        dialogue.ask(system, user, form, check)
+        dialogue = self.dialogue("designer", brief.round, brief.niche.index)
+        schema = form.schema(asked, self.name)
+        answer = Answer(schema, SUBMIT_DESIGNS, check, lambda: intake.missing <= 0)
+        request_answer(dialogue, said, answer, asked.tools, self._with_tools)
 
-    def _submit(self, answer: Designs, call: str, brief: DesignBrief, intake: Intake) -> str:
-        known = {parent.id for parent in brief.parents}
+    def _rendered(self, form: QuestionForm, brief: DesignBrief) -> tuple[str, str]:
+        said = self._prompts[form.prompt].render(form.variables(brief))
+        if brief.shared is None or self._sharing is None:
+            return said
+        shared = form.shared_variables(brief.shared, brief.partition.space)
+        return joined(said, self._sharing.render(shared))
+
+    def _submit(
+        self, form: QuestionForm, answer: Any, call: str, brief: DesignBrief, intake: Intake
+    ) -> str:
         intake.next_answer()
         refused: list[tuple[int, Refusal]] = []
-        for number, design in enumerate(answer.designs, start=1):
-            proposal = Proposal(
-                architecture=design.architecture,
-                method=design.operation,
-                parents=tuple(parent for parent in design.parents if parent in known),
-                rationale=design.rationale,
-            )
+        for number, proposal in enumerate(form.proposals(answer, brief), start=1):
             if intake.submit(proposal, self.name, brief.rule_ids, call):
                 refused.append((number, intake.refused[-1]))
         if refused and intake.missing:
@@ -140,50 +117,19 @@ def _problems(refused: Sequence[tuple[int, Refusal]], brief: DesignBrief) -> str
     return "; ".join(told)
 
 
-def variables(brief: DesignBrief) -> dict[str, str]:
-    """What the designer's prompt is filled with."""
-    space = brief.partition.space
-    return {
-        "device": brief.device,
-        "dataset": brief.dataset,
-        "goal": brief.objectives.goal,
-        "columns": brief.objectives.columns,
-        "space": described(space),
-        "form": form_in_words(space),
-        "bounds": niche_in_words(space, brief.niche),
-        "niche": str(brief.niche.index),
-        "label": brief.niche.label,
-        "predicate": str(brief.niche.predicate),
-        "round": str(brief.round + 1),
-        "focus": json.dumps(brief.focus or "none"),
-        "directives": directive_lines(brief.directives),
-        "rules": "\n".join(map(render, brief.rules)) or "none yet",
-        "parents": "\n".join(_parent_line(space, each) for each in brief.parents) or "none yet",
-        "count": str(len(brief.tasks)),
-        "tasks": "\n".join(_task_lines(brief.tasks, brief.parents)),
-    }
-
-
-def directive_lines(directives: Sequence[tuple[str, str]]) -> str:
-    """One line for each directive, the program's own words for it quoted as data."""
-    lines = (f"{id_}: {json.dumps(said, ensure_ascii=False)}" for id_, said in directives)
-    return "\n".join(lines) or "none"
-
-
-def _parent_line(space: SearchSpace, parent: Parent) -> str:
-    architecture = written(space, parent.architecture)
-    costs = "  ".join(f"{cost:.4g}" for cost in parent.costs)
-    return f"{parent.id}  {architecture}  {parent.score:.4g}  {costs}"
-
-
-def _task_lines(tasks: Sequence[Task], parents: Sequence[Parent]) -> list[str]:
-    wording = {
-        "sample": "a new architecture of this niche",
-        "mutation": "a mutation (one or two changed positions) of",
-        "crossover": "a crossover (each position from one of the two) of",
-    }
-    lines = []
-    for number, task in enumerate(tasks, start=1):
-        ids = " and ".join(parents[i].id for i in task.parents)
-        lines.append(f"{number}. {wording[task.method]} {ids}".rstrip())
-    return lines
+def _shorter(brief: DesignBrief) -> DesignBrief | None:
+    """The brief without what matters least of what it still holds; ``None``: nothing is left to drop."""
+    shared = brief.shared
+    for name in ("failed", "parents", "credit") if shared is not None else ():
+        if shared is not None and getattr(shared, name):
+            less: Any = {name: getattr(shared, name)[:-1]}
+            return replace(brief, shared=replace(shared, **less))
+    if len(brief.rules) > 1 and len(brief.rules) >= len(brief.parents):
+        return replace(brief, rules=brief.rules[:-1])
+    if len(brief.parents) > 1:
+        return brief.with_parents(brief.parents[:-1])
+    for name in ("rules", "directives"):
+        if getattr(brief, name):
+            less = {name: getattr(brief, name)[:-1]}
+            return replace(brief, **less)
+    return None

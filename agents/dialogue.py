@@ -1,14 +1,14 @@
-"""One structured exchange with a model: validated, corrected once, recorded, repeatable."""
+"""One exchange with a model: validated, recorded, repeatable; a structured one is corrected once."""
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from pelnas.agents.models.base import LanguageModel
+from pelnas.agents.models.base import LanguageModel, Reply
 from pelnas.agents.models.json_answer import read
 from pelnas.agents.models.reasoning import shortened, without_reasoning
 from pelnas.agents.models.reply_checks import received
@@ -22,6 +22,8 @@ SHOWN_BACK = 4_000  # characters of a broken answer that the model sees again
 REPAIRED = "its JSON was broken, and was repaired"
 
 T = TypeVar("T", bound=BaseModel)
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
 
 
 class Ledger(Protocol):
@@ -45,6 +47,22 @@ class Meter(Protocol):
 
     def after_call(self, usage: Usage) -> None:
         """Called after each request that was sent; a failed one has cost nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[A_co]):
+    """One request: what is recorded of it, how it is sent, and how its answer is read.
+
+    ``form``: the name of what an answer should be, ``schema``: that itself; equal ``messages`` and
+    ``schema`` are the same request. ``read``: the answer in a recorded call, ``None`` for one
+    that cannot be used, what is wrong with it, and what is worth a note although it is not.
+    """
+
+    messages: Sequence[Message]
+    form: str
+    schema: dict[str, Any]
+    send: Callable[[], Reply]
+    read: Callable[[CallRecord], tuple[A_co | None, str, str]]
 
 
 class OpenDialogue(Protocol):
@@ -71,16 +89,16 @@ class Dialogue:
         agent: str,
         round: int,  # noqa: A002 - the word of the method, as in CallRecord
         niche: int | None,
-        rank: int = 0,
+        first: int = 0,
     ) -> None:
-        """``rank``: the place of the model in the chain of its role, so that ids differ."""
-        self._model = model
+        """``first``: the number of its first request, so that the ids of a chain's models differ."""
+        self.model = model
         self._ledger = ledger
         self._meter = meter
         self._agent = agent
         self._round = round
         self._niche = niche
-        self._attempt = rank * ATTEMPTS
+        self._attempt = first
 
     def ask(
         self,
@@ -99,32 +117,37 @@ class Dialogue:
         failed. BudgetExhausted: the meter allows no call.
         """
         messages = [Message("system", system), Message("user", user)]
-        call, answer = self._exchange(messages, schema, check)
+        call, answer = self.exchange(self.structured(messages, schema, check))
         if answer is None:
-            messages += _send_back(call)
-            call, answer = self._exchange(messages, schema, check)
+            messages += send_back(call)
+            call, answer = self.exchange(self.structured(messages, schema, check))
         if answer is None:
-            raise AnswerError(
-                f"{self._model.name} as {self._agent} broke the form {schema.__name__} twice"
-                f" ({call.id}): {call.problem}"
-            )
+            raise self.broken(call)
         return answer, call.id
 
-    def _exchange(
-        self, messages: Sequence[Message], schema: type[T], check: Callable[[T, str], str] | None
-    ) -> tuple[CallRecord, T | None]:
-        """One recorded request; the answer is ``None`` where the record is not ok."""
-        blank = self._blank(messages, schema)
+    def broken(self, call: CallRecord) -> AnswerError:
+        """The exception for an answer that was sent back and is no better."""
+        return AnswerError(
+            f"{self.model.name} as {self._agent} broke the form {call.schema} twice"
+            f" ({call.id}): {call.problem}"
+        )
+
+    def exchange(self, question: Question[A]) -> tuple[CallRecord, A | None]:
+        """One recorded request; the answer is ``None`` where the record is not ok.
+
+        ModelCallError, BudgetExhausted: as of ``ask``.
+        """
+        blank = self._blank(question)
         known = self._ledger.recall(blank.id, blank.request)
         if known is not None and known.outcome != "failed":
-            answer, *_ = self._read(known, schema, check)
+            answer, *_ = question.read(known)
             return known, answer if known.outcome == "ok" else None
         self._meter.before_call()
         call, began = blank, time.perf_counter()
         try:
             self._ledger.begin_call(blank)
-            call = self._send(blank, messages, schema)
-            answer, problem, note = self._read(call, schema, check)
+            call = self._send(blank, question)
+            answer, problem, note = question.read(call)
             call = replace(call, outcome="invalid" if problem else "ok", problem=problem or note)
             self._ledger.record_call(call)
         except ModelCallError as error:
@@ -135,12 +158,25 @@ class Dialogue:
             self._meter.after_call(call.usage)
         return call, None if problem else answer
 
-    def _send(
-        self, blank: CallRecord, messages: Sequence[Message], schema: type[BaseModel]
-    ) -> CallRecord:
+    def structured(
+        self,
+        messages: Sequence[Message],
+        schema: type[T],
+        check: Callable[[T, str], str] | None = None,
+    ) -> Question[T]:
+        """A request for an answer of a schema; ``check``: as of ``ask``."""
+        return Question(
+            messages,
+            schema.__name__,
+            schema.model_json_schema(),
+            lambda: self.model.ask(messages, schema),
+            lambda call: self._read(call, schema, check),
+        )
+
+    def _send(self, blank: CallRecord, question: Question[A]) -> CallRecord:
         """The record with the answer in it, not yet judged."""
         CALLING.set(blank.id)
-        reply = received(self._model.ask(messages, schema), messages)
+        reply = received(question.send(), question.messages)
         return replace(
             blank,
             answered_by=reply.model,
@@ -158,14 +194,14 @@ class Dialogue:
         reading = read(call.answer, schema)
         if reading.answer is not None:
             written = json.dumps(reading.answer.model_dump())  # takes half a character, too
-            hidden = self._model.redact(written)
+            hidden = self.model.redact(written)
             reading = reading if hidden == written else read(hidden, schema)
-        problem = self._model.redact(reading.problem)
+        problem = self.model.redact(reading.problem)
         if reading.answer is not None and check is not None:
             problem = check(reading.answer, call.id)
         return reading.answer, problem, REPAIRED if reading.repaired else ""
 
-    def _blank(self, messages: Sequence[Message], schema: type[BaseModel]) -> CallRecord:
+    def _blank(self, question: Question[A]) -> CallRecord:
         """The record of a call that has no answer yet."""
         attempt, self._attempt = self._attempt, self._attempt + 1
         return CallRecord(
@@ -174,17 +210,17 @@ class Dialogue:
             agent=self._agent,
             niche=self._niche,
             attempt=attempt,
-            model=self._model.name,
+            model=self.model.name,
             answered_by="",
-            messages=tuple(messages),
-            schema=schema.__name__,
-            request=request_hash(self._model.name, messages, schema.model_json_schema()),
+            messages=tuple(question.messages),
+            schema=question.form,
+            request=request_hash(self.model.name, question.messages, question.schema),
             answer="",
             outcome="failed",
         )
 
 
-def _send_back(call: CallRecord) -> list[Message]:
+def send_back(call: CallRecord) -> list[Message]:
     """The broken answer and, in one line, what was wrong with it.
 
     The form is not said again: whatever holds a model to it says it with each request.

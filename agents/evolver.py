@@ -7,27 +7,36 @@ that a model has to beat. ``builtin:random`` differs in one thing: it designs
 by drawing members of the niche at random.
 """
 
+import json
 from collections.abc import Callable
 from itertools import product
 from operator import eq
 
 import numpy as np
 
-from pelnas.agents.designer import DesignBrief, Designer
+from pelnas.agents.design_brief import DesignBrief
+from pelnas.agents.designer import Designer
 from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, Planner
 from pelnas.agents.reflection import ReflectBrief, Reflection, Reflector
+from pelnas.agents.toolbox import Toolbox
 from pelnas.architecture import Architecture
 from pelnas.evolution import Evolution, Task
 from pelnas.inputs.quantities import Metric
+from pelnas.knowledge.prior import Prior
 from pelnas.objectives import Objectives
 from pelnas.rules.rule import Rule, bias
 from pelnas.rules.verdicts import candidate_rules
-from pelnas.surrogate import Surrogate, propose
+from pelnas.surrogate import Seen, Surrogate, propose
 from pelnas.validator import Intake, Proposal
 
 EVOLVER = "builtin:evolver"
 RANDOM = "builtin:random"
 SURROGATE = "surrogate"  # the method of designs that it chose
+KNOWLEDGE = "knowledge"  # of designs by rules of earlier runs
+#: One of so many first designs is by these rules. The others are spread over the niche as without
+#: them: the surrogate learns from the whole niche, and rules that do not hold here cost less.
+CARRIED_SHARE = 2
+PRIOR_STREAM = 4  # of the draws for these, beside those of the step
 RULES_PROPOSED = 4  # rules it proposes for one niche, metric and round
 YIELD_WEIGHT = (
     3.0  # how much more a niche gets that fills the whole front than one that adds nothing
@@ -75,7 +84,8 @@ class EvolvingDesigner(Designer):
     """What the surrogate of the run's evaluations expects most of, once it knows enough.
 
     Before that, and where it is not wanted: mutation and crossover of the niche's parents, the
-    rules in force choosing among children.
+    rules in force choosing among children. With tools, half of its designs are scored first, as
+    far as its allowance goes, and the surrogate learns from them before it chooses the others.
     """
 
     name = EVOLVER
@@ -84,7 +94,11 @@ class EvolvingDesigner(Designer):
         rng = np.random.default_rng(brief.seed)
         surrogate = self.learned(brief)
         if surrogate is not None and intake.missing:
+            if brief.tools is not None:
+                surrogate = self._drafted(surrogate, brief.tools, brief, intake, rng)
             self._expected(surrogate, brief, intake, rng)
+        elif brief.prior is not None and not brief.parents:
+            self.carry_over(brief.prior, brief, intake)
         self._evolved(brief, intake, rng)
 
     def learned(self, brief: DesignBrief) -> Surrogate | None:
@@ -92,28 +106,68 @@ class EvolvingDesigner(Designer):
         surrogate = brief.surrogate
         return surrogate if surrogate is not None and surrogate.ready else None
 
+    def _drafted(
+        self,
+        surrogate: Surrogate,
+        tools: Toolbox,
+        brief: DesignBrief,
+        intake: Intake,
+        rng: np.random.Generator,
+    ) -> Surrogate:
+        """Score half of the designs by a tool; the surrogate with what they were found to be."""
+        count = min(tools.left, intake.missing // 2)
+        seen, infeasible = [], []
+        for architecture in self._proposed(surrogate, brief, intake, count, rng):
+            text = brief.partition.space.format(architecture)
+            answer = json.loads(tools.call("score_architecture", {"architecture": text}, ""))
+            if "error" in answer:
+                break
+            figures = [answer[name] for name in brief.objectives.fields]
+            if None in figures:
+                infeasible.append(architecture)
+            else:
+                *costs, score = figures
+                seen.append(Seen(architecture, score, tuple(costs)))
+        return surrogate.extended(seen, infeasible) if seen or infeasible else surrogate
+
+    def _proposed(
+        self,
+        surrogate: Surrogate,
+        brief: DesignBrief,
+        intake: Intake,
+        count: int,
+        rng: np.random.Generator,
+    ) -> list[Architecture]:
+        """What the surrogate expects to widen the front most, and directives let in."""
+        niche, names = brief.niche.index, brief.objectives.names
+        found = propose(
+            surrogate, brief.partition, niche, count, intake.closed, rng, brief.weights, names
+        )
+        return [architecture for architecture in found if intake.lets_in(architecture)]
+
     def _expected(
         self, surrogate: Surrogate, brief: DesignBrief, intake: Intake, rng: np.random.Generator
     ) -> None:
-        """What the surrogate expects to widen the front most."""
-        partition, niche = brief.partition, brief.niche.index
-        found = propose(
-            surrogate,
-            partition,
-            niche,
-            intake.missing,
-            intake.closed,
-            rng,
-            brief.weights,
-            brief.objectives.names,
+        """Submit what the surrogate expects to widen the front most."""
+        for architecture in self._proposed(surrogate, brief, intake, intake.missing, rng):
+            text = brief.partition.space.format(architecture)
+            kin = _nearest(architecture, brief)
+            why = "most to gain by what the evaluations so far let expect"
+            why += f"; nearest to {kin[0]}" if kin else ""
+            intake.submit(Proposal(text, SURROGATE, kin, why), self.name, brief.rule_ids, None)
+
+    def carry_over(self, prior: Prior, brief: DesignBrief, intake: Intake) -> None:
+        """What rules of earlier runs let expect on the front, before the run knows anything itself."""
+        rng = np.random.default_rng((*brief.seed, PRIOR_STREAM))
+        metrics = brief.objectives.metrics
+        wanted = -(-intake.missing // CARRIED_SHARE)
+        found = prior.designs(
+            brief.niche.index, wanted, metrics, lambda a: not _free(intake, a), rng
         )
         for architecture in found:
-            if intake.lets_in(architecture):
-                text = partition.space.format(architecture)
-                kin = _nearest(architecture, brief)
-                why = "most to gain by what the evaluations so far let expect"
-                why += f"; nearest to {kin[0]}" if kin else ""
-                intake.submit(Proposal(text, SURROGATE, kin, why), self.name, brief.rule_ids, None)
+            text = brief.partition.space.format(architecture)
+            why = "on the front that rules of earlier runs let expect"
+            intake.submit(Proposal(text, KNOWLEDGE, (), why), self.name, brief.rule_ids, None)
 
     def _evolved(self, brief: DesignBrief, intake: Intake, rng: np.random.Generator) -> None:
         """Children of the parents, or a first population spread over the range of the niche."""
@@ -146,6 +200,11 @@ class EvolvingDesigner(Designer):
     def tasks(self, brief: DesignBrief) -> tuple[Task, ...]:
         """What it makes of the tasks it is given."""
         return brief.tasks
+
+
+def _free(intake: Intake, architecture: Architecture) -> bool:
+    """Whether it is new, and let in."""
+    return not intake.closed(architecture) and intake.lets_in(architecture)
 
 
 def _shares(objectives: Objectives, rng: np.random.Generator) -> tuple[float, ...]:
@@ -189,6 +248,9 @@ class RandomDesigner(EvolvingDesigner):
     def learned(self, brief: DesignBrief) -> Surrogate | None:
         return None
 
+    def carry_over(self, prior: Prior, brief: DesignBrief, intake: Intake) -> None:
+        """Nothing: it draws at random."""
+
     def aim(self, place: int, count: int) -> float | None:
         return None
 
@@ -199,12 +261,12 @@ class RandomDesigner(EvolvingDesigner):
 def _proposal(text: str, task: Task, brief: DesignBrief) -> Proposal:
     chosen = [brief.parents[i] for i in task.parents]
     features = brief.partition.features(brief.partition.space.parse(text))
-    told = [str(rule.predicate) for rule in brief.rules if rule.predicate.holds(features)]
+    followed = [str(rule.predicate) for rule in brief.rules if rule.predicate.holds(features)]
     reason = (
         f"{task.method} of {' and '.join(p.id for p in chosen)}" if chosen else "drawn at random"
     )
-    if told:
-        reason += f"; follows or risks: {', '.join(told[:3])}"
+    if followed:
+        reason += f"; follows or risks: {', '.join(followed[:3])}"
     return Proposal(text, task.method, tuple(parent.id for parent in chosen), reason)
 
 

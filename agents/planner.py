@@ -3,19 +3,24 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from pelnas.agents.answers import Sentence
-from pelnas.agents.designer import directive_lines
-from pelnas.agents.dialogue import OpenDialogue
+from pelnas.agents.design_brief import directive_lines
+from pelnas.agents.model_agent import ModelAgent
+from pelnas.agents.tool_loop import Answer
+from pelnas.agents.toolbox import Toolbox
 from pelnas.archive import Gap
 from pelnas.directives import FOCUS_SHARE
 from pelnas.objectives import DEFAULT, CostMetric, Objectives
-from pelnas.prompts import Prompt
+from pelnas.pareto import spread_out
+
+POINTS = 12  # of a front, in a short question
+SUBMIT_PLAN = "Give your plan of the round; this ends your work on it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class PlanBrief:
 
     ``directives``: (id, what it asks) of those in force. ``in_focus``: the niches
     that get at least ``share`` of the designs; ``seeds``: designs that people
-    asked for, by niche.
+    asked for, by niche. ``short``: the niches are told as a table, and of a long front some points.
     """
 
     round: int
@@ -58,6 +63,8 @@ class PlanBrief:
     share: float = FOCUS_SHARE
     seeds: Mapping[int, int] = field(default_factory=dict)
     objectives: Objectives = DEFAULT
+    tools: Toolbox | None = None  # what a model may call in this step
+    short: bool = False
 
 
 class NichePlan(BaseModel):
@@ -87,27 +94,24 @@ class Planner(ABC):
         """
 
 
-class ModelPlanner(Planner):
-    """A language model as planner."""
-
-    def __init__(self, name: str, prompt: Prompt, dialogue: OpenDialogue) -> None:
-        self.name = name
-        self._prompt = prompt
-        self._dialogue = dialogue
+class ModelPlanner(ModelAgent, Planner):
+    """A language model as planner; with tools it may look things up before it answers."""
 
     def plan(self, brief: PlanBrief) -> PlanAnswer:
-        system, user = self._prompt.render(variables(brief))
         known = {status.index for status in brief.niches}
+        given: list[PlanAnswer] = []  # the last one is that which was accepted
 
         def check(answer: PlanAnswer, _: str) -> str:
+            given.append(answer)
             strange = sorted({entry.niche for entry in answer.niches} - known)
             if strange:
                 return f"niche {strange[0]} does not exist: niches are 0 to {len(known) - 1}"
             return "" if answer.niches else "no niche got anything: answer for each niche"
 
         dialogue = self._dialogue("planner", brief.round, None)
-        answer, _ = dialogue.ask(system, user, PlanAnswer, check)
-        return answer
+        answer = Answer(PlanAnswer, SUBMIT_PLAN, check, lambda: False)
+        self._ask(dialogue, brief, variables, _shorter, answer, brief.tools)
+        return given[-1]
 
 
 def variables(brief: PlanBrief) -> dict[str, str]:
@@ -118,8 +122,8 @@ def variables(brief: PlanBrief) -> dict[str, str]:
         "round": str(brief.round + 1),
         "rounds": str(brief.rounds),
         "total": str(brief.total),
-        "niches": "\n".join(_niche_line(each, brief.objectives.first) for each in brief.niches),
-        "front": "\n".join(_point_line(*point) for point in brief.front) or "none yet",
+        "niches": "\n".join(_niche_lines(brief)),
+        "front": "\n".join(_front_lines(brief)) or "none yet",
         "costs": brief.objectives.listed,
         "columns": brief.objectives.columns,
         "units": brief.objectives.units,
@@ -127,13 +131,43 @@ def variables(brief: PlanBrief) -> dict[str, str]:
     }
 
 
+def _shorter(brief: PlanBrief) -> PlanBrief | None:
+    """The brief without a point from the middle of the front, then without a directive."""
+    front = brief.front
+    if len(front) > 2:
+        middle = len(front) // 2
+        return replace(brief, front=front[:middle] + front[middle + 1 :])
+    return replace(brief, directives=brief.directives[:-1]) if brief.directives else None
+
+
 def _point_line(costs: tuple[float, ...], score: float, niche: int) -> str:
     return f"{', '.join(f'{cost:.4g}' for cost in costs)}, {score:.4g}, {niche}"
 
 
-def _niche_line(status: NicheStatus, cost: CostMetric) -> str:
+def _front_lines(brief: PlanBrief) -> list[str]:
+    """The front by the first cost; of a long one in a short question, points all along it."""
+    front = brief.front
+    if not brief.short or len(front) <= POINTS:
+        return [_point_line(*point) for point in front]
+    places = spread_out([(*costs, -score) for costs, score, _ in front], POINTS)
+    lines = [_point_line(*front[place]) for place in sorted(places)]
+    return [*lines, f"({len(lines)} of its {len(front)} points)"]
+
+
+def _niche_lines(brief: PlanBrief) -> list[str]:
+    facts = [_facts(status, brief.objectives.first) for status in brief.niches]
+    if not brief.short:
+        told = [{k: v for k, v in each.items() if v is not None} for each in facts]
+        return [json.dumps(each) for each in told]
+    known = [name for name in facts[0] if any(each[name] is not None for each in facts)]
+    rows = [[_cell(each[name]) for name in known] for each in facts]
+    return [" | ".join(row) for row in (known, *rows)]
+
+
+def _facts(status: NicheStatus, cost: CostMetric) -> dict[str, Any]:
     least = "fastest" if cost.name == "latency" else f"least {cost.name}"
-    facts = {
+    gap = [status.gap.low, status.gap.high] if status.gap else None
+    return {
         "niche": status.index,
         "is": status.label,
         "designed": status.designed,
@@ -142,11 +176,16 @@ def _niche_line(status: NicheStatus, cost: CostMetric) -> str:
         "new on the front last round": status.gained,
         "best score": status.best_score,
         f"{least} {cost.unit}".rstrip(): status.least,
-        f"widest gap {cost.unit}".rstrip(): [status.gap.low, status.gap.high]
-        if status.gap
-        else None,
+        f"widest gap {cost.unit}".rstrip(): gap,
     }
-    return json.dumps({key: value for key, value in facts.items() if value is not None})
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " to ".join(map(_cell, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value).replace("|", "/")  # which ends a cell
 
 
 def settle(answer: PlanAnswer, brief: PlanBrief) -> list[NichePlan]:

@@ -6,7 +6,7 @@ from threading import BoundedSemaphore
 from typing import Protocol
 
 from pelnas.agents.designer import Designer, ModelDesigner
-from pelnas.agents.dialogue import Dialogue, Ledger, Meter, OpenDialogue
+from pelnas.agents.dialogue import ATTEMPTS, Dialogue, Ledger, Meter, OpenDialogue
 from pelnas.agents.evolver import (
     EVOLVER,
     RANDOM,
@@ -20,6 +20,7 @@ from pelnas.agents.models.connection import connect
 from pelnas.agents.models.wrappers import Limited
 from pelnas.agents.planner import ModelPlanner, Planner
 from pelnas.agents.reflection import ModelReflector, Reflector
+from pelnas.agents.tool_loop import most_requests
 from pelnas.config import BUILTIN, ROLES, SearchConfig
 from pelnas.consent import Consent, reached
 from pelnas.errors import ModelError
@@ -113,31 +114,57 @@ def assemble(
         model.set_deadline(meter.minutes_left)
     limited = _limited(models, config)
 
+    requests = dict.fromkeys(ROLES, most_requests(config.tool_calls)) if config.tool_calls else {}
+
     def chain(role: str) -> list[tuple[str, Prompt, OpenDialogue]]:
         """What the language models of a role are made of."""
         names = [name for name in config.chain_of(role) if not name.startswith(BUILTIN)]
         prompt = load_prompt(role, config.prompts) if names else None
+        most = requests.get(role, ATTEMPTS)
         return [
-            (limited[name].name, prompt, _opening(limited[name], ledger, meter, rank))
+            (limited[name].name, prompt, _opening(limited[name], ledger, meter, rank * most))
             for rank, name in enumerate(names)
             if prompt is not None
         ]
 
+    with_tools = {role: load_prompt(f"{role}_tools", config.prompts) for role in requests}
+    sharing = load_prompt("designer_share", config.prompts) if config.designer_share != 1 else None
+    limit = config.prompt_tokens
+    edits = load_prompt("designer_edits", config.prompts)
     last = DESIGNERS[config.chain_of("designer")[-1]]
     return Team(
-        planners=(*(ModelPlanner(*parts) for parts in chain("planner")), BuiltinPlanner()),
-        designers=(*(ModelDesigner(*parts) for parts in chain("designer")), last()),
+        planners=(
+            *(ModelPlanner(*parts, with_tools.get("planner"), limit) for parts in chain("planner")),
+            BuiltinPlanner(),
+        ),
+        designers=(
+            *(
+                ModelDesigner(
+                    name,
+                    {"designer": prompt, "designer_edits": edits},
+                    opening,
+                    with_tools.get("designer"),
+                    sharing,
+                    limit,
+                )
+                for name, prompt, opening in chain("designer")
+            ),
+            last(),
+        ),
         reflectors=(
-            *(ModelReflector(*parts) for parts in chain("reflection")),
+            *(
+                ModelReflector(*parts, with_tools.get("reflection"), limit)
+                for parts in chain("reflection")
+            ),
             ScreeningReflector(),
         ),
         models=tuple(models.values()),
     )
 
 
-def _opening(model: LanguageModel, ledger: Ledger, meter: Meter, rank: int) -> OpenDialogue:
+def _opening(model: LanguageModel, ledger: Ledger, meter: Meter, first: int) -> OpenDialogue:
     def dialogue(agent: str, round_: int, niche: int | None) -> Dialogue:
-        return Dialogue(model, ledger, meter, agent=agent, round=round_, niche=niche, rank=rank)
+        return Dialogue(model, ledger, meter, agent=agent, round=round_, niche=niche, first=first)
 
     return dialogue
 

@@ -64,11 +64,13 @@ class Cost:
     ``latency_ms``: median; ``None`` where the device cannot run it (infeasible, not fast).
     ``spread_ms``: interquartile range of the repeats, or of what is predicted; 0 for a table.
     ``energy_mj``: millijoule, ``None`` where the device does not report it.
+    ``extrapolated``: predicted, and far from all networks that were measured.
     """
 
     latency_ms: float | None
     spread_ms: float = 0.0
     energy_mj: float | None = None
+    extrapolated: bool = False
 
     @property
     def feasible(self) -> bool:

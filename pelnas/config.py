@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from pelnas.accelerator import CPU, Asked
 from pelnas.errors import ConfigError, UnreadableError
 from pelnas.inputs import address, bounds
 from pelnas.inputs.bounds import Range, within
@@ -32,10 +33,14 @@ from pelnas.inputs.formats import read_toml
 from pelnas.inputs.paths import expanded
 from pelnas.inputs.quantities import COSTS, CostName
 from pelnas.inputs.setting import Effect, Setting, owned, served
+from pelnas.pool import PROCESSES, is_pool
 
 BUILTIN = "builtin:"  # before the names of what needs no language model
 DEFAULT_MODEL = f"{BUILTIN}evolver"  # the offline default: no language model at all
-AUTO = "auto"  # of accuracy and partition: what serves best; a run stores what that was
+AUTO: Literal["auto"] = (
+    "auto"  # of accuracy, partition, accelerator: what serves best; a run stores what that was
+)
+KNOWLEDGE = ("user", "off")  # settings of the knowledge base that are no place
 ROLES = ("planner", "designer", "reflection")
 MOST_COSTS = 2  # beside accuracy: with more, nearly every network is on the front
 LONGEST_LIMIT = 200  # characters of a limit
@@ -44,6 +49,25 @@ SHOWN = 80  # characters of a value that is not understood
 Place = Annotated[Path, AfterValidator(expanded)]
 Limit = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_LIMIT)]
 Passes = Annotated[int, within(bounds.PASSES)]
+
+
+def _share(given: Any) -> Any:
+    """A number from 0 to 1, as text or not, or ``auto``. ValueError: anything else."""
+    if given == AUTO:
+        return given
+    try:
+        share = float(given)
+    except (TypeError, ValueError, OverflowError):
+        share = float("nan")
+    if isinstance(given, bool) or share not in bounds.SHARE:
+        raise ValueError(
+            f"expected a share of designs of {bounds.SHARE} or auto, found {_shown(given)}: change it"
+        )
+    return share
+
+
+#: A share of designs, or ``auto``: by what each side's designs bring.
+Share = Annotated[Annotated[float, within(bounds.SHARE)] | Literal["auto"], BeforeValidator(_share)]
 
 
 class _Frozen(BaseModel):
@@ -143,6 +167,14 @@ Resolution = Annotated[
 ]
 
 
+def _pool(name: str) -> str:
+    if not is_pool(name):
+        raise ValueError(
+            f"expected processes, ray or ray://HOST:PORT, found {_shown(name)}: name one of these"
+        )
+    return name
+
+
 class Scoring(_Frozen):
     """How zero-cost proxies are computed."""
 
@@ -167,6 +199,15 @@ class Scoring(_Frozen):
         ),
     ] = None
     workers: Annotated[int, within(bounds.WORKERS)] = 0  # processes; 0: one for each core
+    pool: Annotated[
+        str,
+        AfterValidator(_pool),
+        owned("Where networks are scored: processes (here), ray, or ray://HOST:PORT."),
+    ] = PROCESSES
+    accelerator: Annotated[
+        Asked,
+        owned("What computes proxies: cpu, cuda, mps, or auto for the fastest here.", "scores"),
+    ] = CPU
 
     @property
     def size(self) -> tuple[int, int]:
@@ -185,7 +226,12 @@ class SearchConfig(_Frozen):
         "nasbench201"
     )
     device: Annotated[
-        str, served("host: this machine; else a device of --data, see `devices`.", "costs", "time")
+        str,
+        served(
+            "host, host-cuda: this machine; else a device of --data, see `devices`.",
+            "costs",
+            "time",
+        ),
     ] = "host"
     dataset: Annotated[
         str, served("Data set of the tables in --data, or a label for --images.", "tables")
@@ -277,6 +323,30 @@ class SearchConfig(_Frozen):
     # Pareto parents and rules that are shown to a designer
     parents: Annotated[int, within(bounds.PARENTS), served("", "tokens")] = 8
     rules: Annotated[int, within(bounds.RULES), served("", "tokens")] = 8
+    designer_share: Annotated[
+        Share,
+        served(
+            "Share of each niche's designs for the designers' model, or auto; the rest is built in.",
+            "tokens",
+        ),
+    ] = 1.0
+    question_form: Annotated[
+        Literal["auto", "letters", "edits", "probe", "named"],
+        served(
+            "How designers are asked: auto, letters, edits, probe (by a short question), or named.",
+            "tokens",
+        ),
+    ] = "auto"  # probe for models that run here, letters for others
+    prompt_tokens: Annotated[
+        int,
+        within(bounds.PROMPT_TOKENS),
+        served("Tokens of one prompt of an agent at most.", "tokens"),
+    ] = 4000
+    tool_calls: Annotated[
+        int,
+        within(bounds.TOOL_CALLS),
+        served("Tool calls of each agent in a round; 0: no tools.", "tokens"),
+    ] = 0
     seed: Annotated[
         int, within(bounds.SEED), served("The same seed and answers give the same front.", "scores")
     ] = 0
@@ -285,9 +355,19 @@ class SearchConfig(_Frozen):
     rules_from: Annotated[
         tuple[Place, ...], served("Earlier run whose rules to start from; repeatable.", run=True)
     ] = ()
+    knowledge: Annotated[
+        str,
+        owned(
+            "Folder of what earlier runs learned, or address of a Chroma server. Default: one folder"
+            " of the user's."
+        ),
+    ] = "user"  # or off; see pelnas/knowledge/location.py
     # when the built-in designer asks a surrogate: always, in large spaces and with several costs
     # alone (as runs before 0.2), or never
     surrogate: Annotated[Literal["always", "large", "never"], served()] = "always"
+    # the first round: the agents' own, or equal shares of random members of each niche, the same
+    # for every model, so that searches can be compared
+    first_round: Annotated[Literal["designed", "drawn"], served()] = "designed"
     # folder whose files replace prompts of the same name
     prompts: Annotated[Place | None, owned("", "tokens")] = None
     budget: Annotated[Budget, served()] = Budget()
@@ -361,6 +441,26 @@ class SearchConfig(_Frozen):
                 )
         return self
 
+    @field_validator("knowledge")
+    @classmethod
+    def _is_a_place(cls, given: str) -> str:
+        """A folder in full, since a run may be resumed from elsewhere; an address without a key."""
+        if given in KNOWLEDGE:
+            return given
+        if "://" not in given:
+            if not given.strip():
+                raise ValueError(
+                    f"expected a folder, an address or one of {', '.join(KNOWLEDGE)},"
+                    " found nothing: name one"
+                )
+            return str(expanded(Path(given)).absolute())
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+/?", given):
+            raise ValueError(
+                "expected the address of a Chroma server such as http://127.0.0.1:8000, without user,"
+                f" password or path, found {_shown(address.shown(given))}: correct it"
+            )
+        return given.rstrip("/")
+
     @field_validator("base_url")
     @classmethod
     def _no_password(cls, url: str | None) -> str | None:
@@ -376,6 +476,11 @@ class SearchConfig(_Frozen):
     def _without_key(self, url: str | None) -> str | None:
         """What is kept and sent is JSON, and holds no key, see ``own_server``."""
         return None if url is None else address.shown(url)
+
+    def here(self) -> Self:
+        """The same, with nothing scored or measured on other machines."""
+        scoring = self.scoring.model_copy(update={"pool": PROCESSES})
+        return self.model_copy(update={"scoring": scoring})
 
     def at_once(self, provider: str) -> int | None:
         """How many calls may reach a provider at the same time; ``None``: any number."""
@@ -477,14 +582,14 @@ def differences(one: SearchConfig, other: SearchConfig) -> dict[str, tuple[Any, 
     of a server, which may hold a key, is not told.
     """
     first, second = flat(one.model_dump(mode="json")), flat(other.model_dump(mode="json"))
-    told = {
+    shown = {
         name: (first[name], second[name])
         for name in first
         if first[name] != second[name] and name not in ("name", "output")
     }
-    if "base_url" in told:
-        told["base_url"] = ("not told", "not told")
-    return told
+    if "base_url" in shown:
+        shown["base_url"] = ("not told", "not told")
+    return shown
 
 
 def alike(one: SearchConfig, other: SearchConfig, *effects: Effect) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from platformdirs import user_state_dir
 
-from pelnas.config import BUILTIN, ROLES, SearchConfig
+from pelnas.config import BUILTIN, KNOWLEDGE, ROLES, SearchConfig
 from pelnas.errors import AddressError, UnreadableError
 from pelnas.inputs import address
 from pelnas.inputs.formats import read_text
@@ -54,14 +54,21 @@ def reached(config: SearchConfig, models: Iterable[str]) -> list[str]:
     places = [place for name in connected for place in _of_model(name, config.base_url)]
     if connected and config.prompts is not None:
         places.append(f"prompts:{_absolute(config.prompts)}")
+    if config.knowledge not in KNOWLEDGE:
+        places.append(f"knowledge:{config.knowledge}")
     return list(dict.fromkeys(places))
+
+
+def clusters(config: SearchConfig) -> list[str]:
+    """The Ray cluster that a configuration names, whose nodes run code for this process and it theirs."""
+    return [config.scoring.pool] if "://" in config.scoring.pool else []
 
 
 def named(config: SearchConfig) -> list[str]:
     """Every place that a configuration names, whichever models would use it."""
     roles = [(config.model_of(role), *config.fallbacks_of(role)) for role in ROLES]
     models = {config.model, *config.fallbacks, *(name for names in roles for name in names)}
-    return reached(config, ["openai:any", *sorted(models)])
+    return [*reached(config, ["openai:any", *sorted(models)]), *clusters(config)]
 
 
 def _of_model(name: str, base_url: str | None) -> Iterator[str]:

@@ -14,6 +14,8 @@
     │   ├── ImagesError         images cannot be read or do not fit the network
     │   ├── ProxyError          a network or batch that a proxy cannot score
     │   ├── TrainingError       a network that cannot be trained with these settings
+    │   ├── AcceleratorError    no such accelerator on this machine, or it cannot hold the batch
+    │   │   └── MemoryLackError     the accelerator has no memory for a batch
     │   ├── ModelError          no such language model, or it cannot be reached as configured
     │   │   └── AddressError        a run names an address or a file that its user never named here
     │   ├── PromptError         a prompt file names an unknown variable
@@ -21,10 +23,14 @@
     │   ├── RunError            no such run, a run in use, or a run that is finished
     │   ├── StoreError          the run's folder cannot be written (disk full, read-only)
     │   ├── ReplayError         a recording lacks what a replay asks, or cannot be read
+    │   ├── PoolError           workers that cannot be reached, do not fit, or are lost
+    │   │   ├── WorkerDiedError     a task that ended its worker each time
+    │   │   └── TaskFailedError     a task that failed within its worker, which lives
     │   └── UnreadableError     a file or text that its format's reader cannot read
     ├── AnswerError           a model can act: its answer is sent back once with this text
     ├── ModelCallError        a provider failed; the built-in designer takes over
-    │   └── ToolsRefusedError     a model or its server takes no tools; it is asked without
+    │   ├── ToolsRefusedError     a model or its server takes no tools; it is asked without
+    │   └── PromptLimitError      a prompt has more tokens than it may, and cannot be shortened
     ├── Stopped               somebody asked the search to stop; it can be resumed
     └── BudgetExhausted       nobody needs to act: the run ends cleanly with its report
 
@@ -82,6 +88,14 @@ class TrainingError(InputError):
     """A network that cannot be trained with these settings."""
 
 
+class AcceleratorError(InputError):
+    """No such accelerator on this machine, or one that cannot do what was asked."""
+
+
+class MemoryLackError(AcceleratorError):
+    """An accelerator without memory for a batch."""
+
+
 class ModelError(InputError):
     """No such language model, or it cannot be reached as configured."""
 
@@ -94,9 +108,9 @@ class AddressError(ModelError):
 
     def __init__(self, places: Sequence[str]) -> None:
         self.places = tuple(places)
-        told = ", ".join(place[:200] for place in self.places[:3])
+        first = ", ".join(place[:200] for place in self.places[:3])
         super().__init__(
-            f"expected places that were named on this machine before, found {told} in the settings"
+            f"expected places that were named on this machine before, found {first} in the settings"
             " of the run: give --accept-address where it may get your keys, prompts and questions"
         )
 
@@ -121,6 +135,18 @@ class ReplayError(InputError):
     """A recording that lacks what a replay asks of it, or that cannot be read."""
 
 
+class PoolError(InputError):
+    """Workers, here or on other machines, that cannot be reached, do not fit, or are lost."""
+
+
+class WorkerDiedError(PoolError):
+    """A worker that ended in place of an answer; the text is what is known of it."""
+
+
+class TaskFailedError(PoolError):
+    """A task that failed within its worker; the text is the type of its exception and its words."""
+
+
 class UnreadableError(InputError):
     """A file or a text that the reader of its format cannot read; the message is the reason alone."""
 
@@ -137,9 +163,22 @@ class ToolsRefusedError(ModelCallError):
     """A model, or the server behind it, takes no tools."""
 
 
+class PromptLimitError(ModelCallError):
+    """A prompt that has more tokens than it may, whatever is left out; nothing was sent."""
+
+
 class Stopped(PelnasError):  # noqa: N818 - nothing is wrong
     """Somebody asked the search to stop; it can be resumed."""
 
 
 class BudgetExhausted(PelnasError):  # noqa: N818 - not an error of anybody's
     """A budget is spent; the run ends cleanly."""
+
+
+def rebuilt(kind: str, message: str) -> InputError:
+    """An InputError that another process raised, by the name of its type; of an unknown one its base."""
+    found = globals().get(kind)
+    if not isinstance(found, type) or not issubclass(found, InputError) or found is AddressError:
+        found = InputError
+    error: InputError = found(message)
+    return error

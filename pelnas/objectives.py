@@ -6,7 +6,7 @@ fronts, parents, plots and answers take it from there.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +86,20 @@ class Objectives:
         return ", ".join(f"{cost.name} {cost.unit}".rstrip() for cost in self.costs)
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the costs with their units, then ``score``: of figures that tools answer."""
+        units = (
+            f"_{cost.unit.lower()}" if cost.unit in ("ms", "mJ") else "" for cost in self.costs
+        )
+        return (*map("".join, zip(self.names, units, strict=True)), "score")
+
+    @property
     def units(self) -> str:
         """``latency in ms`` for sentences."""
-        told = (f"{cost.name} in {cost.unit}" if cost.unit else cost.name for cost in self.costs)
-        return " and ".join(told)
+        descriptions = (
+            f"{cost.name} in {cost.unit}" if cost.unit else cost.name for cost in self.costs
+        )
+        return " and ".join(descriptions)
 
     @property
     def listed(self) -> str:
@@ -99,6 +109,11 @@ class Objectives:
     def figures(self, evaluation: Evaluation) -> str:
         """The costs of an evaluation in the order of ``columns``, in few digits."""
         return "  ".join(f"{cost.of(evaluation):.4g}" for cost in self.costs)
+
+    def named(self, evaluation: Evaluation | None) -> dict[str, float | None]:
+        """The costs of an evaluation by name; ``None`` where infeasible or not known."""
+        found = {cost.name: cost.of(evaluation) if evaluation else inf for cost in self.costs}
+        return {name: value if isfinite(value) else None for name, value in found.items()}
 
     @property
     def first(self) -> CostMetric:

@@ -3,7 +3,7 @@
 A point has its costs first and the negated score last: see ``minimised``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,16 +44,24 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
 
 def non_dominated_sort(points: ArrayLike, enough: int) -> list[int]:
     """Indices of the first front, then of the front without it, ..., until ``enough`` or all."""
+    chosen: list[int] = []
+    for front in fronts(points):
+        chosen += front
+        if len(chosen) >= enough:
+            break
+    return chosen
+
+
+def fronts(points: ArrayLike) -> Iterator[list[int]]:
+    """Indices of the first front, then of the front without it, and so on; none of infinite points."""
     costs = np.asarray(points, float)
     left = np.arange(len(costs))
-    chosen: list[int] = []
-    while len(chosen) < enough and len(left):
+    while len(left):
         mask = non_dominated(costs[left])
         if not mask.any():
-            break
-        chosen += [int(i) for i in left[mask]]
+            return
+        yield left[mask].tolist()
         left = left[~mask]
-    return chosen
 
 
 def evenly_spaced(latency: Sequence[float], limit: int) -> list[int]:
@@ -95,17 +103,17 @@ def normalised(points: Floats, box: Box) -> Floats:
     return placed
 
 
-def hypervolume(points: ArrayLike, box: Box) -> float:
+def hypervolume(points: ArrayLike, box: Box | None) -> float:
     """Dominated share of the unit cube, higher is better, between 0 and 1.
 
     Points (n, k) are min-max normalised by the box; the reference is 1 in every
-    column, so a point beyond the box adds nothing.
+    column, so a point beyond the box adds nothing. Without a box, as of no points, it is 0.
     Source: Zitzler & Thiele, PPSN 1998; computed by moocore.
     """
     from moocore import hypervolume as dominated
 
     finite = _finite(points)
-    if not len(finite):
+    if not len(finite) or box is None:
         return 0.0
     return float(dominated(normalised(finite, box), ref=[1.0] * finite.shape[1]))
 

@@ -7,7 +7,7 @@ a larger one in equal steps on a log scale from its smallest network to its
 largest, since networks crowd in the middle and quantiles would, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -53,9 +53,12 @@ class Partition:
         return {FLOPS: self.space.flops(architecture, self._shape) / 1e6}
 
     @cached_property
-    def _by_size(self) -> bool:
-        """Whether the niches ask for FLOPs alone, so that nothing else need be counted."""
-        return all(c.feature == FLOPS for niche in self.niches for c in niche.predicate.conditions)
+    def _asked(self) -> Callable[[Architecture], dict[str, float]]:
+        """The features that the niches ask for, and as few others as can be."""
+        names = {c.feature for niche in self.niches for c in niche.predicate.conditions}
+        if names <= {FLOPS}:
+            return self.features_of_size
+        return self.features if FLOPS in names else self.space.features
 
     def sizes(self, architecture: Architecture) -> tuple[int, float]:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
@@ -79,9 +82,7 @@ class Partition:
         known = self._homes.get(architecture)
         if known is not None:
             return known
-        features = (
-            self.features_of_size(architecture) if self._by_size else self.features(architecture)
-        )
+        features = self._asked(architecture)
         for niche in self.niches:
             if niche.predicate.holds(features):
                 if len(self._homes) < ENUMERABLE:

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pelnas.architecture import Architecture, Cost, Prediction
-from pelnas.calls.call import CALLING, CallRecord, Message
+from pelnas.calls.call import CALLING, TOOL_CALLS, CallRecord, Message
 from pelnas.devices.base import Device
 from pelnas.directives import SetBudget
 from pelnas.errors import BudgetExhausted, ReplayError, StoreError, UnreadableError
@@ -52,6 +52,10 @@ class Recording:
         asked = (d.order for d in self.store.directives() if d.effect is not None)
         limited = any(isinstance(o, SetBudget) and o.name == "minutes" for o in asked)
         return limited or self.store.config.budget.minutes is not None
+
+    def calls_tools(self, model: str) -> bool:
+        """Whether a model was offered tools by its provider's protocol."""
+        return any(call.model == model and call.schema == TOOL_CALLS for call in self._calls)
 
     def cut_before(self, architecture: str) -> bool:
         """Whether its time was up before this candidate had a cost; a table would still have one."""

@@ -109,7 +109,7 @@ class Lookup:
     @property
     def architectures(self) -> list[Architecture]:
         """Those of the table's rows, in the order of ``values``."""
-        return [Architecture(self._space.name, genes) for genes in self._rows.places]
+        return [Architecture(self._space.name, tuple(genes)) for genes in self._rows.genes.tolist()]
 
     def __getitem__(self, architecture: Architecture) -> float:
         (place,) = self.places([architecture])
@@ -137,12 +137,13 @@ class Lookup:
 class _Rows:
     """The rows of a file by architecture.
 
-    ``order``: the rows that name one of the space. ``index``: for a space that can be listed, the
-    place of each architecture in ``order`` by its index, -1 for none; else ``places`` by genes.
-    ``strange``: texts that name none of the space.
+    ``order``: the rows that name one of the space, and its ``genes`` (n, positions). ``index``: for
+    a space that can be listed, the place of each architecture in ``order`` by its index, -1 for
+    none; else ``places`` by genes. ``strange``: texts that name none of the space.
     """
 
     order: NDArray[np.intp]
+    genes: NDArray[np.int16]
     index: NDArray[np.intp] | None
     radix: NDArray[np.int64]
     places: dict[tuple[int, ...], int]
@@ -227,13 +228,14 @@ def _read_rows(file: Path, space: SearchSpace) -> _Rows:
     sizes = [len(options) for options in space.choices]
     radix = np.array([prod(sizes[place + 1 :]) for place in range(len(sizes))], dtype=object)
     order = np.array(list(genes.values()), dtype=np.intp)
-    places = {each: place for place, each in enumerate(genes)}
+    table = np.array(list(genes), dtype=np.int16)
     if space.size > MOST_LISTED:
-        return _Rows(order, None, np.empty(0, np.int64), places, tuple(strange))
+        places = {each: place for place, each in enumerate(genes)}
+        return _Rows(order, table, None, np.empty(0, np.int64), places, tuple(strange))
     small = radix.astype(np.int64)
     index = np.full(space.size, -1, dtype=np.intp)
-    index[np.array(list(genes), dtype=np.int64) @ small] = np.arange(len(genes))
-    return _Rows(order, index, small, places, tuple(strange))
+    index[table @ small] = np.arange(len(genes))
+    return _Rows(order, table, index, small, {}, tuple(strange))
 
 
 def devices(folder: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from selenium import webdriver
 
     from pelnas import SearchConfig
+    from pelnas.pool import Pool
 
 HELD = Path(__file__).with_name("held_search.py")
 FLAGS = (
@@ -32,18 +33,23 @@ FLAGS = (
 )  # fmt: skip
 # The files that take longest, begun first so that all workers of xdist end together.
 DEAREST = (
-    "graph/serve/test_graphs.py", "fuzz/test_fuzz.py", "graph/runs/test_fork.py",
-    "graph/search/test_directives.py", "injection/test_typed.py", "graph/session/test_extend.py",
-    "app/web/test_page.py", "app/commands/test_train.py", "agents/assistant/test_intents.py",
-    "app/mcp/test_tools.py", "graph/search/test_graph.py", "app/test_terminal.py",
+    "conformance/test_spaces.py", "graph/serve/test_graphs.py", "fuzz/test_fuzz.py",
+    "graph/runs/test_fork.py", "graph/search/test_directives.py", "injection/test_typed.py",
+    "graph/session/test_extend.py", "app/web/test_page.py", "app/commands/test_train.py",
+    "agents/assistant/test_intents.py", "app/mcp/test_tools.py",
+    "graph/search/test_graph.py", "graph/search/test_models.py", "app/test_terminal.py",
     "app/test_signals.py", "app/commands/test_chat.py", "training/test_training.py",
-    "injection/test_files.py", "injection/test_folders.py", "graph/session/test_position.py",
-    "app/commands/test_commands.py", "report/test_report.py", "test_packaging.py",
+    "training/test_transformers.py", "injection/test_files.py", "injection/test_folders.py",
+    "graph/session/test_position.py", "app/commands/test_commands.py",
+    "report/test_report.py", "test_packaging.py", "graph/search/test_predictors.py",
+    "conformance/test_models.py", "conformance/test_pools.py",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BLANK = b64decode(  # one white pixel, as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
+
+os.environ["PELNAS_KNOWLEDGE"] = "off"  # also for what a module shares: no test learns of another
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - of Linux: folders that no disk stands behind
 ROOM = 4 << 30  # bytes that have to be free there; a run of all tests takes a tenth of it
@@ -68,6 +74,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing here speaks TLS, but each client of a provider reads all authorities that this machine
 # trusts, for 40 ms: it is given one.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "one_authority.pem")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """One worker more than there are cores: a core is free while a test waits for what it started."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,6 +114,19 @@ def data_folder() -> Path:
     if not (folder / "nb201_accuracy.parquet").is_file():
         pytest.skip(f"no benchmark tables at {folder}: set PELNAS_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ray_pool() -> "Iterator[Pool]":
+    """A tiny Ray cluster on this machine, begun once for all tests of a process that need it."""
+    if find_spec("ray") is None:
+        pytest.skip("no Ray here: install it by pip install -e '.[ray]'")
+    from pelnas.pool.ray_cluster import Cluster
+    from pelnas.pool.ray_pool import RayPool
+
+    pool = RayPool(Cluster(num_cpus=2, object_store_memory=80 << 20))
+    yield pool
+    pool.close()
 
 
 @pytest.fixture(autouse=True)

@@ -77,8 +77,10 @@ def _texts(store: RunStore) -> dict[str, str]:
 
 
 def _known_then(evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation without what the first release did not count."""
-    return {name: value for name, value in asdict(evaluation).items() if name not in LATER}
+    """An evaluation without what the first release did not know."""
+    known = {name: value for name, value in asdict(evaluation).items() if name not in LATER}
+    del known["cost"]["extrapolated"]
+    return known
 
 
 def _lines(values: Any) -> str:

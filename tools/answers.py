@@ -4,18 +4,21 @@ Rounds and niches count from 0. Scores: higher is better, in the run's own unit;
 latency in ms, lower is better. A run may be asked while its search writes to it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import hypot, isfinite
+
+import numpy as np
 
 from pelnas.architecture import Candidate, Evaluation
 from pelnas.calls.usage import flat
 from pelnas.directives import Directives
 from pelnas.errors import InputError, RunError
-from pelnas.objectives import Objectives
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.report import front_points, niche_rows
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
-from pelnas.tools.run_view import Findings, Subject
+from pelnas.tools.run_view import Findings, Subject, minus
 from pelnas.tools.shapes import (
     Afford,
     Brief,
@@ -117,7 +120,8 @@ def tried(store: RunStore, niche: int) -> Tried:
 def nearest(store: RunStore, named: str, limit: int = 3) -> list[Neighbour]:
     """The points of the front nearest to an architecture, without itself.
 
-    By latency where it is known, else by how many operations differ.
+    By latency where it is known, else by how many operations differ; with other objectives by
+    all costs together, each relative to the extent of the front in it.
     RunError, ArchitectureError: see ``Findings.find``.
     """
     findings = Findings(store)
@@ -133,17 +137,18 @@ def nearest_of(findings: Findings, subject: Subject, limit: int) -> list[Neighbo
             continue
         there = findings.space.read(point.candidate.architecture)
         known = own is not None and own.cost.feasible
-        rows.append(
-            {
-                **findings.brief(point),
-                "changed": findings.changed(subject.architecture, there),
-                "score_difference": point.score - own.score if own else None,
-                "latency_difference_ms": point.latency_ms - own.latency_ms
-                if known and own
-                else None,
-            }
-        )
-    return sorted(rows, key=_distance)[:limit]
+        row: Neighbour = {
+            **findings.brief(point),
+            "changed": findings.changed(subject.architecture, there),
+            "score_difference": point.score - own.score if own else None,
+            "latency_difference_ms": point.latency_ms - own.latency_ms if known and own else None,
+            "cost_differences": _cost_differences(findings.objectives, own, point),
+        }
+        if findings.objectives == DEFAULT:
+            del row["cost_differences"]  # latency says it already
+        rows.append(row)
+    spans = _spans(findings.objectives, findings.front)
+    return sorted(rows, key=lambda row: _distance(row, spans))[:limit]
 
 
 def afford(store: RunStore, latency_ms: float) -> Afford:
@@ -205,12 +210,15 @@ def _differences(objectives: Objectives, a: Evaluation | None, b: Evaluation | N
         }
     gap = b.score - a.score
     first, second = objectives.dominates(a, b), objectives.dominates(b, a)
-    return {
+    found: Differences = {
         "score_difference": gap,
         "latency_difference_ms": b.latency_ms - a.latency_ms,
         "within_uncertainty": abs(gap) < hypot(a.prediction.uncertainty, b.prediction.uncertainty),
         "dominates": a.id if first else b.id if second else None,
     }
+    if objectives != DEFAULT:
+        found["cost_differences"] = _cost_differences(objectives, a, b)
+    return found
 
 
 def _designed(findings: Findings, candidate: Candidate) -> Row:
@@ -221,6 +229,31 @@ def _designed(findings: Findings, candidate: Candidate) -> Row:
     return {**found, **asdict(design), "round": candidate.round, "evaluated": evaluated}
 
 
-def _distance(row: Neighbour) -> tuple[float, int, float]:
+def _cost_differences(
+    objectives: Objectives, a: Evaluation | None, b: Evaluation | None
+) -> dict[str, float | None]:
+    """The second minus the first, by cost."""
+    one, other = objectives.named(a), objectives.named(b)
+    return {name: minus(other[name], one[name]) for name in one}
+
+
+def _spans(objectives: Objectives, front: Sequence[Evaluation]) -> Mapping[str, float]:
+    """How far the front reaches in each cost."""
+    if not front:
+        return {}
+    costs = objectives.points(front)[:, :-1]
+    return dict(zip(objectives.names, np.ptp(costs, axis=0).tolist(), strict=True))
+
+
+def _distance(row: Neighbour, spans: Mapping[str, float]) -> tuple[float, int, float]:
+    """By latency; with other objectives by all costs, each in shares of the front's extent."""
     latency = row["latency_difference_ms"]
-    return (0.0 if latency is None else abs(latency), len(row["changed"]), row["latency_ms"] or 0.0)
+    found = 0.0 if latency is None else abs(latency)
+    if "cost_differences" in row:
+        shares = [
+            abs(difference) / (spans[name] or 1.0)
+            for name, difference in row["cost_differences"].items()
+            if difference is not None
+        ]
+        found = hypot(*shares)
+    return (found, len(row["changed"]), row["latency_ms"] or 0.0)

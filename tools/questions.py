@@ -14,6 +14,7 @@ from pelnas.store import RunStore
 from pelnas.tools import answers, score_one, text
 from pelnas.tools.directive_outcomes import directives, tell_directives
 from pelnas.tools.explain import explain
+from pelnas.tools.knowledge import known, tell_known
 
 ARCHITECTURE = "id such as r3n2c5, text, or index"
 
@@ -23,7 +24,7 @@ class Part:
     """A part that a question takes. ``kind``: what a model gives for it; ``about``: its description.
 
     ``written``: a pattern of the word that people write, '' for any; ``remedy``: what they
-    are told of another one.
+    are told of another one. ``rest``: it is all words that are left.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Part:
     written: str = ""
     remedy: str = ""
     needed: bool = True
+    rest: bool = False
 
     def read(self, word: str, form: str) -> Any:
         """The value of a word. DirectiveError: none."""
@@ -64,7 +66,8 @@ class Form:
     @property
     def counts(self) -> tuple[int, int]:
         """How many words it takes, at least and at most."""
-        return sum(part.needed for part in self.parts), len(self.parts)
+        most = LONGEST if any(part.rest for part in self.parts) else len(self.parts)
+        return sum(part.needed for part in self.parts), most
 
     def words(self, given: dict[str, Any]) -> tuple[str, ...]:
         """The parts that a model gave, as a person writes them."""
@@ -80,9 +83,13 @@ class Form:
         return self.lines(self.ask(store, *self._read(words)))
 
     def _read(self, words: tuple[str, ...]) -> Iterator[Any]:
+        if self.parts and self.parts[-1].rest:
+            last = len(self.parts) - 1
+            words = (*words[:last], " ".join(words[last:]))
         return (part.read(word, self.form) for part, word in zip(self.parts, words, strict=False))
 
 
+LONGEST = 100  # words of a part that takes all that are left
 _ONE = (Part("architecture"),)
 _MS = Part("latency_ms", float, "milliseconds", r"[0-9]{1,9}(?:\.[0-9]{1,9})?", "give milliseconds")
 _NICHE = Part("niche", int, "number of the niche, from 0", r"[0-9]{1,3}", "give a niche's number")
@@ -187,6 +194,15 @@ QUESTIONS: tuple[Form, ...] = (
         answers.rules,
         text.tell_rules,
         (_ALL,),
+    ),
+    Form(
+        "/knowledge TEXT",
+        "knowledge",
+        "what rules of all earlier runs say about something, such as pooling on phones",
+        "What earlier runs learned about something: the nearest rules of the user's knowledge base.",
+        known,
+        tell_known,
+        (Part("text", str, "what it is about, such as pooling on phones", rest=True),),
     ),
     Form(
         "/directives",

@@ -96,3 +96,8 @@ class Findings:
             self.space.positions, self.space.chosen(before), self.space.chosen(after), strict=True
         )
         return [{"position": p, "from": a, "to": b} for p, a, b in chosen if a != b]
+
+
+def minus(after: float | None, before: float | None) -> float | None:
+    """The difference; ``None`` where either is."""
+    return None if after is None or before is None else after - before

@@ -164,7 +164,7 @@ def _predict(
 
 
 def _predictor(store: RunStore, space: SearchSpace) -> AccuracyPredictor:
-    config, copied = store.config, store.folder / LABELS
+    config, copied = store.config.here(), store.folder / LABELS
     if config.accuracy == "table":
         return get_predictor(config, space, None, default_cache())
     labels = read_labels(copied, space) if copied.is_file() else ()
@@ -193,7 +193,7 @@ def _charge(
 
 def _device(config: SearchConfig, space: SearchSpace, shape: Shape, scratch: Path) -> Device:
     """The run's device with an empty cache, so that what it measures is measured now."""
-    return get_device(config, space, shape, Cache(scratch / "measurements.sqlite"))
+    return get_device(config.here(), space, shape, Cache(scratch / "measurements.sqlite"))
 
 
 @contextmanager

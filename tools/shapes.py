@@ -26,11 +26,15 @@ class Brief(TypedDict):
 
 
 class Neighbour(Brief):
-    """A point of the front, and how it differs from what was asked about."""
+    """A point of the front, and how it differs from what was asked about.
+
+    ``cost_differences``: of each objective of the run, where latency is not the only one.
+    """
 
     changed: list[Change]
     score_difference: float | None
     latency_difference_ms: float | None
+    cost_differences: NotRequired[dict[str, float | None]]
 
 
 class Status(TypedDict):
@@ -52,10 +56,14 @@ class Status(TypedDict):
 
 
 class Differences(TypedDict):
-    """The second minus the first; ``dominates``: the id of the one that does."""
+    """The second minus the first; ``dominates``: the id of the one that does.
+
+    ``cost_differences``: of each objective of the run, where latency is not the only one.
+    """
 
     score_difference: float | None
     latency_difference_ms: float | None
+    cost_differences: NotRequired[dict[str, float | None]]
     within_uncertainty: bool | None
     dominates: str | None
 
@@ -96,15 +104,20 @@ class Outlook(TypedDict):
     score_between: list[float] | None
     latency_ms: float | None
     latency_is: str
+    costs: NotRequired[dict[str, float | None]]
 
 
 class Changed(Change, Outlook):
-    """An architecture one operation away."""
+    """An architecture one operation away.
+
+    ``costs``, ``cost_changes``: of each objective of the run, where latency is not the only one.
+    """
 
     architecture: str
     id: str | None
     score_change: float | None
     latency_change_ms: float | None
+    cost_changes: NotRequired[dict[str, float | None]]
 
 
 class OneChange(TypedDict):

@@ -1,8 +1,9 @@
 """Rows about a run as plain lines of text, each claim with the ids that it rests on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from pelnas.inputs.quantities import UNITS
 from pelnas.tools.shapes import (
     Afford,
     Brief,
@@ -76,6 +77,7 @@ def tell_comparison(answer: Comparison) -> list[str]:
     lines.append(
         f"from the first to the second: score {answer['score_difference']:+.4g}{doubt},"
         f" latency {answer['latency_difference_ms']:+.4g} ms"
+        f"{_costs(answer.get('cost_differences'))}"
     )
     winner = answer["dominates"]
     lines.append(f"{winner} dominates the other" if winner else "neither dominates the other")
@@ -151,6 +153,16 @@ def tell_call(answer: Row) -> list[str]:
     return [head, *asked, f"{answer['model']} answered: {answer['answer'][:PASSAGE]}"]
 
 
+def _costs(changes: Mapping[str, float | None] | None) -> str:
+    """Differences of a run's other objectives; '' where latency is the only one."""
+    parts = [
+        f"{name} {change:+.4g} {UNITS[name]}".rstrip()
+        for name, change in (changes or {}).items()
+        if name != "latency" and change is not None
+    ]
+    return "".join(f", {each}" for each in parts)
+
+
 def _changes(answer: Explanation) -> list[str]:
     known = [c for c in answer["changes"] if c["score_change"] is not None]
     if not known:
@@ -163,7 +175,7 @@ def _changes(answer: Explanation) -> list[str]:
         lines.append(
             f"  {change['position']} {change['from']} -> {change['to']}:"
             f" score {change['score_change']:+.4g} ({change['score_is']}{_span(change)}{ids}),"
-            f" {speed} ({change['latency_is']})"
+            f" {speed} ({change['latency_is']}){_costs(change.get('cost_changes'))}"
         )
     doubts = [
         f"{_number(error)} {unit}"

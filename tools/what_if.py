@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
+from pelnas.inputs.quantities import CostName
+from pelnas.objectives import DEFAULT
 from pelnas.spaces import SearchSpace
 from pelnas.tools import shapes
-from pelnas.tools.run_view import Findings, Subject
+from pelnas.tools.run_view import Findings, Subject, minus
 
 TREES = 100
 ENOUGH = 10  # evaluations before anything is fitted to them
@@ -106,6 +108,12 @@ class Outlook:
         known = list(zip(genes, findings.evaluations, strict=True))
         self.score = self._fitted(Forest, [(g, e.score) for g, e in known])
         self.latency = self._fitted(Fit, [(g, e.latency_ms) for g, e in known])
+        self._others: dict[CostName, Fit | None] = {}  # where latency is not the only cost
+        if findings.objectives != DEFAULT:
+            self._others = {
+                cost.name: self._fitted(Fit, [(g, cost.of(e)) for g, e in known])
+                for cost in findings.objectives.costs
+            }
 
     def of(self, subject: Subject) -> shapes.Outlook:
         """``score``, ``latency_ms`` and for each ``evaluated`` or ``predicted``; ``None``: unknown.
@@ -116,13 +124,22 @@ class Outlook:
         score = evaluation.score if evaluation else self._predict(self.score, subject)
         latency = cost.latency_ms if cost else self._predict(self.latency, subject)
         forest = None if evaluation else self.score
-        return {
+        found: shapes.Outlook = {
             "score": score,
             "score_is": "evaluated" if evaluation else "predicted",
             "score_between": forest.between(subject.architecture) if forest else None,
             "latency_ms": latency,
             "latency_is": "evaluated" if cost else "predicted",
         }
+        if self._others:
+            found["costs"] = self._costs_of(subject)
+        return found
+
+    def _costs_of(self, subject: Subject) -> dict[str, float | None]:
+        """Each objective of the run, evaluated as the score is, else predicted."""
+        if subject.evaluation:
+            return self._findings.objectives.named(subject.evaluation)
+        return {name: self._predict(fit, subject) for name, fit in self._others.items()}
 
     def _fitted(
         self, kind: type[Model], known: list[tuple[tuple[int, ...], float]]
@@ -169,15 +186,20 @@ def _change(
     other = findings.find(findings.space.format(there))
     then = outlook.of(other)
     (changed,) = findings.changed(subject.architecture, there)
-    return {
+    found: shapes.Changed = {
         **changed,
         "architecture": other.text,
         "id": other.candidate.id if other.candidate else None,
         **then,
-        "score_change": _minus(then["score"], here["score"]),
-        "latency_change_ms": _minus(then["latency_ms"], here["latency_ms"]),
+        "score_change": minus(then["score"], here["score"]),
+        "latency_change_ms": minus(then["latency_ms"], here["latency_ms"]),
+        "cost_changes": _cost_changes(here, then),
     }
+    if "costs" not in then:
+        del found["cost_changes"]  # latency says it already
+    return found
 
 
-def _minus(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
+def _cost_changes(here: shapes.Outlook, then: shapes.Outlook) -> dict[str, float | None]:
+    before, after = here.get("costs", {}), then.get("costs", {})
+    return {name: minus(value, before[name]) for name, value in after.items()}

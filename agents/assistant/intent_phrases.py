@@ -73,6 +73,7 @@ def _first(words: str) -> str:
     return " ".join(re.split(r"[.,;:!?](?!\d)", words)[0].split()[:AFTER])
 
 
+WORDS = "WORDS"  # in a form: all that the person said
 #: What a model may find where no cue says what is meant.
 NOTHING = Intent(
     "none of these", ("what time is it?", "sing a song", "make it bigger"), "", word="none"
@@ -152,6 +153,17 @@ INTENTS: dict[str, Intent] = {
         ("what have you learned?", "which rules hold?", "what makes a network good?"),
         "/rules",
         r"rule|learn|lesson|pattern|insight|principle|knowledge|discover|makes|hypothes|claim",
+    ),
+    "knowledge": Intent(
+        "what earlier runs learned about something",
+        (
+            "what do we know about pooling on phones?",
+            "what is known about skip connections?",
+            "what did earlier runs learn about 1x1?",
+        ),
+        f"/knowledge {WORDS}",
+        r"(?:do|did) we know|is known|are known|know about|(?:earlier|other|past|previous|all)"
+        r" (?:runs|searches)",
     ),
     "directives": Intent(
         "what the orders so far changed",

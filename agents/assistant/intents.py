@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pelnas.agents.assistant.commands import Unclear
-from pelnas.agents.assistant.intent_phrases import ASKING, INTENTS, NAME, NOTHING
+from pelnas.agents.assistant.intent_phrases import ASKING, INTENTS, NAME, NOTHING, WORDS
 from pelnas.agents.assistant.intent_ranking import beliefs
 from pelnas.agents.models.base import LanguageModel
 from pelnas.errors import ModelCallError
@@ -56,8 +56,8 @@ class IntentReader:
         except ModelCallError as error:
             return Unclear(f"the model did not help ({error}): use a command, see /help")
         if chosen:
-            return INTENTS[chosen].form.format(**parts)
-        commands = {intent: INTENTS[intent].form.format(**parts) for intent in offered}
+            return _command(chosen, parts, words)
+        commands = {intent: _command(intent, parts, words) for intent in offered}
         return Unclear(_which(commands) if commands else _NOT_UNDERSTOOD)
 
     def _choose(self, words: str, left: Sequence[str]) -> str:
@@ -144,6 +144,11 @@ def _operations(words: str, space: SearchSpace) -> list[str]:
 
 def _only(values: Sequence[str]) -> str:
     return values[0] if len(set(values)) == 1 else ""
+
+
+def _command(intent: str, parts: Mapping[str, str], words: str) -> str:
+    """What people would type for it."""
+    return INTENTS[intent].form.format(**parts).replace(WORDS, " ".join(words.split()))
 
 
 def _which(commands: Mapping[str, str]) -> str:

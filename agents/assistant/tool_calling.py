@@ -7,9 +7,8 @@ does or says gives one. A turn is bounded in tool calls, tokens and time.
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from langchain_core.messages import (
@@ -17,7 +16,6 @@ from langchain_core.messages import (
     BaseMessage,
     HumanMessage,
     SystemMessage,
-    ToolCall,
     ToolMessage,
 )
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -26,6 +24,7 @@ from pydantic import Field, ValidationError, create_model
 from pelnas.agents.assistant.commands import Question
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.reasoning import without_reasoning
+from pelnas.agents.models.tool_calls import Call, as_understood, calls_of
 from pelnas.directives import GRAMMAR, Order, parse
 from pelnas.errors import AnswerError, InputError
 from pelnas.prompts import load_prompt
@@ -37,12 +36,10 @@ CALLS = 8  # tool calls in one turn
 TOKENS = 60_000  # in and out, over all requests of one turn
 SECONDS = 120.0  # after which no further request begins
 RESULT_LIMIT = 6_000  # characters of a tool's answer that the model sees
-ARGUMENTS_LIMIT = 6_000  # characters of what a tool is called with
 WORDS_LIMIT = 2_000  # characters of what a person wrote, and of what the model answers
 BEFORE, BEFORE_LIMIT = 8, 1_000  # earlier messages that the model sees, and characters of each
 IDS = 8  # ids shown of one look-up
 STEER = "steer"
-NAMELESS = "unnamed"  # a call needs some name where its answer is sent back
 _ID = re.compile(
     r"\br[0-9]+\.\w+(?:\.n[0-9]+)?\.a[0-9]+\b|\br[0-9]+n[0-9]+c[0-9]+\b"
     r"|\bR[0-9a-f]{10}\b|\bd[1-9][0-9]*\b"
@@ -129,12 +126,12 @@ class ToolCaller:
         while True:
             step = self._model.step(messages, list(self._tools.values()))
             spent += step.reply.usage.tokens
-            asked = _asked(step.message)
+            asked = calls_of(step.message)
             if not asked:
                 return self._done(step.reply.text)
             if calls > CALLS:
                 raise AnswerError(f"{self._model.name} called tools without end (over {CALLS})")
-            messages.append(_as_understood(step.message, asked))
+            messages.append(as_understood(step.message, asked))
             for call in asked:
                 calls += 1
                 messages.append(self._result(call, calls))
@@ -153,7 +150,7 @@ class ToolCaller:
         dropped = tuple(one.command for one in self._orders[1:] if one != order)
         return Turn(self._model.name, words, tuple(self._looked_up), order, dropped)
 
-    def _result(self, call: "_Call", number: int) -> ToolMessage:
+    def _result(self, call: Call, number: int) -> ToolMessage:
         """The answer to one call; whatever is wrong with it is reported to the model."""
         tool = self._tools.get(call.name)
         if number > CALLS:
@@ -259,57 +256,6 @@ def _earlier(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         elif isinstance(message, AIMessage) and kept and text:
             kept.append(AIMessage(text))
     return kept
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A tool call with a name and an id of its own; ``problem``: why it cannot be run."""
-
-    name: str
-    args: dict[str, Any]
-    id: str
-    problem: str = ""
-
-
-def _asked(message: AIMessage) -> list[_Call]:
-    """Every tool call of a message, in the form that its answers need."""
-    asked: list[_Call] = []
-    for given in (*message.tool_calls, *message.invalid_tool_calls):
-        args, problem = _arguments(given["args"])
-        name = given["name"] if isinstance(given["name"], str) else ""
-        taken = {call.id for call in asked}
-        asked.append(_Call(name or NAMELESS, args, _own_id(given["id"], taken), problem))
-    return asked
-
-
-def _arguments(given: Any) -> tuple[dict[str, Any], str]:
-    """The arguments, and what is wrong with them."""
-    if isinstance(given, str) and not given.strip():
-        return {}, ""  # so some models call what needs none
-    if not isinstance(given, dict):
-        return {}, "expected arguments in JSON: call again with them"
-    if len(repr(given)) > ARGUMENTS_LIMIT:
-        return {}, f"expected at most {ARGUMENTS_LIMIT} characters: call again with fewer"
-    return given, ""
-
-
-def _own_id(given: Any, taken: Collection[str]) -> str:
-    """An id that no other call of the message has: servers leave them out, or give one twice."""
-    if isinstance(given, str) and given and given not in taken:
-        return given
-    return next(id_ for number in count() if (id_ := f"call_{len(taken)}_{number}") not in taken)
-
-
-def _as_understood(message: AIMessage, asked: Sequence[_Call]) -> AIMessage:
-    """The message as it goes back with the answers: each of its calls under the id of one.
-
-    One that came in good order goes back as it is, since its provider may have signed it.
-    """
-    came = [(call["name"], call["args"], call["id"]) for call in message.tool_calls]
-    if not message.invalid_tool_calls and came == [(c.name, c.args, c.id) for c in asked]:
-        return message
-    calls = [ToolCall(name=call.name, args=call.args, id=call.id) for call in asked]
-    return AIMessage(without_reasoning(str(message.text)), tool_calls=calls)
 
 
 def _ids(text: str) -> list[str]:

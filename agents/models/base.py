@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.tools import BaseTool
 
+TAKES_NO_TOOLS = "called no tools"  # in every ToolsRefusedError, by which a record is known
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -37,11 +39,12 @@ class ModelStep:
     """What a model does next where it has tools: it calls some, or it says something.
 
     ``message``: as it is sent back with the tools' answers. ``reply``: what it says, without
-    the calls, and what that cost.
+    the calls, and what that cost. ``record``: how it was recorded, where it only repeats that.
     """
 
     message: "AIMessage"
     reply: Reply
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class LanguageModel(ABC):
 
         ToolsRefusedError: the model or its server takes no tools. ModelCallError: as in ``ask``.
         """
-        raise ToolsRefusedError(f"{self.name} calls no tools")
+        raise ToolsRefusedError(f"{self.name} {TAKES_NO_TOOLS}")
 
     def redact(self, text: str) -> str:
         """A text without the keys that this model is reached by."""

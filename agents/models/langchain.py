@@ -14,7 +14,13 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
 from pelnas.agents.models import reply_checks
-from pelnas.agents.models.base import LanguageModel, ModelStep, Reply, RetryPolicy
+from pelnas.agents.models.base import (
+    TAKES_NO_TOOLS,
+    LanguageModel,
+    ModelStep,
+    Reply,
+    RetryPolicy,
+)
 from pelnas.agents.models.clients import construct
 from pelnas.agents.models.provider_errors import (
     asked_wait,
@@ -95,9 +101,10 @@ class ProviderModel(LanguageModel):
         try:
             message = self._ladder.step(messages, tools, self._persisting(started))
         except FormRefusedError as refusal:
-            kind_ = ToolsRefusedError if refusal.lasting else ModelCallError
             why = clean(str(refusal), self._secrets)
-            raise kind_(f"{self.name} called no tools ({why})") from None
+            if refusal.lasting:
+                raise ToolsRefusedError(f"{self.name} {TAKES_NO_TOOLS} ({why})") from None
+            raise ModelCallError(f"{self.name} gave no answer to tools ({why})") from None
         message = _scrubbed(message, self.redact)
         text = self._said(str(message.text))
         prompt = sum(tokens.count(str(each.text), self.name) for each in messages)

@@ -1,13 +1,18 @@
 """A language model that answers from a recording, for exact offline replays."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from pelnas.agents.models.base import LanguageModel, Reply
+from pelnas.agents.models.base import TAKES_NO_TOOLS, LanguageModel, ModelStep, Reply
 from pelnas.calls.call import Message, request_hash
-from pelnas.errors import ModelCallError
+from pelnas.errors import ModelCallError, ToolsRefusedError
 from pelnas.recording import Recording
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+    from langchain_core.tools import BaseTool
 
 
 class RecordedModel(LanguageModel):
@@ -16,12 +21,23 @@ class RecordedModel(LanguageModel):
     def __init__(self, name: str, recording: Recording) -> None:
         self.name = name
         self.priced = True  # as far as the recording was
+        self.calls_tools = recording.calls_tools(name)
         self._recording = recording
 
     def ask(self, messages: Sequence[Message], schema: type[BaseModel]) -> Reply:
         """The recorded answer. ReplayError: this was never asked, with the difference."""
-        request = request_hash(self.name, messages, schema.model_json_schema())
-        call = self._recording.answer(request, messages)
+        return self._reply(messages, schema.model_json_schema())
+
+    def step(self, messages: "Sequence[BaseMessage]", tools: "Sequence[BaseTool]") -> ModelStep:
+        """The recorded calls of tools. ReplayError: as of ``ask``."""
+        from pelnas.agents.models.tool_calls import Move, recorded, request_form
+
+        reply = self._reply(recorded(messages), request_form(tools))
+        return ModelStep(Move.from_json(reply.text).message, reply, reply.text)
+
+    def _reply(self, messages: Sequence[Message], form: dict[str, Any]) -> Reply:
+        call = self._recording.answer(request_hash(self.name, messages, form), messages)
         if call.outcome == "failed":
-            raise ModelCallError(call.problem)
+            refused = TAKES_NO_TOOLS in call.problem
+            raise (ToolsRefusedError if refused else ModelCallError)(call.problem)
         return Reply(call.answer, call.usage, call.answered_by)

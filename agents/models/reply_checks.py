@@ -61,18 +61,18 @@ def name(value: object) -> str:
 def received(reply: Reply, messages: Sequence[Message]) -> Reply:
     """A reply, of whichever model, with only what can be: counts that cannot are estimated here."""
     text = plain(reply.text)
-    told = reply.usage
-    into, out = count(told.tokens_in), count(told.tokens_out)
+    reported = reply.usage
+    into, out = count(reported.tokens_in), count(reported.tokens_out)
     into = tokens.estimate(messages) if into is None else into
     out = tokens.count(text) if out is None else out
     usage = Usage(
         into,
         out,
-        part(told.tokens_cached, into),
-        part(told.tokens_reasoning, out),
-        seconds=_amount(told.seconds) or 0.0,
+        part(reported.tokens_cached, into),
+        part(reported.tokens_reasoning, out),
+        seconds=_amount(reported.seconds) or 0.0,
     )
-    usage = usage.at(_amount(told.price))
+    usage = usage.at(_amount(reported.price))
     return replace(reply, text=text, usage=usage, model=name(reply.model), rung=name(reply.rung))
 
 
@@ -159,14 +159,14 @@ def scrub(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:
     return value
 
 
-def _usage(told: Any) -> Any:
+def _usage(reported: Any) -> Any:
     """The token counts of a server that are possible; anything else is left out."""
-    if isinstance(told, list):
-        return [_usage(each) for each in told]
-    if not isinstance(told, dict):
+    if isinstance(reported, list):
+        return [_usage(each) for each in reported]
+    if not isinstance(reported, dict):
         return None
     kept: dict[str, Any] = {}
-    for key, value in told.items():
+    for key, value in reported.items():
         if not _TALLY.search(key):
             kept[key] = _usage(value) if isinstance(value, dict | list) else value
         elif (found := count(value)) is not None:

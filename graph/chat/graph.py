@@ -27,9 +27,6 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
-from typing_extensions import (
-    TypedDict,  # LangGraph's server makes no schemas of typing's below 3.12
-)
 
 from pelnas.agents.assistant.commands import Question, Unclear, answer, help_text, understand
 from pelnas.agents.assistant.interpreter import About, Interpreter
@@ -37,10 +34,12 @@ from pelnas.agents.assistant.spending import NO_LIMITS, Account, Accounted, Scen
 from pelnas.budget import Spent
 from pelnas.config import SearchConfig
 from pelnas.directives import Directive, Order
-from pelnas.errors import BudgetExhausted, InputError, RunError
+from pelnas.errors import BudgetExhausted, DirectiveError, InputError, RunError
+from pelnas.graph.chat import review
 from pelnas.graph.chat.boundary import in_words, keep, surviving
 from pelnas.graph.chat.chat_models import ModelSelector, OneModel
 from pelnas.graph.chat.pending_orders import Given, news_of
+from pelnas.graph.chat.review import Pending
 from pelnas.graph.session.steering_client import Permit, SteeringClient
 from pelnas.spaces import get_space
 from pelnas.store import RunStore, list_runs
@@ -48,12 +47,8 @@ from pelnas.store.conversations import TalkLog
 from pelnas.store.folder import in_use
 from pelnas.tools.runs import run_below
 
-YES = ("yes", "y", "true")
-NO = ("no", "n", "false")
 ASK = "Yes or no?"
 NOTHING_PENDING: dict[str, Any] = {"pending": None, "decision": ""}
-STEER = "steer"  # the name of the one action that an interrupt asks about
-DECISIONS = {"approve": "yes", "reject": "no"}  # LangChain's words for them
 Accounts = Callable[[Spent], Account]
 #: Questions about the conversation itself, and their answers.
 OWN = (
@@ -70,19 +65,6 @@ class ChatInput(MessagesState, total=False):
 
     run: str
     model: str
-
-
-class Pending(TypedDict, total=False):
-    """An order that waits for a yes: for which run, as a command, said back, as it was typed.
-
-    ``waiting``: its id, where a program has asked for it before (``SteeringClient.ask``).
-    """
-
-    run: str
-    command: str
-    question: str
-    words: str
-    waiting: str
 
 
 class ChatState(ChatInput, total=False):
@@ -121,8 +103,8 @@ class Chat:
 
     def _listen(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         text = _last_words(state)
-        if state.get("pending") and _decision(text):
-            return {"decision": _decision(text)}
+        if state.get("pending") and review.decision(text):
+            return {"decision": review.decision(text)}
         changes: dict[str, Any] = dict(NOTHING_PENDING)
         told, changes["awaited"] = news_of(self._output, _untold(state, config))
         account = self._account(Spent(**(state.get("spent") or {})))
@@ -135,9 +117,25 @@ class Chat:
 
     def confirm(self, state: ChatState) -> dict[str, Any]:
         """Wait for a yes or a no; anything else is asked again."""
-        decided = interrupt(_request(state["pending"]))
-        decision = _decision(decided)
+        pending = state.get("pending") or Pending()
+        decided = interrupt(review.request(pending) if pending else {})
+        command = review.edited(decided, pending)
+        if command is not None:
+            return surviving(
+                lambda: self._edited(pending, command),
+                lambda error: _said(f"{in_words(error)} {ASK} Nothing is given yet."),
+            )
+        decision = review.decision(decided)
         return {"decision": decision} | ({} if decision else _said(f"{ASK} Nothing is given yet."))
+
+    def _edited(self, pending: Pending, command: str) -> dict[str, Any]:
+        """The order as a person corrected it, which is a yes to it. InputError: it is none."""
+        wish = understand(command)
+        if not isinstance(wish, Order):
+            told = wish.back if isinstance(wish, Unclear) else f"{wish.verb} is a question"
+            raise DirectiveError(told)
+        proposed = self._proposed(run_below(self._output, pending["run"]), wish, command)
+        return {"pending": proposed["pending"], "decision": "yes"}
 
     def give(self, state: ChatState, config: RunnableConfig) -> dict[str, Any]:
         """Give the order after a yes; forget it after a no."""
@@ -277,9 +275,9 @@ def build_chat(
     """
     nodes = Chat(output, models or OneModel(None), permit, account)
     builder = StateGraph(ChatState, input_schema=ChatInput)
-    builder.add_node("listen", nodes.listen)
-    builder.add_node("confirm", nodes.confirm)
-    builder.add_node("give", nodes.give)
+    for node in (nodes.listen, nodes.confirm, nodes.give):
+        # A plain function LangGraph would search for graphs inside it, at every compilation.
+        builder.add_node(node.__name__, partial(node))
     builder.add_edge(START, "listen")
     builder.add_conditional_edges("listen", _after_listening, ["confirm", "give", END])
     builder.add_conditional_edges("confirm", _after_confirming, ["confirm", "give"])
@@ -307,34 +305,6 @@ def _after_listening(state: ChatState) -> Literal["confirm", "give", "__end__"]:
 
 def _after_confirming(state: ChatState) -> Literal["confirm", "give"]:
     return "give" if state.get("decision") else "confirm"
-
-
-def _request(pending: Pending | None) -> dict[str, Any]:
-    """What an interrupt hands to a client: the order, also as a chat UI's buttons expect it.
-
-    The keys ``action_requests`` and ``review_configs`` are those of LangChain's ``HITLRequest``.
-    """
-    if pending is None:
-        return {}
-    arguments = {"run": pending["run"], "command": pending["command"]}
-    action = {"name": STEER, "args": arguments, "description": pending["question"]}
-    review = {"action_name": STEER, "allowed_decisions": list(DECISIONS)}
-    return {**pending, "action_requests": [action], "review_configs": [review]}
-
-
-def _decision(said: object) -> str:
-    """``yes``, ``no``, or '' for anything else.
-
-    A client may say it as text, as a bool, as ``{"confirmed": true}``, or as LangChain's
-    ``HITLResponse``: ``{"decisions": [{"type": "approve"}]}``.
-    """
-    if isinstance(said, dict):
-        decisions = said.get("decisions")
-        if isinstance(decisions, list) and len(decisions) == 1 and isinstance(decisions[0], dict):
-            return DECISIONS.get(str(decisions[0].get("type")), "")
-        said = said.get("confirmed")
-    word = str(said).strip().lower().rstrip(".!")
-    return "yes" if word in YES else "no" if word in NO else ""
 
 
 def _said(text: str) -> dict[str, list[AnyMessage]]:

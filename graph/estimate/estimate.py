@@ -10,9 +10,11 @@ from pelnas.agents.models.server_address import own_server
 from pelnas.agents.planner import NichePlan, PlanAnswer, PlanBrief, settle
 from pelnas.calls.prices import tariff
 from pelnas.calls.usage import NOTHING, Usage
-from pelnas.config import BUILTIN, ROLES, SearchConfig, alike
+from pelnas.config import AUTO, BUILTIN, ROLES, SearchConfig, alike
 from pelnas.errors import InputError
 from pelnas.graph.estimate.prompt_sizes import Rehearsal
+from pelnas.graph.search.credit import START
+from pelnas.graph.search.share import models_part
 from pelnas.graph.session.problem import resolved
 from pelnas.partition import Partition
 from pelnas.store import RunStore
@@ -41,7 +43,7 @@ class Amount:
 class Estimate:
     """A whole search without its budget, and what would end it first.
 
-    Neither retries nor answers that are sent back are counted, nor tokens of hidden
+    Neither retries, probes nor answers that are sent back are counted, nor tokens of hidden
     reasoning. ``minutes``: at the pace of the slowest earlier run like it, ``None`` without
     one. ``ends_by``: a budget, ``rounds``, or ``space`` where nothing is left to design;
     ``ends_in``: the round, counted from 1. ``tokens_from``: earlier runs with the same
@@ -126,6 +128,8 @@ def _within(config: SearchConfig, partition: Partition) -> Estimate:
     )
 
 
+CALL_TOKENS, RESULT_TOKENS = 60, 150  # of one tool call and of what it answers
+
 Costs = Callable[
     [str, int, int, int, int], Amount
 ]  # of a role's call: round, niche, designs, before
@@ -157,11 +161,31 @@ def _costs(config: SearchConfig, rehearsal: Rehearsal, measured: Mapping[str, Us
         model = config.model_of(role)
         if model.startswith(BUILTIN):
             return Amount()
+        if role == "designer" and config.designer_share != 1:
+            share = START if config.designer_share == AUTO else config.designer_share
+            designs = models_part(share, before, designs)
+            if not designs:
+                return Amount()  # all of them are the built-in designer's
         usage = measured.get(role) or _rehearsed(rehearsal, role, round_, niche, designs, before)
+        calls = config.tool_calls
+        usage = _with_tools(usage, calls, measured=role in measured)
         bill = tariff(model, own_server(model, config.base_url))
-        return Amount(1, usage.at(None if bill is None else bill.dollars(usage)))
+        return Amount(1 + calls, usage.at(None if bill is None else bill.dollars(usage)))
 
     return cost
+
+
+def _with_tools(usage: Usage, calls: int, *, measured: bool) -> Usage:
+    """All requests of an agent that calls so many tools one after the other, from one of them.
+
+    ``measured``: it is the mean of such requests. Else it is one without tools, and each request
+    also sends what was called and answered before.
+    """
+    requests = 1 + calls
+    if measured:
+        return Usage(usage.tokens_in * requests, usage.tokens_out * requests)
+    earlier = (CALL_TOKENS + RESULT_TOKENS) * calls * requests // 2
+    return Usage(usage.tokens_in * requests + earlier, usage.tokens_out + CALL_TOKENS * calls)
 
 
 def _rehearsed(rehearsal: Rehearsal, role: str, round_: int, *place: int) -> Usage:

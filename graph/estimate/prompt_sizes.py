@@ -4,15 +4,24 @@ The prompts are the real ones, filled with drawn networks and invented figures.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 from pydantic import BaseModel
 
 from pelnas.agents import answer_schema
-from pelnas.agents import designer as designing
+from pelnas.agents import design_brief as designing
 from pelnas.agents import planner as planning
 from pelnas.agents import reflection as reflecting
+from pelnas.agents.question_forms import (
+    EDITED_PARENTS,
+    EDITED_RULES,
+    EDITS,
+    FORMS,
+    LETTERS,
+    NAMED,
+)
 from pelnas.architecture import Candidate, Cost, Design, Evaluation, Prediction, candidate_id
 from pelnas.calls import tokens
 from pelnas.calls.call import Message
@@ -27,6 +36,7 @@ from pelnas.rules.evidence import Evidence
 from pelnas.rules.rule import Rule, Scope, propose
 
 SENTENCE = "Swaps pooling for a wider convolution on the longest path, which may gain accuracy."
+REASON = "Wider convolution on the longest path."
 SCORE, LATENCY_MS = 71.35, 4.217  # as long as figures are
 FRONT = 12  # points of all niches together, or at most of one
 NEW_RULES = 2  # that a niche gets in a round: others say again what is known
@@ -71,19 +81,37 @@ class Rehearsal:
             seed=(0,),
             objectives=self._objectives,
         )
+        form = FORMS[self._form]
+        if self._form == EDITS:
+            few = brief.with_parents(brief.parents[:EDITED_PARENTS])
+            brief = replace(few, rules=few.rules[:EDITED_RULES])
+        answer = self._answer(niche, designs, [parent.id for parent in parents[:2]])
+        return self._usage("designer", form.variables(brief), answer, form.prompt)
+
+    @property
+    def _form(self) -> str:
+        """How designers are asked; where a probe decides, as models are that answer it well."""
+        wanted = self._config.question_form
+        return wanted if wanted in FORMS else LETTERS
+
+    def _answer(self, niche: int, designs: int, parents: list[str]) -> BaseModel:
         space, cell = self._partition.space, self._cells[niche]
-        choices = space.choices_of(space.parse(cell)) if space.is_by_choices else cell
-        answers = [
-            answer_schema.ProposedDesign(
-                architecture=choices,
-                operation="crossover",
-                parents=[parent.id for parent in parents[:2]],
-                rationale=SENTENCE,
+        if self._form == EDITS and space.is_by_choices:
+            edit = answer_schema.Edit(
+                parent="r1n1c1", position=space.slots[0], choice=space.choices[0][0]
             )
-        ] * designs
-        return self._usage(
-            "designer", designing.variables(brief), answer_schema.Designs(designs=answers)
+            return answer_schema.EditedDesigns(edits=[edit] * designs)
+        named = self._form == NAMED
+        choices = space.choices_of(space.parse(cell)) if space.is_by_choices else cell
+        design = answer_schema.ProposedDesign(
+            architecture=choices
+            if named or not space.letters
+            else FORMS[LETTERS].written(space, cell),
+            operation="crossover" if named else None,
+            parents=parents,
+            rationale=SENTENCE if named else REASON,
         )
+        return answer_schema.Designs(designs=[design] * designs)
 
     def reflection(self, round_: int, niche: int, designs: int, before: int) -> Usage:
         """A reflection agent's call about so many designs of this round."""
@@ -94,9 +122,10 @@ class Rehearsal:
             scope=self._scope,
             fresh=self._evaluated(niche, designs),
             best=self._evaluated(niche, min((before + designs) // 2, FRONT)),
-            rules=self._rules(NEW_RULES * round_),
+            rules=self._rules(min(NEW_RULES * round_, reflecting.RULES_SHOWN)),
             evidence=Evidence(),
             objectives=self._objectives,
+            short=self._form != NAMED,
         )
         rule = reflecting.ProposedRule(
             text=SENTENCE,
@@ -135,6 +164,7 @@ class Rehearsal:
             ),
             front=tuple(front),
             objectives=self._objectives,
+            short=self._form != NAMED,
         )
 
     # -- what they speak of ---------------------------------------------------------
@@ -175,9 +205,11 @@ class Rehearsal:
         rule = propose(SENTENCE, "helps", "accuracy", predicate, self._scope)
         return (rule,) * count
 
-    def _usage(self, role: str, values: dict[str, str], answer: BaseModel) -> Usage:
+    def _usage(
+        self, role: str, values: dict[str, str], answer: BaseModel, prompt: str = ""
+    ) -> Usage:
         model = self._config.model_of(role)
-        system, user = load_prompt(role, self._config.prompts).render(values)
+        system, user = load_prompt(prompt or role, self._config.prompts).render(values)
         asked = [Message("system", system), Message("user", user)]
-        said = answer.model_dump_json()
+        said = answer.model_dump_json(exclude_none=True)
         return Usage(tokens.estimate(asked, model), tokens.count(said, model))

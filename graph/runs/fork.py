@@ -13,13 +13,14 @@ from typing import Any
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.team import check_turns, connect_all
 from pelnas.config import SearchConfig, affecting, differences, with_settings
-from pelnas.consent import Consent, named
-from pelnas.devices import known_devices
+from pelnas.consent import Consent, clusters, named
+from pelnas.devices import measured
 from pelnas.directives import Directives
 from pelnas.errors import ConfigError, PelnasError, RunError
 from pelnas.graph.runs.search import Search
 from pelnas.graph.search.inherit import take_back
-from pelnas.graph.session.initialise import CARRIED, carried_rules, describe
+from pelnas.graph.session.initialise import carried_rules, describe
+from pelnas.graph.session.knowledge import CARRIED
 from pelnas.graph.session.problem import SearchProblem, ground, niches_of, resolved
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.trained_accuracies import carry_trainings, keep_labels, with_kept_labels
@@ -57,13 +58,14 @@ def fork(
         config = _config(source, at, settings or {})
         if config.concurrency != source.config.concurrency:
             check_turns(config)
+        consent = Consent(_given(settings or {}), accept=accept_address)
+        consent.check(clusters(config))
         problem = SearchProblem.build(_labelled(source, config))
         _check_niches(source, problem)
         shared = Shared.of(source, config, problem)
         _check_left(source, config, at, shared)
         changed = differences(source.config, config)
         origin = Origin(source.name, at, changed, shared.scores, shared.costs)
-        consent = Consent(_given(settings or {}), accept=accept_address)
         connected = connect_all(config, models, consent)
         rules = carried_rules(config, problem) if "rules_from" in changed else []
 
@@ -137,9 +139,7 @@ def _scored_by(config: SearchConfig) -> Sequence[str]:
 
 def _measured_by(config: SearchConfig) -> Sequence[str]:
     """The settings that a cost depends on."""
-    return (
-        affecting("costs") if config.device in known_devices() else ("device", *affecting("tables"))
-    )
+    return affecting("costs") if measured(config) else ("device", *affecting("tables"))
 
 
 # -- what is asked for, checked ---------------------------------------------------

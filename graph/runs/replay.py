@@ -9,6 +9,7 @@ from pelnas.config import BUILTIN, ROLES
 from pelnas.directives import SetModel
 from pelnas.graph.runs.fork import repeat
 from pelnas.graph.runs.search import Result, Search
+from pelnas.knowledge.location import OFF
 from pelnas.recording import Recording
 from pelnas.report import front_json
 from pelnas.store import Event, RunStore
@@ -37,6 +38,7 @@ def replay(
             "output": output,
             "name": f"replay-{recorded.name}"[:60],
             "rules_from": (),
+            "knowledge": OFF,
             "budget": recorded.budget.model_copy(update={"minutes": None}),
         }
     )

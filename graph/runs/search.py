@@ -74,6 +74,7 @@ class Search:
         rounds: int | None = None,
         budget: Budget | None = None,
         accept_address: bool = False,
+        pool: str | None = None,
     ) -> Self:
         """The search of a run that was stopped or killed, or that its limits ended.
 
@@ -83,9 +84,16 @@ class Search:
 
         ``accept_address``: let models reach what the run names and nobody named on this machine
         (``pelnas.consent``). AddressError: it is not given, and there is such a place.
+
+        ``pool``: where it scores from now until it stops, in place of the setting ``scoring.pool``.
         """
         session = Session.open(
-            folder, models, rounds=rounds, budget=budget, accept_address=accept_address
+            folder,
+            models,
+            rounds=rounds,
+            budget=budget,
+            accept_address=accept_address,
+            pool=pool,
         )
         return cls.of(session)
 

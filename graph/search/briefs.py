@@ -1,15 +1,18 @@
 """Briefs: what each agent is told, put together from what the run knows and what people asked."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
-from pelnas.agents.designer import DesignBrief, Parent
+from pelnas.agents.design_brief import DesignBrief, Parent
 from pelnas.agents.planner import NicheStatus, PlanBrief
+from pelnas.agents.question_forms import NAMED
 from pelnas.agents.reflection import ReflectBrief
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
 from pelnas.evolution import draw_tasks
+from pelnas.graph.search.designer_tools import designer_tools
 from pelnas.graph.search.directive_effects import (
     in_focus,
     left,
@@ -17,6 +20,9 @@ from pelnas.graph.search.directive_effects import (
     submit_seeds,
     waiting_seeds,
 )
+from pelnas.graph.search.planner_tools import planner_tools
+from pelnas.graph.search.probe import forms_of
+from pelnas.graph.search.reflection_tools import reflection_tools
 from pelnas.graph.search.state import NicheTask
 from pelnas.graph.session.session import Session
 from pelnas.objectives import Objectives
@@ -35,7 +41,7 @@ def plan_brief(session: Session, round_: int) -> PlanBrief:
     niches, objectives = session.problem.partition.niches, archive.objectives
     union = archive.union()
     wanted = config.per_niche * len(niches)
-    return PlanBrief(
+    brief = PlanBrief(
         round=round_,
         rounds=config.rounds,
         total=session.meter.allow_evaluations(wanted),
@@ -47,7 +53,11 @@ def plan_brief(session: Session, round_: int) -> PlanBrief:
         in_focus=in_focus(session.directives.focus, archive, len(niches)),
         seeds=Counter(niche for niche, _, _ in waiting_seeds(session)),
         objectives=objectives,
+        short=config.question_form != NAMED,
     )
+    if config.tool_calls:
+        brief = replace(brief, tools=planner_tools(session, brief))
+    return brief
 
 
 def _costs(objectives: Objectives, evaluation: Evaluation) -> tuple[float, ...]:
@@ -75,7 +85,7 @@ def _status(session: Session, archive: Archive, niche: int, round_: int) -> Nich
 def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake]:
     """Parents, rules, tasks and the novelty check of one designer."""
     config, niche = session.config, session.problem.partition.niches[task["niche"]]
-    chosen = parents_of(session, niche.index, config.parents)
+    chosen = parents_of(session, niche.index, config.parents, task["round"])
     objectives = Objectives.of(config.objectives)
     parents = tuple(
         Parent(e.id, e.candidate.architecture, e.score, _costs(objectives, e)) for e in chosen
@@ -104,9 +114,13 @@ def design_brief(session: Session, task: NicheTask) -> tuple[DesignBrief, Intake
         seed=(*place, STREAMS["design"]),
         directives=session.directives.wishes(niche.index),
         weights=session.directives.weights,
-        surrogate=session.surrogate(),
+        surrogate=session.surrogate(task["round"]),
+        prior=session.prior,
         objectives=objectives,
+        forms=forms_of(session),
     )
+    if config.tool_calls:
+        brief = replace(brief, tools=designer_tools(session, brief, intake))
     return brief, intake
 
 
@@ -115,7 +129,7 @@ def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
     archive, niche = session.archive(), session.problem.partition.niches[task["niche"]]
     members = archive.niche(niche.index)
     known = session.store.rules(through_round=task["round"] - 1)
-    return ReflectBrief(
+    brief = ReflectBrief(
         partition=session.problem.partition,
         niche=niche,
         round=task["round"],
@@ -125,4 +139,8 @@ def reflect_brief(session: Session, task: NicheTask) -> ReflectBrief:
         rules=tuple(rule for rule in known if rule.scope.niche in (None, niche.index)),
         evidence=session.evidence(),
         objectives=archive.objectives,
+        short=session.config.question_form != NAMED,
     )
+    if session.config.tool_calls:
+        brief = replace(brief, tools=reflection_tools(session, brief))
+    return brief

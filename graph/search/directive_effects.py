@@ -41,9 +41,12 @@ def distance(latency: float, bounds: Sequence[Bound]) -> float:
     return max((abs(latency - b.value) for b in bounds if not b.holds(latency)), default=0.0)
 
 
-def parents_of(session: Session, niche: int, limit: int) -> list[Evaluation]:
-    """The parents of a niche: pinned ones, those in the range of the focus, then the usual ones."""
-    archive, directives = session.archive(), session.directives
+def parents_of(session: Session, niche: int, limit: int, before: int) -> list[Evaluation]:
+    """The parents of a niche: pinned ones, those in the range of the focus, then the usual ones.
+
+    ``before``: the round that they are for.
+    """
+    archive, directives = session.archive(before), session.directives
     pinned = {text for _, text in directives.pins}
     chosen = [
         e for e in archive.niche(niche) if e.candidate.architecture in pinned and e.cost.feasible

@@ -1,13 +1,20 @@
 """Evaluate candidates: the accuracy of each, then its cost, recorded as they arrive."""
 
-from collections.abc import Sequence
-from math import isfinite
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from math import inf, isfinite
 from typing import Any
 
-from pelnas.architecture import Candidate
+from pelnas.architecture import Candidate, Cost, Evaluation, Prediction
 from pelnas.directives import Boundary
 from pelnas.graph.session.session import Session
 from pelnas.objectives import DEFAULT, Objectives
+from pelnas.store import RunStore
+
+MOMENT = 0.1  # seconds
+Record = Callable[[], None]
 
 
 def evaluate_round(session: Session, round_: int) -> bool:
@@ -28,28 +35,58 @@ def evaluate(
 
 
 def _predict(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bool:
-    evaluator, counts = session.problem.evaluator, session.config.counts_footprint
+    evaluator = session.problem.evaluator
     with session.tracer.tool("score", "score_architecture", len(waiting)):
         texts = [candidate.architecture for candidate in waiting]
         predictions = evaluator.predict(texts) if texts else ()  # none: a kill came at the end
-        for candidate, prediction in zip(waiting, predictions, strict=True):
-            parameters, flops = evaluator.sizes(candidate.architecture)
-            counted = evaluator.footprint(candidate.architecture) if counts else None
-            with session.store.together():  # so that each is reported once, as it is scored once
-                if counted is not None:
-                    session.store.record_footprint(candidate.id, counted.memory, counted.size)
-                session.store.record_prediction(candidate.id, prediction, parameters, flops)
-                session.event(
-                    "predicted",
-                    round=candidate.round,
-                    niche=candidate.niche,
-                    candidate=candidate.id,
-                    score=prediction.score,
-                )
-            session.step(at.round, at.node)
-            if session.meter.minutes_left() == 0:
-                return False
-    return True
+        pairs = zip(waiting, predictions, strict=True)
+        return _record_all(session, (partial(_record_prediction, session, *p) for p in pairs), at)
+
+
+def evaluate_draft(session: Session, candidate: Candidate) -> Evaluation:
+    """Score and cost a design of the step under way; what is recorded already is taken from there.
+
+    One draft at a time in the whole run: a latency that is measured beside a computation is wrong.
+    BudgetExhausted: in a replay, where time was up in the run that it repeats.
+    """
+    store, text, round_ = session.store, candidate.architecture, candidate.round
+    with session.measuring():
+        if candidate.id in {each.id for each in store.without_prediction(round_)}:
+            _record_prediction(session, candidate, next(session.problem.evaluator.predict([text])))
+        if candidate.id in {each.id for each in store.without_cost(round_)}:
+            _record_cost(session, candidate, next(session.costs([text])))
+    return store.evaluation(candidate.id)
+
+
+def _record_prediction(session: Session, candidate: Candidate, prediction: Prediction) -> None:
+    evaluator, counts = session.problem.evaluator, session.config.counts_footprint
+    parameters, flops = evaluator.sizes(candidate.architecture)
+    counted = evaluator.footprint(candidate.architecture) if counts else None
+    with session.store.together():  # so that each is reported once, as it is scored once
+        if counted is not None:
+            session.store.record_footprint(candidate.id, counted.memory, counted.size)
+        session.store.record_prediction(candidate.id, prediction, parameters, flops)
+        session.event(
+            "predicted",
+            round=candidate.round,
+            niche=candidate.niche,
+            candidate=candidate.id,
+            score=prediction.score,
+        )
+
+
+def _record_cost(session: Session, candidate: Candidate, cost: Cost) -> None:
+    objectives = Objectives.of(session.config.objectives)
+    with session.store.together():
+        session.store.record_cost(candidate.id, cost)
+        session.event(
+            "evaluated",
+            round=candidate.round,
+            niche=candidate.niche,
+            candidate=candidate.id,
+            latency_ms=cost.latency_ms,
+            **_other_costs(session, candidate, objectives),
+        )
 
 
 def _other_costs(session: Session, candidate: Candidate, objectives: Objectives) -> dict[str, Any]:
@@ -62,21 +99,51 @@ def _other_costs(session: Session, candidate: Candidate, objectives: Objectives)
 
 
 def _cost(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bool:
-    objectives = Objectives.of(session.config.objectives)
     with session.tracer.tool("latency", "lookup_latency", len(waiting)):
         costs = session.costs([candidate.architecture for candidate in waiting])
-        for candidate, cost in zip(waiting, costs, strict=True):
-            with session.store.together():
-                session.store.record_cost(candidate.id, cost)
-                session.event(
-                    "evaluated",
-                    round=candidate.round,
-                    niche=candidate.niche,
-                    candidate=candidate.id,
-                    latency_ms=cost.latency_ms,
-                    **_other_costs(session, candidate, objectives),
-                )
-            session.step(at.round, at.node)
-            if session.meter.minutes_left() == 0:
-                return False
+        pairs = zip(waiting, costs, strict=True)
+        return _record_all(session, (partial(_record_cost, session, *pair) for pair in pairs), at)
+
+
+def _record_all(session: Session, records: Iterable[Record], at: Boundary) -> bool:
+    """Record what comes, as it comes; False where a limit of time ended it early."""
+    with _grouped(session.store) as store:
+        for record in records:
+            if store(record):
+                session.step(at.round, at.node)
+                if session.meter.minutes_left() == 0:
+                    return False
     return True
+
+
+@contextmanager
+def _grouped(store: RunStore) -> Iterator[Callable[[Record], bool]]:
+    """One transaction for all records that come within a moment of the one before.
+
+    Each transaction waits for the disk, and tables answer a thousand times as fast. What is
+    yielded answers whether a record is stored, with those before it; at the end all are.
+    """
+    waiting: list[Record] = []
+    stored = -inf
+
+    def flush() -> None:
+        nonlocal stored
+        records = waiting.copy()
+        waiting.clear()
+        with store.together():
+            for record in records:
+                record()
+        stored = time.monotonic()
+
+    def add(record: Record) -> bool:
+        waiting.append(record)
+        if time.monotonic() - stored < MOMENT:
+            return False
+        flush()
+        return True
+
+    try:
+        yield add
+    finally:
+        if waiting:
+            flush()

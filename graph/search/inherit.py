@@ -7,10 +7,10 @@ from pelnas.directives import Boundary, Directive, Ground, Order, check
 from pelnas.errors import DirectiveError
 from pelnas.graph.search.directive_effects import Claims, claims
 from pelnas.graph.search.evaluate import evaluate
+from pelnas.graph.search.reflection_tools import measured
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.tracer import rule_changes
 from pelnas.rules.rule import Rule, Scope, carry
-from pelnas.rules.verdicts import measure_all
 from pelnas.store import RunStore
 
 
@@ -61,8 +61,8 @@ def remeasure(session: Session, round_: int) -> None:
     ended, known = _translated(before, here, asked)
     for rule in asked.added:
         known[rule.id] = asked.merged(rule, known.get(rule.id))
-    measured = measure_all(known.values(), session.evidence())
-    rules = [*ended, *(asked.judged(rule) for rule in measured)]
+    now = measured(session, known.values())
+    rules = [*ended, *(asked.judged(rule) for rule in now)]
     with session.store.together():
         session.store.replace_rules(round_, rules)
         for kind, data in rule_changes(before, rules):

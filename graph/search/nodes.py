@@ -15,8 +15,9 @@ from typing import Any, TypeVar, cast
 from langgraph.graph import END
 from langgraph.types import Send
 
+from pelnas.agents.design_brief import DesignBrief
 from pelnas.agents.designer import Designer
-from pelnas.agents.evolver import EvolvingDesigner
+from pelnas.agents.evolver import BuiltinPlanner, EvolvingDesigner, RandomDesigner
 from pelnas.agents.planner import Planner, settle
 from pelnas.agents.reflection import Reflection, Reflector
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
@@ -24,6 +25,9 @@ from pelnas.graph.search.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.search.directive_effects import claims, note_exhaustion
 from pelnas.graph.search.evaluate import evaluate_round
 from pelnas.graph.search.inherit import evaluate_inherited, remeasure
+from pelnas.graph.search.probe import ask_probes
+from pelnas.graph.search.reflection_tools import measured
+from pelnas.graph.search.share import lead
 from pelnas.graph.search.state import NicheTask, SearchState
 from pelnas.graph.session.extend import goes_on
 from pelnas.graph.session.open_runs import Sessions
@@ -31,8 +35,9 @@ from pelnas.graph.session.position import ALL_ROUNDS, NOTHING_LEFT, Position, is
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.tracer import rule_changes
 from pelnas.report import front_points, write_all
-from pelnas.rules.verdicts import measure_all
+from pelnas.report.knowledge import carried
 from pelnas.store import PlanEntry
+from pelnas.validator import Intake
 
 Change = dict[str, Any]
 Node = TypeVar("Node", bound=Callable[..., Change])
@@ -106,9 +111,14 @@ class Nodes:
         """The planner shares out the designs of the round."""
         session = self._sessions.get(state["run"])
         session.step(state["round"], "plan")
-        brief = plan_brief(session, state["round"])
+        _tell_knowledge(session, state["round"])
         try:
-            planner, answer = _first(session, session.team.planners, lambda p: p.plan(brief))
+            ask_probes(session, state["round"])
+            brief = plan_brief(session, state["round"])
+            planners = (
+                (BuiltinPlanner(),) if _is_drawn(session, brief.round) else session.team.planners
+            )
+            planner, answer = _first(session, planners, lambda p: p.plan(brief))
         except BudgetExhausted as spent:
             session.event("budget", message=str(spent))
             return {"plan": [], "stop": str(spent)}
@@ -128,25 +138,18 @@ class Nodes:
         """One designer makes the designs of its niche; evolution fills what is missing."""
         session = self._sessions.get(state["run"])
         session.step(state["round"], "design")
-        brief, intake = design_brief(session, state)
-        *_, designer = session.team.designers
-        try:
-            designer, _ = _first(
-                session,
-                session.team.designers,
-                lambda d: d.design(brief, intake) if intake.missing else None,
-            )
-        except BudgetExhausted as spent:
-            session.event("budget", message=str(spent))
-            intake.wanted = len(intake.accepted)
-        if intake.missing and designer.name != EvolvingDesigner.name:  # else it has just tried
-            EvolvingDesigner().design(brief, intake)
-        note_exhaustion(session, intake, brief.niche.index)
+        whole, intake = design_brief(session, state)
+        if _is_drawn(session, whole.round):
+            RandomDesigner().design(whole, intake)
+        brief = lead(session, whole, intake) if intake.missing else None
+        designer = _by_chain(session, brief, intake) if brief is not None else None
+        if intake.missing and designer != EvolvingDesigner.name:  # else it has just tried
+            EvolvingDesigner().design(brief or whole, intake)
+        note_exhaustion(session, intake, whole.niche.index)
         with session.store.together():
-            ids = session.store.replace_designs(
-                brief.round, brief.niche.index, intake.accepted, intake.refused
-            )
-            session.store.replace_avoided(brief.round, brief.niche.index, intake.avoided)
+            place = (whole.round, whole.niche.index)
+            ids = session.store.replace_designs(*place, intake.accepted, intake.refused)
+            session.store.replace_avoided(*place, intake.avoided)
             session.event(
                 "designed", accepted=len(ids), refused=len(intake.refused), candidates=ids
             )
@@ -196,8 +199,8 @@ class Nodes:
         asked = claims(session)
         for rule in asked.added:
             known[rule.id] = asked.merged(rule, known.get(rule.id))
-        measured = measure_all(known.values(), session.evidence())
-        rules = [asked.judged(rule) for rule in measured]
+        now = measured(session, known.values())
+        rules = [asked.judged(rule) for rule in now]
         counts = Counter(rule.status for rule in rules)
         with session.store.together():
             session.store.replace_rules(round_, rules)
@@ -219,10 +222,14 @@ class Nodes:
             return {}
         if session.tracer.is_open(at.round):
             session.tracer.round_ends("round-cut", at.round, reason=reason)
+        session.let_go()  # the pictures of the report take as much
+        warning = session.contribute(session.store)
+        if warning:
+            session.event("notice", message=warning)
         with session.store.together():
             with session.tracer.reporting():
                 session.store.finish(reason)
-                write_all(session.store)
+                (session.write_report or write_all)(session.store)
                 front = [point.to_dict() for point in front_points(session.store)]
             session.event("run-finished", reason=reason)
         self._sessions.close(state["run"])
@@ -260,6 +267,13 @@ class Nodes:
         return self.onward(state) if self._sessions.is_open(state["run"]) else END
 
 
+def _tell_knowledge(session: Session, round_: int) -> None:
+    """Say what earlier runs brought, as the first round begins."""
+    found = carried(session.store) if round_ == 0 else None
+    if found is not None:
+        session.event("notice", message=found.said)
+
+
 def _already_over(session: Session, at: Position) -> str:
     """Why a run that an earlier process left between two rounds ends here; '' where it goes on."""
     if at.step != "plan" or at.round == 0:
@@ -276,6 +290,26 @@ def _why_over(session: Session, round_: int) -> str:
     if asked is not None:
         return f"stopped after round {round_ + 1} by {asked.id} ({asked.author})"
     return ALL_ROUNDS if round_ + 1 >= session.config.rounds else session.meter.exhausted()
+
+
+def _by_chain(session: Session, brief: DesignBrief, intake: Intake) -> str:
+    """Let the chain of designers work; the name of the last one that did."""
+    *_, designer = session.team.designers
+    try:
+        designer, _ = _first(
+            session,
+            session.team.designers,
+            lambda d: d.design(brief, intake) if intake.missing else None,
+        )
+    except BudgetExhausted as spent:
+        session.event("budget", message=str(spent))
+        intake.wanted = len(intake.accepted)
+    return designer.name
+
+
+def _is_drawn(session: Session, round_: int) -> bool:
+    """Whether a round is the first population that searches with other models begin with, too."""
+    return round_ == 0 and session.config.first_round == "drawn"
 
 
 def _first(

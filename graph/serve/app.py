@@ -8,8 +8,25 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from pelnas.graph.serve.policy import TOKEN
-from pelnas.guard import Guard, chosen_token
+from pelnas.guard import Guard, Scope, chosen_token
+
+INSIDE = "/noauth"  # the root path of calls that LangGraph's server makes to itself
+
+
+class ServedGuard(Guard):
+    """The guard, which a request passes once.
+
+    An A2A request becomes calls of the server to itself, within the process and with the headers of
+    that request, after it has passed. They have no port, which what comes over a socket has, and
+    no client can choose a root path.
+    """
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        port = (scope.get("server") or ("", 0))[1]
+        inside = port is None and str(scope.get("root_path") or "").startswith(INSIDE)
+        return None if inside else super()._refusal(scope)
+
 
 app = Starlette(
-    middleware=[Middleware(Guard, token=chosen_token(TOKEN), where=f"it is that of {TOKEN}")]
+    middleware=[Middleware(ServedGuard, token=chosen_token(TOKEN), where=f"it is that of {TOKEN}")]
 )

@@ -9,7 +9,7 @@ that the file names or PELNAS_SEARCH_MODELS offers (``pelnas.graph.chat.allowlis
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pelnas.config import BUILTIN, ROLES, SETTINGS, SearchConfig, load_config
 from pelnas.directives import Order, SetBudget, SetModel
@@ -28,11 +28,20 @@ OPEN = tuple(name for name in SearchConfig.model_fields if SETTINGS[name].served
 class Policy:
     """What the owner of a server grants, and what they set themselves."""
 
-    def __init__(self, offer: ModelOffer, file: Path | None = None) -> None:
-        """``file``: the owner's settings. ConfigError: it cannot be used."""
+    def __init__(
+        self,
+        offer: ModelOffer,
+        file: Path | None = None,
+        most: Mapping[str, float] | None = None,
+    ) -> None:
+        """``file``: the owner's settings; ``most``: budgets, which win over those of the file.
+
+        ConfigError: the file cannot be used.
+        """
         self._offer = offer
         self._file = file
-        self._owned = load_config(file)
+        self._most = dict(most or {})
+        self._owned = load_config(file, {"budget": self._most})
         self._named = _models(self._owned)
 
     @classmethod
@@ -53,7 +62,7 @@ class Policy:
                     f"setting {name!r} is for the owner of this server alone, in the file that"
                     f" {SETTINGS_FILE} names: leave it out, clients set {', '.join(OPEN)}"
                 )
-        config = load_config(self._file, posted)
+        config = load_config(self._file, self._within(posted))
         self.admit(config)
         for name, wanted in config.budget:
             most = self._exceeded(name, wanted)
@@ -62,6 +71,13 @@ class Policy:
         for run in config.rules_from if "rules_from" in posted else ():
             run_below(runs, str(run))  # else it could be any path
         return config
+
+    def _within(self, posted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A client's settings with the owner's budgets where the client names none."""
+        own = posted.get("budget")
+        if own is not None and not isinstance(own, Mapping):
+            return posted  # whoever checks the settings says so
+        return {**posted, "budget": self._most | dict(own or {})}
 
     def admit(self, config: SearchConfig) -> None:
         """ModelError: a search with these settings would ask a model that is not offered."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableLambda
-from langgraph.config import get_config
+from langgraph.config import get_config, get_stream_writer
+from langgraph.types import StreamWriter
 
 from pelnas.errors import InputError
 from pelnas.graph.serve.leases import Leases
@@ -16,7 +19,7 @@ from pelnas.graph.serve.policy import Policy
 from pelnas.graph.session.open_runs import Change, Node, Sessions
 from pelnas.graph.session.session import Session
 from pelnas.graph.session.tracer import SearchStopped
-from pelnas.store import RunStore
+from pelnas.store import Event, RunStore
 from pelnas.tools.runs import run_below
 from pelnas.traces.spans import RUN
 
@@ -36,11 +39,13 @@ class ServedSessions(Sessions):
         self._policy = policy
         self._leases = Leases(self._let_go, idle)
         self._made_for: dict[str, str] = {}
+        self._streams: dict[str, list[StreamWriter]] = {}  # of the nodes that work on a run
 
     def create(self, settings: Mapping[str, Any]) -> Session:
         """A new run. InputError: what a client may not choose, or what no search takes."""
         session = self._begun(self._policy.settings(settings, self._root))
         session.store.event(SERVED, span=RUN, thread=_thread())
+        self._stream(session)
         return session
 
     def get(self, name: str) -> Session:
@@ -89,7 +94,8 @@ class ServedSessions(Sessions):
             try:
                 if cancelled.is_set():  # while it waited for earlier workers
                     raise SearchStopped("the search was cancelled: it goes on where it was")
-                return node(state)
+                with self._streaming(run):
+                    return node(state)
             except BaseException:
                 self._stop(run)
                 raise
@@ -135,6 +141,29 @@ class ServedSessions(Sessions):
         if session is not None:
             session.abandon()
 
+    def _stream(self, session: Session) -> None:
+        """Have every event of a run told to its clients, who stream ``custom``, once."""
+        run = session.store.name
+
+        def tell(event: Event) -> None:
+            for write in self._streams.get(run, [])[-1:]:  # all are of one thread: any will do
+                with suppress(
+                    RuntimeError
+                ):  # the client's stream has ended: no matter for a search
+                    write(asdict(event) | {"data": dict(event.data)})
+
+        session.store.subscribe(tell)
+
+    @contextmanager
+    def _streaming(self, run: str) -> Iterator[None]:
+        streams = self._streams.setdefault(run, [])
+        writer = get_stream_writer()
+        streams.append(writer)
+        try:
+            yield
+        finally:
+            streams.remove(writer)
+
     def _let_go(self, run: str) -> None:
         with self._lock:
             session = self._open.get(run)
@@ -145,7 +174,9 @@ class ServedSessions(Sessions):
     def _reopened(self, folder: Path) -> Session:
         with RunStore.read(folder) as store:
             self._policy.admit(store.config)
-        return super()._reopened(folder)
+        session = super()._reopened(folder)
+        self._stream(session)
+        return session
 
 
 def _named(state: Any) -> str:

@@ -33,9 +33,13 @@ class Evaluated:
         self._surrogate: Surrogate | None = None
         self._lock = RLock()
 
-    def archive(self, directives: Directives) -> Archive:
-        """All evaluations so far; those that break one of the directives are excluded from the front."""
-        evaluations = self._store.evaluations()
+    def archive(self, directives: Directives, before: int | None = None) -> Archive:
+        """All evaluations so far; those that break one of the directives are excluded from the front.
+
+        ``before``: of rounds before this one alone. Designers of one round see no more, so that what
+        each does depends on nobody who works beside it, and is the same when it is done again.
+        """
+        evaluations = self._of(before)
         excluded = self._excluded.of(directives, evaluations)
         with self._lock:
             held = self._archive
@@ -58,9 +62,9 @@ class Evaluated:
             self._observed = evaluations
             return self._evidence
 
-    def surrogate(self) -> Surrogate:
-        """Fitted, at its first use, to every evaluation."""
-        evaluations = self._store.evaluations()
+    def surrogate(self, before: int | None = None) -> Surrogate:
+        """Fitted, at its first use, to every evaluation; ``before``: as of ``archive``."""
+        evaluations = self._of(before)
         with self._lock:
             if self._surrogate is None or not _same(self._learned, evaluations):
                 self._learned = evaluations
@@ -70,8 +74,15 @@ class Evaluated:
                     self._partition,
                     self._seen(evaluations),
                     [parse(e.candidate.architecture) for e in failed],
+                    self._surrogate,
                 )
             return self._surrogate
+
+    def _of(self, before: int | None) -> Sequence[Evaluation]:
+        evaluations = self._store.evaluations()
+        if before is None:
+            return evaluations
+        return [e for e in evaluations if e.candidate.round < before]
 
     def _seen(self, evaluations: Sequence[Evaluation]) -> list[Seen]:
         parse, costs = self._partition.space.parse, self._objectives.costs

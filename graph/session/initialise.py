@@ -6,6 +6,7 @@ from pathlib import Path
 from pelnas.config import SearchConfig
 from pelnas.directives import Directive, Order, check, parse
 from pelnas.errors import ConfigError, DirectiveError
+from pelnas.graph.session.knowledge import CARRIED, Retrieved
 from pelnas.graph.session.problem import SearchProblem, ground, sources_of
 from pelnas.graph.session.tracer import rule_changes
 from pelnas.graph.session.trained_accuracies import keep_labels
@@ -14,8 +15,8 @@ from pelnas.rules.rule import Rule, Scope, carry
 from pelnas.store import RunStore, find_run
 from pelnas.traces.spans import RUN
 
+NOTHING = Retrieved()
 PERSON = "person"  # the author of what people ask for
-CARRIED = -1  # the round under which rules of earlier runs are filed
 
 
 def asked_limits(config: SearchConfig, problem: SearchProblem) -> list[Order]:
@@ -35,14 +36,21 @@ def asked_limits(config: SearchConfig, problem: SearchProblem) -> list[Order]:
 
 
 def furnish(
-    store: RunStore, problem: SearchProblem, carried: Sequence[Rule], limits: Sequence[Order] = ()
+    store: RunStore,
+    problem: SearchProblem,
+    carried: Sequence[Rule],
+    limits: Sequence[Order] = (),
+    retrieved: Retrieved = NOTHING,
 ) -> None:
     """What a run knows before its first round; all or nothing, should it be killed here."""
     keep_labels(store.folder, problem.labels)
     with store.together():
         describe(store, problem)
-        store.replace_rules(CARRIED, carried)
-        for kind, data in rule_changes((), carried):
+        named = {rule.id for rule in carried}
+        rules = [*carried, *(rule for rule in retrieved.rules if rule.id not in named)]
+        store.replace_rules(CARRIED, rules)
+        retrieved.keep(store)
+        for kind, data in rule_changes((), rules):
             store.event(kind, span=RUN, **data)
         for order in limits:
             store.append_directive(order, PERSON, order.command)

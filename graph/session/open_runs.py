@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,12 @@ class Sessions:
             session.close()
 
     def node(self, name: str, node: Node) -> Any:
-        """A node as the graph runs it over these runs."""
-        return node
+        """A node as the graph runs it over these runs.
+
+        LangGraph reads the bytecode of a plain function for graphs inside it, in each search
+        anew; there are none, and through a partial one it does not look.
+        """
+        return partial(node)
 
     def _begun(self, config: SearchConfig) -> Session:
         session = Session.create(config.model_copy(update={"output": self._root}))

@@ -68,12 +68,12 @@ def _within(store: RunStore, round_: int) -> Position:
     if "reflect" in names:
         return Position(round_, "reflect", left("reflect"))
     candidates, *missing = store.progress(round_)
+    if "design" in names and "evaluate" not in names:  # drafts may have been evaluated already
+        waiting = left("design")
+        return Position(round_, "design", waiting) if waiting else Position(round_, "evaluate")
     if "evaluate" in names or min(missing) < candidates:
         whole = ("evaluate", None) in ended and not any(missing)
         return Position(round_, "reflect", plan) if whole else Position(round_, "evaluate")
-    if "design" in names:
-        waiting = left("design")
-        return Position(round_, "design", waiting) if waiting else Position(round_, "evaluate")
     return Position(round_, "design", plan) if ("plan", None) in ended else Position(round_, "plan")
 
 

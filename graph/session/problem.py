@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from pelnas.accelerator import found
 from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import AUTO, SearchConfig
@@ -118,11 +119,15 @@ def resolved(config: SearchConfig) -> SearchConfig:
 
     SpaceError: no such space.
     """
-    space, changed = get_space(config.space), {}
+    space = get_space(config.space)
+    changed: dict[str, Any] = {}
     if config.accuracy == AUTO:
         changed["accuracy"] = best_predictor(config, space)
     if config.partition == AUTO:
         changed["partition"] = "operations" if space.complexity_niches else "flops"
+    if config.scoring.accelerator == AUTO:
+        here = {"accelerator": found(AUTO)}
+        changed["scoring"] = config.scoring.model_copy(update=here)
     return config.model_copy(update=changed)
 
 
@@ -131,7 +136,7 @@ def _device_again(config: SearchConfig, recording: Recording, space: SearchSpace
     if config.device not in known_devices():
         try:
             shape = recording.store.sources().shape(config)
-            return get_device(config, space, shape, default_cache())
+            return get_device(config.here(), space, shape, default_cache())
         except InputError:
             pass  # the table is gone: the recording holds every cost that the search recorded
     return RecordedDevice(recording, space)

@@ -1,7 +1,8 @@
 """Everything a search works with, built from its configuration: the context of the nodes."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,9 +11,9 @@ from pelnas.agents.team import Team, assemble, check_turns, connect_all
 from pelnas.architecture import Architecture, Cost
 from pelnas.archive import Archive
 from pelnas.calls.call import CallRecord
-from pelnas.config import ROLES, Budget, SearchConfig
-from pelnas.consent import Consent, named, reached
-from pelnas.devices import known_devices
+from pelnas.config import ROLES, Budget, SearchConfig, with_settings
+from pelnas.consent import Consent, clusters, named, reached
+from pelnas.devices import measured
 from pelnas.directives import Boundary, Directives
 from pelnas.directives.gate import Gate
 from pelnas.errors import BudgetExhausted, PelnasError
@@ -20,6 +21,7 @@ from pelnas.graph.session.directive_queue import DirectiveQueue
 from pelnas.graph.session.evaluated import Evaluated
 from pelnas.graph.session.extend import Extension
 from pelnas.graph.session.initialise import asked_limits, began_with, carried_rules, furnish
+from pelnas.graph.session.knowledge import Retrieved, contribute, prior_of, retrieve
 from pelnas.graph.session.position import Position, position
 from pelnas.graph.session.prices import at_kept_prices
 from pelnas.graph.session.problem import SearchProblem, ground, resolved
@@ -31,7 +33,8 @@ from pelnas.partition import ENUMERABLE
 from pelnas.recording import CUT, Recording
 from pelnas.rules.evidence import Evidence
 from pelnas.rules.knowledge_base import KnowledgeBase
-from pelnas.rules.rule import Scope
+from pelnas.rules.rule import Rule, Scope
+from pelnas.rules.verdicts import measure_all
 from pelnas.store import RunStore
 from pelnas.surrogate import Surrogate
 from pelnas.traces.spans import RUN
@@ -60,10 +63,15 @@ class Session:
         self._recording = recording
         self._models = at_kept_prices(store, self.config, models)
         self.team: Team = assemble(self.config, self._models, self, self.meter)
+        # Parts that a benchmark replaces, as it does agents of the team.
+        self.measure_rules: Callable[[Sequence[Rule], Evidence], list[Rule]] = measure_all
+        self.contribute: Callable[[RunStore], str] = contribute
+        self.prior = prior_of(store, problem)
+        self.write_report: Callable[[RunStore], None] | None = None  # None: all files
         self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
         self._measuring = threading.Lock()
-        self._evaluated = Evaluated(store, problem.partition, Objectives.of(self.config.objectives))
+        self._evaluated = self._held()
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
         self._ground = ground(problem.partition, problem.evaluator.device, self.config)
         self.queue = DirectiveQueue(store, self._ground, self, self._stop)
@@ -94,10 +102,13 @@ class Session:
         )
         connected = connect_all(config, models, consent)
         limits = asked_limits(config, problem)
-        carried = carried_rules(config, problem) if recording is None else began_with(recording)
+        if recording is None:
+            carried, retrieved = carried_rules(config, problem), retrieve(config, problem)
+        else:
+            carried, retrieved = began_with(recording), Retrieved.again(recording.store)
         store = RunStore.create(config)
         try:
-            furnish(store, problem, carried, limits)
+            furnish(store, problem, carried, limits, retrieved)
             return cls(store, problem, connected, recording, consent)
         except PelnasError:
             store.close()
@@ -112,22 +123,29 @@ class Session:
         rounds: int | None = None,
         budget: Budget | None = None,
         accept_address: bool = False,
+        pool: str | None = None,
     ) -> Self:
         """An existing run, to go on with; ``rounds`` and what ``budget`` limits hold from now on.
+
+        ``pool``: where it scores this time, in place of ``scoring.pool``.
 
         RunError: in use, no run, or finished and these limits leave nothing to do.
         AddressError: it names a place that nobody named on this machine, without ``accept_address``.
         """
-        consent = Consent(accept=accept_address)
+        own = {} if pool is None else {"scoring.pool": pool}
+        consent = Consent(clusters(with_settings(SearchConfig(), own)), accept=accept_address)
         store = RunStore.open(folder)
         try:
             extension = Extension.of(store, rounds, budget or Budget())
             for config in (store.config, extension.config):  # before anything is reached
                 consent.check(reached(config, _models(config, models or {})))
-            problem = SearchProblem.build(with_kept_labels(store.config, folder))
+            place = with_settings(store.config, own) if own else store.config
+            consent.check(clusters(place))
+            problem = SearchProblem.build(with_kept_labels(place, folder))
             if not store.niches():  # killed while it was made
                 limits = asked_limits(store.config, problem)
-                furnish(store, problem, carried_rules(store.config, problem), limits)
+                carried = carried_rules(store.config, problem)
+                furnish(store, problem, carried, limits, retrieve(store.config, problem))
             connected = connect_all(store.config, models, consent)
             session = cls(store, problem, connected, consent=consent)
             session._extend(extension)
@@ -152,21 +170,32 @@ class Session:
         """The step that comes next, by the run's own records."""
         return position(self.store)
 
-    def archive(self) -> Archive:
-        """All evaluations so far; those that break a directive in force are excluded from the front."""
-        return self._evaluated.archive(self.directives)
+    def archive(self, before: int | None = None) -> Archive:
+        """All evaluations so far; those that break a directive in force are excluded from the front.
+
+        ``before``: of rounds before this one alone, see ``Evaluated.archive``.
+        """
+        return self._evaluated.archive(self.directives, before)
+
+    def let_go(self) -> None:
+        """Give back the memory of what designers asked; who asks again has it made again."""
+        self._evaluated = self._held()
+
+    def _held(self) -> Evaluated:
+        objectives = Objectives.of(self.config.objectives)
+        return Evaluated(self.store, self.problem.partition, objectives)
 
     def evidence(self) -> Evidence:
         """Every feasible evaluation as rules see it."""
         return self._evaluated.evidence()
 
-    def surrogate(self) -> Surrogate | None:
-        """What all evaluations so far let expect of other networks; ``None`` where it is not wanted."""
+    def surrogate(self, before: int) -> Surrogate | None:
+        """What the evaluations before a round let expect of other networks; ``None``: not wanted."""
         wanted = self.config.surrogate
         if wanted == "large":  # or where a front is a surface, with more places to fill
             large = self.problem.space.size > ENUMERABLE or len(self.config.objectives) > 1
             wanted = "always" if large else "never"
-        return self._evaluated.surrogate() if wanted == "always" else None
+        return self._evaluated.surrogate(before) if wanted == "always" else None
 
     def scope(self, niche: int | None) -> Scope:
         """Where a rule of this niche holds."""
@@ -203,6 +232,7 @@ class Session:
         """Take over rounds, budgets and models. ModelError: one cannot be used; nothing changed."""
         config = directives.applied(self.store.config)
         changed = any(config.chain_of(role) != self.config.chain_of(role) for role in ROLES)
+        changed = changed or config.designer_share != self.config.designer_share
         if changed or config.budget.dollars != self.config.budget.dollars:
             self._models = at_kept_prices(self.store, config, self._connected(config))
             self.team = assemble(config, self._models, self, self.meter)
@@ -219,9 +249,8 @@ class Session:
     def gate(self, niche: int, designs: int) -> Gate:
         """What the directives in force let into a niche for a step of so many designs."""
         # By its name: a replay, which looks every cost up, makes do with as many as its original.
-        measured = self.config.device in known_devices()
-        allowance = MEASURED_A_DESIGN * designs if measured else None
-        return Gate(self.directives, self.problem.partition, niche, self._cost, allowance)
+        allowance = MEASURED_A_DESIGN * designs if measured(self.config) else None
+        return Gate(self.directives, self.problem.partition, niche, self.cost, allowance)
 
     def allowed(self, niche: int) -> frozenset[str]:
         """The members of a niche that directives let in by operations, parameters and FLOPs.
@@ -250,7 +279,7 @@ class Session:
                 raise BudgetExhausted(CUT)
             yield known[text] or next(fresh)
 
-    def _cost(self, architecture: Architecture) -> Cost:
+    def cost(self, architecture: Architecture) -> Cost:
         """Measured once and kept; never two concurrently, so that nothing disturbs a measurement."""
         text = self.problem.space.format(architecture)
         with self._measuring:
@@ -259,6 +288,10 @@ class Session:
                 known = next(self.problem.evaluator.costs([text]))
                 self.store.record_measured(text, known)
             return known
+
+    def measuring(self) -> AbstractContextManager[Any]:
+        """Held by whoever evaluates while others may: two at once would disturb each other."""
+        return self._measuring
 
     # -- time -----------------------------------------------------------------
 
@@ -276,6 +309,10 @@ class Session:
     def stopping(self) -> bool:
         """Whether somebody has asked for a stop."""
         return self._stop.is_set()
+
+    def check_stop(self) -> None:
+        """Honour ``stop`` within a piece of work. SearchStopped: somebody asked for it."""
+        self._go_on()
 
     def step(self, round_: int, node: str) -> None:
         """Called by nodes between pieces of work: books the time spent, honours ``stop``.

@@ -16,7 +16,7 @@ from pelnas.store import Event, RunStore
 from pelnas.traces.otel import export
 from pelnas.traces.spans import INHERIT, REPORT, RUN, round_span, step_span
 
-_UNTOLD = ("seconds", "again")  # what may differ when the same work is done again
+_MAY_DIFFER = ("seconds", "again")  # what may differ when the same work is done again
 
 
 class SearchStopped(Stopped):
@@ -25,14 +25,14 @@ class SearchStopped(Stopped):
 
 @dataclass(frozen=True)
 class Place:
-    """The span that a thread works in. ``told``: the events of its earlier executions."""
+    """The span that a thread works in. ``earlier``: the events of its earlier executions."""
 
     span: str = RUN
     parent: str = ""
     round: int | None = None
     agent: str = ""
     niche: int | None = None
-    told: frozenset[str] = frozenset()
+    earlier: frozenset[str] = frozenset()
 
     def where(self) -> dict[str, Any]:
         """The columns of an event that happens here."""
@@ -64,7 +64,7 @@ class Tracer:
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._earlier = store.told()
+        self._earlier = store.kinds_and_spans()
         self._begun: dict[str, float] = {}  # rounds of this process
         self._lock = Lock()
         self._stop_export = export(store)
@@ -77,7 +77,7 @@ class Tracer:
         """Something happens here; ``round``, ``agent`` and ``niche`` are this place's unless given."""
         here = _HERE.get()
         values = here.where() | data
-        if not here.told or _fingerprint(kind, values) not in here.told:
+        if not here.earlier or _fingerprint(kind, values) not in here.earlier:
             self._store.event(kind, **values)
 
     def run_begins(self) -> None:
@@ -165,10 +165,10 @@ class Tracer:
         agent: str = "",
         niche: int | None = None,
     ) -> Place:
-        told: frozenset[str] = frozenset()
+        known: frozenset[str] = frozenset()
         if any(earlier == span for _, earlier in self._earlier):
-            told = frozenset(_fingerprint_of(event) for event in self._store.events_of(span))
-        return Place(span, parent, round_, agent, niche, told)
+            known = frozenset(_fingerprint_of(event) for event in self._store.events_of(span))
+        return Place(span, parent, round_, agent, niche, known)
 
     @contextmanager
     def _work(self, kind: str, place: Place, **data: Any) -> Iterator[None]:
@@ -224,7 +224,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _fingerprint(kind: str, values: Mapping[str, Any]) -> str:
-    kept = {name: value for name, value in values.items() if name not in _UNTOLD}
+    kept = {name: value for name, value in values.items() if name not in _MAY_DIFFER}
     return json.dumps([kind, kept], sort_keys=True)
 
 

@@ -1,9 +1,11 @@
 """The command ``pelnas``: every command by its group, and one way for all errors to end."""
 
+import ctypes
 import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ from pelnas.app.commands import (
     explain,
     export,
     fork,
+    knowledge,
     mcp,
     models,
     new,
@@ -46,6 +49,8 @@ from pelnas.inputs.paths import expanded
 from pelnas.traces.text import one_line
 
 GARBAGE = 50_000  # new objects between two collections; Python's own is 700
+M_ARENA_MAX = -8  # of malloc.h
+ARENAS = 2
 LONGEST = 2_000  # characters of a complaint: what was typed may be without end
 
 
@@ -115,6 +120,7 @@ app.add_typer(space.space, name="space")
 app.add_typer(new.new, name="new")
 app.add_typer(data.data, name="data")
 app.add_typer(device.device, name="device")
+app.add_typer(knowledge.knowledge, name="knowledge")
 
 
 for group in (
@@ -126,6 +132,7 @@ for group in (
     new.new,
     data.data,
     device.device,
+    knowledge.knowledge,
 ):
     for registered in group.registered_commands:
         registered.cls = _Command
@@ -159,7 +166,21 @@ def main() -> None:
     # What is imported stays: looking through it for garbage takes a quarter of the time that
     # importing LangGraph takes.
     gc.set_threshold(GARBAGE)
+    _share_memory()
     sys.exit(run(sys.argv[1:]))
+
+
+def _share_memory() -> None:
+    """Have all threads share a few heaps, where the C library is glibc, and Arrow those, too.
+
+    It gives each thread one of its own, and what is freed in one is no use to the others: the
+    threads of a search's niches would keep a hundred megabytes that none of them needs. Arrow's
+    own keeps twenty after a table of two has been read.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library has no such function
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
 
 
 def run(arguments: Sequence[str]) -> int:

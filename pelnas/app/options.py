@@ -85,10 +85,16 @@ def option(name: str, text: str = "", otherwise: str = "") -> Any:
     """The type of a parameter that is the option of a setting, see ``takes``."""
     known = SETTINGS[OPTIONS[name]]
     default = _field(name).default
-    told = otherwise or (known.otherwise if default in (None, "", ()) else str(default))
-    text = text or known.text + (f" Default: {told}." if told else "")
+    default_text = otherwise or (
+        known.otherwise if default in (None, "", ()) else _in_words(default)
+    )
+    text = text or known.text + (f" Default: {default_text}." if default_text else "")
     shown = typer.Option(f"--{name.replace('_', '-')}", help=text, autocompletion=NAMED.get(name))
     return Annotated[kind(name) | None, shown]
+
+
+def _in_words(default: object) -> str:
+    return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _spaces() -> Sequence[str]:

@@ -2,27 +2,32 @@
 
 Where a folder of tables holds test accuracies, fronts are judged by those, and the
 hypervolume is a share of that of the true front. Elsewhere they are judged by their
-own scores and latencies, normalised by the ranges over all runs. Higher is better.
+own scores and costs, normalised by the ranges over all runs. Higher is better.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from pelnas.agents.team import connect_all
-from pelnas.bench.search import Truth, need_latency_alone
 from pelnas.config import ROLES, SearchConfig
 from pelnas.consent import Consent, named
-from pelnas.errors import ConfigError
+from pelnas.devices import DEVICES
+from pelnas.errors import ConfigError, DeviceError, StoreError
 from pelnas.graph.runs.search import Result, Search
-from pelnas.pareto import Box, hypervolume, minimised
+from pelnas.objectives import Objectives
+from pelnas.pareto import Box, Floats, hypervolume, minimised
+from pelnas.pool import Pool, Work
+from pelnas.pool.base import Array
 from pelnas.report.agent_stats import AgentStats, agent_stats
 from pelnas.report.front import front_points
 from pelnas.store import RunStore
+from pelnas.tables import cost_columns, true_accuracy
 
 BASELINES = ("builtin:evolver", "builtin:random")
 CHECKPOINTS = 60  # points of a curve
@@ -30,7 +35,7 @@ COUNTED = (
     "front", "evaluations", "calls", "failed_calls", "dollars", "seconds", "invalid", "duplicate",
     "out_of_niche", "filled", "rules",
 )  # fmt: skip
-Place = tuple[float, float]  # latency in ms, score
+Place = tuple[float, ...]  # the costs of the objectives, then the score
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +75,14 @@ class Trial:
 
 
 def searches(config: SearchConfig, models: Sequence[str]) -> list[SearchConfig]:
-    """The search of ``config`` with each model in every role, and with each baseline."""
+    """The search of ``config`` with each model in every role, and with each baseline.
+
+    Those of one seed begin with the same networks, which count.
+    """
     names = list(dict.fromkeys((*models, *BASELINES)))
     alone: dict[str, Any] = {f"{role}_model": None for role in ROLES}
-    return [config.model_copy(update={**alone, "model": name}) for name in names]
+    shared = {**alone, "first_round": "drawn"}
+    return [config.model_copy(update={**shared, "model": name}) for name in names]
 
 
 def compare(
@@ -85,9 +94,8 @@ def compare(
     """Run the search of ``config`` with each model in every role, for each seed, and the baselines.
 
     ``run``: takes a search to its end. ModelError: one of the models cannot be used; reported
-    before the first search begins. ConfigError: other objectives than latency.
+    before the first search begins.
     """
-    need_latency_alone(config)
     configs = searches(config, models)
     with ExitStack() as stack:
         for one in configs:
@@ -96,6 +104,61 @@ def compare(
         for one in configs:
             for seed in seeds:
                 yield _trial(one.model_copy(update={"seed": seed}), run)
+
+
+def compare_apart(
+    config: SearchConfig,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    pool: Pool,
+    stop: Callable[[], bool],
+) -> Iterator[Trial]:
+    """The same searches by the workers of a pool, each as it ends, one a core.
+
+    Every worker writes into ``config.output``, which has to be at the same place for all of them, as
+    have the files that the settings name. A search whose worker is lost begins again, as
+    another run. Stopped: ``stop`` said so; runs that have ended stay. Errors: as of ``compare``.
+    """
+    configs = searches(config, models)
+    for one in configs:
+        for model in connect_all(one, consent=Consent(named(one))).values():
+            model.close()
+    tasks = [[one.model, seed] for one in configs for seed in seeds]
+    # JSON leaves out an address that may hold a key, which a search needs to reach its model.
+    own = config.here().model_dump(mode="json") | {"base_url": config.base_url}
+    own["output"] = str(config.output.absolute())
+    work = Work("pelnas.bench.compare:searching", {"config": own, "models": list(models)})
+    with closing(pool.workers(work, 0)) as workers:
+        for ended in workers.done(tasks, stop):
+            yield _of_answer(ended.value(), config.output)
+
+
+def searching(settings: Mapping[str, Any], _: Mapping[str, Array]) -> Callable[[list[Any]], Any]:
+    """What a worker does: a task is a model and a seed, its answer a finished run."""
+    config = SearchConfig.model_validate(settings["config"])
+    if not config.scoring.workers:  # searches run side by side: each scores in its own process
+        scoring = config.scoring.model_copy(update={"workers": 1})
+        config = config.model_copy(update={"scoring": scoring})
+    by_model = {one.model: one for one in searches(config, settings["models"])}
+
+    def search(task: list[Any]) -> dict[str, Any]:
+        model, seed = task
+        return asdict(_trial(by_model[model].model_copy(update={"seed": seed}), Search.run))
+
+    return search
+
+
+def _of_answer(answer: dict[str, Any], runs: Path) -> Trial:
+    """A finished run of a worker. StoreError: it is not among the runs here."""
+    if not (runs / answer["run"]).is_dir():
+        raise StoreError(
+            f"expected run {answer['run']} in {runs}, found that a worker wrote it elsewhere: give"
+            " all workers the folder of runs at the same place (--output), such as a shared disk"
+        )
+    moments = tuple(
+        Moment(**{**moment, "place": tuple(moment["place"])}) for moment in answer["moments"]
+    )
+    return Trial(**{**answer, "moments": moments})
 
 
 def _trial(config: SearchConfig, run: Callable[[Search], Result]) -> Trial:
@@ -132,24 +195,29 @@ def _shares(rates: Sequence[AgentStats]) -> dict[str, float | None]:
 
 def _moments(store: RunStore) -> Iterator[Moment]:
     """Feasible evaluations in the order in which they happened."""
-    known = {e.id: e for e in store.evaluations() if e.cost.feasible}
+    objectives = Objectives.of(store.config.objectives)
+    places = {
+        e.id: (*(cost.of(e) for cost in objectives.costs), e.score)
+        for e in store.evaluations()
+        if e.cost.feasible
+    }
+    architectures = {c.id: c.architecture for c in store.candidates()}
     calls, dollars = 0, 0.0
     for event in store.events():
         if event.kind == "call":
             calls += 1
             dollars += event.data["dollars"] or 0.0
-        elif event.kind == "evaluated" and event.data["candidate"] in known:
-            found = known[event.data["candidate"]]
-            place = (found.latency_ms, found.score)
+        elif event.kind == "evaluated" and event.data["candidate"] in places:
+            candidate = event.data["candidate"]
             seconds = event.time - store.started
-            yield Moment(found.candidate.architecture, place, calls, dollars, seconds)
+            yield Moment(architectures[candidate], places[candidate], calls, dollars, seconds)
 
 
 @dataclass(frozen=True)
 class Scale:
     """What all runs are judged by. ``whole``: the hypervolume that counts as 1.
 
-    ``truth``: latency and test accuracy by architecture; empty: each run's own values.
+    ``truth``: costs and test accuracy by architecture; empty: each run's own values.
     """
 
     box: Box
@@ -157,28 +225,25 @@ class Scale:
     truth: Mapping[str, Place]
 
     @classmethod
-    def of_truth(cls, truth: Truth) -> "Scale":
-        """Judged by a benchmark table."""
-        points = minimised(truth.latency, truth.accuracy)
+    def of_truth(cls, truth: Mapping[str, Place]) -> "Scale":
+        """Judged by benchmark tables."""
+        points = _points(truth.values())
         box = points.min(axis=0), points.max(axis=0)
-        pairs = zip(truth.latency.tolist(), truth.accuracy.tolist(), strict=True)
-        whole = hypervolume(points, box)
-        return cls(box, whole, dict(zip(truth.texts, pairs, strict=True)))
+        return cls(box, hypervolume(points, box), truth)
 
     @classmethod
     def of_trials(cls, trials: Sequence[Trial]) -> "Scale":
         """Judged by the ranges over all runs. ConfigError: nothing was evaluated at all."""
-        places = np.array([moment.place for trial in trials for moment in trial.moments])
-        if not len(places):
+        places = [moment.place for trial in trials for moment in trial.moments]
+        if not places:
             raise ConfigError("no run evaluated anything to be compared by: give a larger budget")
-        points = minimised(*places.T)
+        points = _points(places)
         return cls((points.min(axis=0), points.max(axis=0)), 1.0, {})
 
     def volume(self, moments: Sequence[Moment]) -> float:
         """The normalised hypervolume of what was found in these moments."""
         places = [self.truth.get(moment.architecture, moment.place) for moment in moments]
-        points = minimised([p[0] for p in places], [p[1] for p in places])
-        return hypervolume(points, self.box) / self.whole
+        return hypervolume(_points(places), self.box) / self.whole
 
     def curve(self, trial: Trial) -> list[dict[str, float]]:
         """How the hypervolume grew over everything that was spent."""
@@ -198,9 +263,30 @@ class Scale:
 
 def scale_of(config: SearchConfig, trials: Sequence[Trial]) -> Scale:
     """The scale for the runs of a configuration: truth where its tables are there."""
-    if config.data is None or not config.dataset or config.device == "host":
+    in_tables = {"latency", "energy"}.issuperset(config.objectives)
+    if config.data is None or not config.dataset or config.device in DEVICES or not in_tables:
         return Scale.of_trials(trials)
-    return Scale.of_truth(Truth.load(config.data, config.dataset, config.device))
+    return Scale.of_truth(_true_places(config.data, config))
+
+
+def _true_places(data: Path, config: SearchConfig) -> dict[str, Place]:
+    """Of what the device can run. DataError, DatasetError, DeviceError: what the folder lacks."""
+    accuracy = true_accuracy(data, config.dataset)
+    columns = cost_columns(data, config.dataset, config.device)
+    costs = [columns[name].read() for name in config.objectives if name in columns]
+    if len(costs) < len(config.objectives):
+        raise DeviceError(
+            f"expected tables of {' and '.join(config.objectives)} for {config.device}, found"
+            f" {' and '.join(columns)}: name other objectives"
+        )
+    places = {
+        text: (*(cost.get(text, -1.0) for cost in costs), accuracy[text]) for text in accuracy
+    }
+    return {text: place for text, place in places.items() if min(place) >= 0}
+
+
+def _points(places: Collection[Place]) -> Floats:
+    return minimised(*np.array(list(places)).T)
 
 
 def rows(trials: Sequence[Trial], scale: Scale) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 from pelnas.architecture import Architecture
 from pelnas.bench.validation import Interval
 from pelnas.config import SearchConfig
-from pelnas.devices.layered import LayeredDevice, LayerTable, layer_tables
+from pelnas.devices.layered import LayeredDevice, Tables, layer_tables, of_dataset
 from pelnas.errors import DataError, DeviceError
 from pelnas.pareto import Floats, hypervolume, igd, minimised, non_dominated
 from pelnas.predictors.known_truth import Truth, named
@@ -163,7 +163,8 @@ def bench_known_truth(
                 f" one of {', '.join(tables)}"
             )
         for name, truth in drawn.items():
-            problem = KnownProblem.of(space, LayeredDevice(tables[device], space), truth)
+            costs = LayeredDevice(of_dataset(tables[device], ""), space)
+            problem = KnownProblem.of(space, costs, truth)
             asked = {"device": device, "dataset": name, "accuracy": "known-truth"}
             for seed in seeds:
                 for method, counts in budgets.items():
@@ -175,7 +176,7 @@ def bench_known_truth(
                         yield Outcome(method, device, name, seed, count, *judged)
 
 
-def _tables(config: SearchConfig) -> dict[str, LayerTable]:
+def _tables(config: SearchConfig) -> dict[str, Tables]:
     tables = layer_tables(config.data) if config.data else {}
     if not tables:
         raise DataError(

@@ -17,14 +17,14 @@ from scipy.stats import kendalltau, spearmanr
 from sklearn.linear_model import RidgeCV
 
 from pelnas.architecture import Architecture, Shape
-from pelnas.bench.trained import MNASNET, mobile_text
+from pelnas.bench.trained import CHOICES, MNASNET, first_rows, mobile_text
 from pelnas.devices.cost_features import CostFeatures, Floats, Rows
 from pelnas.devices.few_shot import Belief, LatencyModel
 from pelnas.devices.other_devices import OtherDevices, Source
 from pelnas.devices.selection import CANDIDATES, Indices, chosen, farthest_first
 from pelnas.devices.table import TableDevice
-from pelnas.errors import ArchitectureError, DataError, UnreadableError
-from pelnas.inputs.formats import csv_columns, read_csv
+from pelnas.errors import DataError, UnreadableError
+from pelnas.inputs.formats import csv_columns
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.tables import Lookup, all_costs
 
@@ -144,29 +144,23 @@ def mobile_outcomes(
 
 def _mobile_table(
     path: Path, space: SearchSpace
-) -> tuple[list[Architecture], Mapping[str, Floats]]:
+) -> tuple[tuple[Architecture, ...], Mapping[str, Floats]]:
     """The networks, each once, and their latencies in ms by column; NaN where a cell is empty."""
-    found: dict[Architecture, list[float]] = {}
     try:
-        names = [
-            n for n in csv_columns(path) if n.endswith("_ms") or n.startswith(f"{THROUGHPUT}_")
-        ]
-        for row in read_csv(path, ["expand", "kernel", "layers", "se", *names]):
-            values = [_milliseconds(name, float(row[name] or "nan")) for name in names]
-            found.setdefault(space.parse(mobile_text(row)), values)
-    except (UnreadableError, ArchitectureError, ValueError) as error:
+        header = csv_columns(path)
+    except UnreadableError as error:
         raise DataError(
-            f"expected measured networks of {space.name} in {path}, found: {error}; correct the"
-            " path or the file"
+            f"expected networks of {space.name} in {path}, found: {error}; correct the path or the"
+            " file"
         ) from None
-    table = np.array(list(found.values())).T
-    return list(found), dict(zip(names, table, strict=True))
+    names = [name for name in header if name.endswith("_ms") or name.startswith(f"{THROUGHPUT}_")]
+    architectures, columns = first_rows(path, space, CHOICES, mobile_text, names)
+    return architectures, {name: _milliseconds(name, values) for name, values in columns.items()}
 
 
-def _milliseconds(column: str, value: float) -> float:
-    if not value > 0:
-        return float("nan")
-    return PER_SECOND / value if column.startswith(THROUGHPUT) else value
+def _milliseconds(column: str, values: Floats) -> Floats:
+    known = np.where(values > 0, values, np.nan)
+    return PER_SECOND / known if column.startswith(THROUGHPUT) else known
 
 
 def _outcomes(

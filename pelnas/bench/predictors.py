@@ -18,7 +18,7 @@ import numpy as np
 
 from pelnas.architecture import Architecture, Prediction, Shape
 from pelnas.bench.fitting import CELLS_SEED, DATASETS, SCORING_SEED, Sample, cross_fit, fold_of
-from pelnas.bench.search import Truth
+from pelnas.bench.truth import Truth
 from pelnas.bench.validation import Agreement, validate
 from pelnas.cache import Cache
 from pelnas.config import Scoring, SearchConfig
@@ -34,7 +34,7 @@ from pelnas.predictors.labels import Label
 from pelnas.predictors.rank_sum import RankSum
 from pelnas.predictors.transfer import Fitted, Transfer
 from pelnas.predictors.trees import Trees
-from pelnas.spaces import get_space
+from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore
 from pelnas.tables import accuracy_column, true_accuracy
 
@@ -47,20 +47,26 @@ class Unseen(Transfer):
 
     def __init__(
         self,
-        sample: Sample,
+        space: SearchSpace,
+        folds: Sequence[Fitted],
         datasets: Sequence[str],
         images: ImageSet,
         scoring: Scoring,
         cache: Cache,
     ) -> None:
-        """``datasets``: whose accuracies the trees are fitted to."""
-        self._folds = cross_fit(sample, datasets, seed=0)
-        fitted = Fitted(self._folds[0], sample.reference())
-        super().__init__(sample.space, images, scoring, SCORING_SEED, cache, fitted)
+        """``folds``: as ``fit_folds`` makes them, of the accuracies of ``datasets``."""
+        super().__init__(space, images, scoring, SCORING_SEED, cache, folds[0])
+        self._folds = [fitted.trees for fitted in folds]
         self.source = f"fitted to {' and '.join(datasets)}, isomorphism classes held out"
 
     def _trees(self, architecture: Architecture) -> Trees:
         return self._folds[fold_of(self._space, architecture)]
+
+
+def fit_folds(sample: Sample, datasets: Sequence[str]) -> list[Fitted]:
+    """For each fold of isomorphism classes a fit that saw no cell of it; takes some minutes."""
+    reference = sample.reference()
+    return [Fitted(trees, reference) for trees in cross_fit(sample, datasets, seed=0)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,9 @@ class Evidence:
         return {judged: self._unseen([d for d in DATASETS if d != judged]) for judged in DATASETS}
 
     def _unseen(self, datasets: Sequence[str]) -> Unseen:
-        return Unseen(self.sample, datasets, self.images, self.scoring, self.cache)
+        folds = fit_folds(self.sample, datasets)
+        space = self.sample.space
+        return Unseen(space, folds, datasets, self.images, self.scoring, self.cache)
 
     def orders(self, cells: int) -> Iterator[Order]:
         """Leave one data set out in both directions, then as shipped on both."""
@@ -148,7 +156,7 @@ class Evidence:
         config: SearchConfig,
         devices: Sequence[str],
         seeds: Sequence[int],
-        told: Callable[[Front], None] = lambda _: None,
+        on_front: Callable[[Front], None] = lambda _: None,
     ) -> Iterator[Front]:
         """For each data set, device and seed: the front of a whole search, then of few-shot.
 
@@ -169,7 +177,7 @@ class Evidence:
                         _searched(folder, name, judged, truth),
                         _labelled(folder, predictor, judged, truth, accuracy),
                     ):
-                        told(each)
+                        on_front(each)
                         yield each
 
 
@@ -195,24 +203,41 @@ def _labelled(
     truth: Truth,
     accuracy: Mapping[str, float],
 ) -> Front:
-    known, told = _evaluated(folder, base.name)
-    labels: list[Label] = []
-    found, predictor = known, None
-    while len(labels) < LABELS:
-        texts = suggest_labels(found, [label.architecture for label in labels], BATCH)
-        if not texts:
-            break
-        labels += [Label(text, accuracy[text]) for text in texts]
-        predictor = FewShot(told.space, told, labels)
-        again = predictor.predict([told.space.parse(each.architecture) for each in known])
-        found = [
-            Known(each.architecture, new.score, new.uncertainty, each.latency_ms)
-            for each, new in zip(known, again, strict=True)
-        ]
+    known, stored = _evaluated(folder, base.name)
+    found, predictor = relabelled(known, stored, stored.space, accuracy, LABELS)
     if predictor is None:
         raise DataError(f"expected feasible candidates in {folder}, found none: search longer")
     name = f"few-shot from {base.name}"
     return _front(folder, name, judged, truth, found, predictor.held_out)
+
+
+def relabelled(
+    known: Sequence[Known],
+    base: AccuracyPredictor,
+    space: SearchSpace,
+    accuracy: Mapping[str, float],
+    count: int,
+) -> tuple[Sequence[Known], FewShot | None]:
+    """What few-shot expects of candidates once ``count`` of them, chosen by itself, have labels.
+
+    ``base``: predicts the candidates; ``accuracy``: percent, by architecture. ``None``: there
+    was nothing to label.
+    """
+    labels: list[Label] = []
+    found, predictor = known, None
+    while len(labels) < count:
+        wanted = min(BATCH, count - len(labels))
+        texts = suggest_labels(found, [label.architecture for label in labels], wanted)
+        if not texts:
+            break
+        labels += [Label(text, accuracy[text]) for text in texts]
+        predictor = FewShot(space, base, labels)
+        again = predictor.predict([space.parse(each.architecture) for each in known])
+        found = [
+            Known(each.architecture, new.score, new.uncertainty, each.latency_ms)
+            for each, new in zip(known, again, strict=True)
+        ]
+    return found, predictor
 
 
 def _front(
@@ -232,18 +257,18 @@ def _front(
     return Front(name, judged, device, seed, len(known), ratio, distance, held_out)
 
 
-def _evaluated(folder: Path, name: str) -> tuple[list[Known], "_Told"]:
+def _evaluated(folder: Path, name: str) -> tuple[list[Known], "_Stored"]:
     with RunStore.read(folder) as store:
         evaluations = store.evaluations()
-        told = _Told(store, name)
+        stored = _Stored(store, name)
     known = [
         Known(e.candidate.architecture, e.score, e.prediction.uncertainty, e.latency_ms)
         for e in evaluations
     ]
-    return known, told
+    return known, stored
 
 
-class _Told(AccuracyPredictor):
+class _Stored(AccuracyPredictor):
     """A run's stored predictions, once more."""
 
     unit = "as recorded"

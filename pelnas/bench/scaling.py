@@ -45,10 +45,10 @@ def costs(options: Sequence[str], rounds: Iterable[int]) -> Iterator[Cost]:
 def _measured(options: Sequence[str], rounds: int, folder: Path) -> Cost:
     runs = folder / "runs"
     search = [sys.executable, "-m", "pelnas", "search", *options]
-    search += ["--rounds", str(rounds), "--output", str(runs)]
+    search += ["--rounds", str(rounds), "--output", str(runs), "--no-knowledge"]
     started = perf_counter()
-    with (folder / "log").open("w+b") as told:
-        process = subprocess.Popen(search, stdout=told, stderr=told)  # noqa: S603 - our own program
+    with (folder / "log").open("w+b") as output:
+        process = subprocess.Popen(search, stdout=output, stderr=output)  # noqa: S603 - our own program
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

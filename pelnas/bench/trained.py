@@ -21,6 +21,8 @@ from pelnas.predictors.labels import Label
 from pelnas.spaces import SearchSpace, get_space
 
 Floats = NDArray[np.float64]
+Text = Callable[[Mapping[str, str]], str]  # of a row of a table
+CHOICES = ("expand", "kernel", "layers", "se")  # columns of Accel-NASBench
 
 MNASNET = "mnasnet_imagenet_devices.csv"  # of Accel-NASBench
 IMAGENET = "imagenet_top1"  # its accuracy under the benchmark's short recipe
@@ -66,30 +68,36 @@ def read_autoformer(folder: Path) -> Trained:
 
 def read_mnasnet(folder: Path) -> Trained:
     """The trained networks of Accel-NASBench. DataError: no such table, or a row of another space."""
-    choices = ["expand", "kernel", "layers", "se"]
-    return _read(folder / MNASNET, get_space("mnasnet"), choices, mobile_text, [IMAGENET])
+    return _read(folder / MNASNET, get_space("mnasnet"), CHOICES, mobile_text, [IMAGENET])
 
 
 def _read(
-    path: Path,
-    space: SearchSpace,
-    choices: Sequence[str],
-    text: Callable[[Mapping[str, str]], str],
-    columns: Sequence[str],
+    path: Path, space: SearchSpace, choices: Sequence[str], text: Text, columns: Sequence[str]
 ) -> Trained:
-    """A table with ``columns`` of accuracies; of a network listed twice, the first row counts."""
+    architectures, by_column = first_rows(path, space, choices, text, columns)
+    return Trained(space, architectures, by_column)
+
+
+def first_rows(
+    path: Path, space: SearchSpace, choices: Sequence[str], text: Text, columns: Sequence[str]
+) -> tuple[tuple[Architecture, ...], dict[str, Floats]]:
+    """The networks of a table, and its ``columns`` of numbers (n,); NaN where a cell is empty.
+
+    ``text``: the official text of a row of ``choices``. Of a network listed twice, the first row
+    counts. DataError: no such table, or a row of another space.
+    """
     found: dict[Architecture, list[float]] = {}
     try:
         for row in read_csv(path, [*choices, *columns]):
-            accuracies = [float(row[name] or "nan") for name in columns]
-            found.setdefault(space.parse(text(row)), accuracies)
+            numbers = [float(row[name] or "nan") for name in columns]
+            found.setdefault(space.parse(text(row)), numbers)
     except (UnreadableError, ArchitectureError, ValueError) as error:
         raise DataError(
-            f"expected trained networks of {space.name} in {path}, found: {error}; correct the"
-            " path or the file"
+            f"expected networks of {space.name} in {path}, found: {error}; correct the path or the"
+            " file"
         ) from None
     by_column = np.array(list(found.values())).reshape(-1, len(columns)).T
-    return Trained(space, tuple(found), dict(zip(columns, by_column, strict=True)))
+    return tuple(found), dict(zip(columns, by_column, strict=True))
 
 
 def _transformer(row: Mapping[str, str]) -> str:
@@ -101,7 +109,7 @@ def _transformer(row: Mapping[str, str]) -> str:
 
 def mobile_text(row: Mapping[str, str]) -> str:
     """A row as official text. ValueError: columns of different numbers of blocks."""
-    columns = (row[name].split() for name in ("expand", "kernel", "layers", "se"))
+    columns = (row[name].split() for name in CHOICES)
     suffixes = {"0": "", "1": "s"}
     return "/".join(
         f"e{e}k{k}n{n}{suffixes.get(excite, excite)}"

@@ -13,7 +13,8 @@ from pelnas.devices.few_shot import HeldOut
 from pelnas.devices.partial import FEWEST, PartialDevice
 from pelnas.errors import DataError, UnreadableError
 from pelnas.importing.found import Meaning
-from pelnas.importing.keep import INFEASIBLE, keep_table
+from pelnas.importing.keep import INFEASIBLE, digest_of
+from pelnas.importing.kept import kept, network_table
 from pelnas.inputs.formats import read_csv
 from pelnas.spaces import get_space
 from pelnas.tables import ANY
@@ -47,6 +48,11 @@ def fit_board(results: Path, name: str, folder: Path, shape: Shape) -> Fitted:
     manifest = read_manifest(results.parent)
     rows = _rows(results, manifest)
     latencies = {row["architecture"]: _latency(row, results) for row in rows}
+    if len(latencies) < len(rows):
+        raise DataError(
+            f"expected each network once in {results}, found {len(rows) - len(latencies)} rows that"
+            " name one again: remove them"
+        )
     feasible = sum(value > 0 for value in latencies.values())
     if feasible < FEWEST:
         raise DataError(
@@ -54,15 +60,15 @@ def fit_board(results: Path, name: str, folder: Path, shape: Shape) -> Fitted:
             " measure.py go on"
         )
     space = get_space(manifest.space)
-    meaning = Meaning("latency", ANY, name)
-    target = folder / f"{name}.{space.name}.parquet"
-    texts = list(latencies)
-    keep_table(target, texts, {meaning: np.array(list(latencies.values()))}, space, results)
-    device = PartialDevice(folder, ANY, name, space, shape)
+    column = {Meaning("latency", ANY, name): np.array(list(latencies.values()))}
+    source = results.name, digest_of(results)
+    table = network_table(name, list(latencies), column, space, source)
+    with kept(folder, [table]) as targets:  # until it is a device
+        device = PartialDevice(folder, ANY, name, space, shape)
     return Fitted(
         device=name,
         space=space.name,
-        kept=str(target),
+        kept=str(targets[0]),
         measured=feasible,
         refused=len(latencies) - feasible,
         missing=len(manifest.networks) - len(latencies),

@@ -17,11 +17,13 @@ from pelnas.devices.few_shot import Belief
 from pelnas.devices.selection import CANDIDATES, chosen
 from pelnas.errors import DataError, UnreadableError
 from pelnas.inputs.formats import parse_json, read_bytes
+from pelnas.runtimes import litert
 from pelnas.runtimes.deployed import Deployed
 from pelnas.spaces import SearchSpace
 
 MANIFEST, SCRIPT, RESULTS = "manifest.json", "measure.py", "results.csv"
-NETWORKS = "networks"  # folder of the ONNX files
+NETWORKS = "networks"  # folder of the networks' files
+ONNX = ".onnx"
 VERSION = 1
 
 
@@ -65,10 +67,13 @@ def write_folder(
     shape: Shape,
     architectures: Sequence[Architecture],
     cache: Cache,
+    ending: str = ONNX,
 ) -> Iterator[Network]:
     """Each network as it is written; the manifest and the script come last.
 
-    DataError: there is a manifest already, whose results others may be measuring.
+    ``ending``: of the networks' files, which says what runs them: ``ONNX`` or ``litert.SUFFIX``.
+    DataError: there is a manifest already, whose results others may be measuring. ConfigError,
+    DeviceError: as ``litert.measurable``.
     """
     if (folder / MANIFEST).exists():
         raise DataError(
@@ -78,8 +83,8 @@ def write_folder(
     networks = []
     for number, architecture in enumerate(architectures):
         deployed = Deployed(space, architecture, shape)
-        content = deployed.measurable(cache)
-        file = f"{NETWORKS}/{number:04d}.onnx"
+        content = deployed.measurable(cache) if ending == ONNX else litert.measurable(deployed)
+        file = f"{NETWORKS}/{number:04d}{ending}"
         (folder / file).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         text = space.format(architecture)
@@ -87,8 +92,8 @@ def write_folder(
         yield networks[-1]
     script = read_bytes(Path(stand_alone.__file__))
     (folder / SCRIPT).write_bytes(script)
-    told = {"version": VERSION, "space": space.name, "networks": list(map(asdict, networks))}
-    (folder / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    document = {"version": VERSION, "space": space.name, "networks": list(map(asdict, networks))}
+    (folder / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -96,12 +101,12 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = read_bytes(path)
-        told = parse_json(content)
-        if told["version"] != VERSION:
-            raise UnreadableError(f"version {str(told['version'])[:20]} in place of {VERSION}")
-        networks = tuple(_network(each) for each in told["networks"])
-        space = str(told["space"])
-    except (UnreadableError, KeyError, TypeError) as error:
+        document = parse_json(content)
+        if document["version"] != VERSION:
+            raise UnreadableError(f"version {str(document['version'])[:20]} in place of {VERSION}")
+        networks = tuple(_network(each) for each in document["networks"])
+        space = str(document["space"])
+    except (UnreadableError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"expected the {MANIFEST} of `pelnas device measure` beside the results at {path}, found:"
             f" {error}; copy it there"
@@ -109,6 +114,6 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(space, networks, hashlib.sha256(content).hexdigest())
 
 
-def _network(told: Any) -> Network:
-    text, file, digest = (str(told[name]) for name in ("architecture", "file", "sha256"))
-    return Network(text, file, digest, tuple(int(each) for each in told["pixels"]))
+def _network(entry: Any) -> Network:
+    text, file, digest = (str(entry[name]) for name in ("architecture", "file", "sha256"))
+    return Network(text, file, digest, tuple(int(each) for each in entry["pixels"]))

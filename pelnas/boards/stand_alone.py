@@ -1,7 +1,13 @@
 """Measure the networks of this folder on the machine that runs it, and write results.csv.
 
 Run `python measure.py` in the folder that `pelnas device measure --export` wrote. It needs
-Python 3.8, numpy and onnxruntime, and nothing else. Stopped, it goes on where it was.
+Python 3.8, numpy and onnxruntime (for networks that end with .tflite ai-edge-litert in its
+place), and nothing else. Stopped, it goes on where it was.
+
+Networks are timed in groups, one pass of each in turn, and before each pass one of a reference: the
+first network of the folder that runs. A latency is the median of a network's times relative to the
+reference, times the reference's own latency in the first group; so a board that heats up and
+becomes slower while it measures gives latencies on one scale.
 """
 
 from __future__ import annotations
@@ -18,33 +24,46 @@ from typing import Any, Callable, Iterator  # noqa: UP035 - boards have old Pyth
 
 COLUMNS = (
     "architecture", "file", "sha256", "manifest", "median_ms", "iqr_ms", "repeats", "threads",
-    "runtime", "machine", "problem",
+    "reference_ms", "runtime", "machine", "problem",
 )  # fmt: skip
 REFUSED = -1  # the median of a network that the runtime cannot run
 INPUT = "images"
+LITERT = ".tflite"  # what the files of LiteRT end with
 FINE_SECONDS = 1e-5  # a coarser clock cannot time a pass
+TOGETHER = 12  # networks that are timed in turn
+
+
+Pass = Callable[[], object]  # a forward pass over one image
 
 
 def main() -> None:
-    """Measure what was not measured yet; each network is a row as soon as it is known."""
+    """Measure what was not measured yet; each group of networks is rows as soon as it is known."""
     options = _options()
     folder = Path(options.folder)
     manifest_bytes = (folder / "manifest.json").read_bytes()
     manifest = json.loads(manifest_bytes)
     digest = hashlib.sha256(manifest_bytes).hexdigest()
     results = folder / "results.csv"
-    done = {row["sha256"] for row in _rows(results) if row["manifest"] == digest}
+    rows = [row for row in _whole(results) if row["manifest"] == digest]
+    done = {row["sha256"] for row in rows}
     left = [each for each in manifest["networks"] if each["sha256"] not in done]
     print(f"{len(done)} networks measured, {len(left)} to go")
+    reference = _reference(folder, manifest["networks"], options.threads) if left else None
+    level = next((float(row["reference_ms"]) for row in rows if row.get("reference_ms")), None)
     with results.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         if file.tell() == 0:
             writer.writeheader()
-        for number, network in enumerate(left, start=1):
-            row = _measured(folder, network, options)
-            writer.writerow(dict(row, manifest=digest))
+        for start in range(0, len(left), TOGETHER):
+            group, level = _measured(
+                folder, left[start : start + TOGETHER], reference, level, options
+            )
+            for number, row in enumerate(group, start=start + 1):
+                writer.writerow(dict(row, manifest=digest))
+                print(
+                    f"{number} of {len(left)}: {row['median_ms']} ms {row['problem']}", flush=True
+                )
             file.flush()
-            print(f"{number} of {len(left)}: {row['median_ms']} ms {row['problem']}", flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -56,6 +75,19 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _whole(results: Path) -> list[dict[str, str]]:
+    """The rows that are whole; a file where one was cut off is written anew without it."""
+    rows = list(_rows(results))
+    if results.is_file() and len(results.read_bytes().splitlines()) != len(rows) + 1:
+        part = results.with_suffix(".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(results)
+    return rows
+
+
 def _rows(results: Path) -> Iterator[dict[str, str]]:
     """The rows that are there; one that was cut off where power went is measured again."""
     if results.is_file():
@@ -65,34 +97,98 @@ def _rows(results: Path) -> Iterator[dict[str, str]]:
                     yield row
 
 
-def _measured(folder: Path, network: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """A row of ``results.csv``."""
+def _reference(folder: Path, networks: list[dict[str, Any]], threads: int) -> Pass | None:
+    """A pass of the first network that the runtime can run; ``None`` if there is none."""
+    for network in networks:
+        run, _ = _tried(folder, network, threads)
+        if run is not None:
+            return run
+    return None
+
+
+def _tried(folder: Path, network: dict[str, Any], threads: int) -> tuple[Pass | None, str]:
+    """A pass, or what the runtime says against it."""
     content = (folder / network["file"]).read_bytes()
     if hashlib.sha256(content).hexdigest() != network["sha256"]:
         sys.exit(f"{network['file']} is not the file of the manifest: copy the folder again")
-    row = {
+    try:
+        if network["file"].endswith(LITERT):
+            return _litert_pass(content, threads), ""
+        return _opened(content, network["pixels"], threads), ""
+    except Exception as error:  # noqa: BLE001 - the runtime's errors share no type
+        return None, str(error).splitlines()[0][:200]
+
+
+def _measured(
+    folder: Path,
+    networks: list[dict[str, Any]],
+    reference: Pass | None,
+    level: float | None,
+    options: argparse.Namespace,
+) -> tuple[list[dict[str, Any]], float | None]:
+    """Rows of ``results.csv``, and the latency of the reference: ``level`` if it is known."""
+    tried = [_tried(folder, network, options.threads) for network in networks]
+    passes = [run for run, _ in tried if run is not None]
+    found, own = _relative_times(passes, reference, options) if reference else ([], [])
+    if level is None and own:
+        level = float(f"{_quantile(own, 0.5):.6g}")
+    timed = iter(found)
+    rows = []
+    for network, (run, problem) in zip(networks, tried):  # noqa: B905 - Python 3.8 has no strict
+        row = _row(network, options, problem)
+        if run is not None and level is not None:
+            times = next(timed)
+            spread = _quantile(times, 0.75) - _quantile(times, 0.25)
+            row["median_ms"] = f"{level * _quantile(times, 0.5):.6g}"
+            row["iqr_ms"] = f"{level * spread:.6g}"
+            row["reference_ms"] = level
+        rows.append(row)
+    return rows, level
+
+
+def _row(network: dict[str, Any], options: argparse.Namespace, problem: str) -> dict[str, Any]:
+    """Of a network that was not timed."""
+    return {
         "architecture": network["architecture"],
         "file": network["file"],
         "sha256": network["sha256"],
+        "median_ms": REFUSED,
+        "iqr_ms": 0,
         "repeats": options.repeats,
         "threads": options.threads,
+        "reference_ms": "",
+        "runtime": _runtime(network["file"]),
         "machine": f"{platform.machine()} {platform.platform()}",
+        "problem": problem,
     }
-    import onnxruntime
-
-    row["runtime"] = f"onnxruntime {onnxruntime.__version__}"
-    try:
-        run = _opened(content, network["pixels"], options.threads)
-    except Exception as error:  # noqa: BLE001 - the runtime's errors share no type
-        problem = str(error).splitlines()[0][:200]
-        return dict(row, median_ms=REFUSED, iqr_ms=0, problem=problem)
-    times = _times(run, options)
-    quarter = len(times) // 4
-    spread = times[-1 - quarter] - times[quarter]
-    return dict(row, median_ms=f"{_median(times):.6g}", iqr_ms=f"{spread:.6g}", problem="")
 
 
-def _opened(content: bytes, pixels: list[int], threads: int) -> Callable[[], object]:
+def _runtime(file: str) -> str:
+    """Name and version of what runs a file."""
+    if not file.endswith(LITERT):
+        import onnxruntime
+
+        return f"onnxruntime {onnxruntime.__version__}"
+    from importlib.metadata import version
+
+    return f"ai-edge-litert {version('ai-edge-litert')}"
+
+
+def _litert_pass(content: bytes, threads: int) -> Pass:
+    """A forward pass over one image by LiteRT."""
+    import numpy
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=threads)
+    interpreter.allocate_tensors()
+    (images,) = interpreter.get_input_details()
+    random = numpy.random.default_rng(0).standard_normal(images["shape"])
+    interpreter.set_tensor(images["index"], random.astype(images["dtype"]))
+    interpreter.invoke()
+    return interpreter.invoke  # type: ignore[no-any-return]
+
+
+def _opened(content: bytes, pixels: list[int], threads: int) -> Pass:
     """A forward pass over one image."""
     import numpy
     from onnxruntime import InferenceSession, SessionOptions
@@ -106,26 +202,42 @@ def _opened(content: bytes, pixels: list[int], threads: int) -> Callable[[], obj
     return lambda: session.run(None, {INPUT: image})
 
 
-def _times(run: Callable[[], object], options: argparse.Namespace) -> list[float]:
-    """Milliseconds of each pass, sorted.
+def _relative_times(
+    passes: list[Pass], reference: Pass, options: argparse.Namespace
+) -> tuple[list[list[float]], list[float]]:
+    """Of each network its times relative to the reference's; and those of the reference in ms.
 
-    With one thread its processor time, so that what else runs on the board does not count.
+    With one thread processor time, so that what else runs on the board does not count.
     """
     fine = time.get_clock_info("thread_time").resolution <= FINE_SECONDS
     clock = time.thread_time if options.threads == 1 and fine else time.perf_counter
-    for _ in range(options.warmup):
-        run()
-    times = []
+    for run in [*passes, reference]:
+        for _ in range(options.warmup):
+            run()
+    found: list[list[float]] = [[] for _ in passes]
+    own = []
     for _ in range(options.repeats):
-        start = clock()
-        run()
-        times.append(1000 * (clock() - start))
-    return sorted(times)
+        sweep = [(_timed(reference, clock), _timed(run, clock)) for run in passes]
+        beside = _quantile([before for before, _ in sweep], 0.5) if sweep else 1.0
+        own += [before for before, _ in sweep]
+        for times, (_, taken) in zip(found, sweep):  # noqa: B905
+            times.append(taken / beside)
+    return found, own
 
 
-def _median(times: list[float]) -> float:
-    half = len(times) // 2
-    return times[half] if len(times) % 2 else (times[half - 1] + times[half]) / 2
+def _timed(run: Pass, clock: Callable[[], float]) -> float:
+    start = clock()
+    run()
+    return 1000 * (clock() - start)
+
+
+def _quantile(values: list[float], share: float) -> float:
+    """Between neighbours by their distance, as numpy's default."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from typing import Any
 
 from pelnas.calls.usage import NOTHING, Usage
 
+TOOL_CALLS = "ToolCalls"  # the ``schema`` of a call whose answer may call tools
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as sent. ``role``: ``system``, ``user`` or ``assistant``."""
+    """One message as sent. ``role``: ``system``, ``user``, ``assistant`` or ``tool``."""
 
     role: str
     content: str

@@ -74,7 +74,7 @@ def flat(record: Used) -> dict[str, Any]:
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a record from those of ``flat``; numbers are not checked."""
-    told = {name: values[name] for name in STORED if name in values}
-    rest = {name: value for name, value in values.items() if name not in told}
-    dollars = told.pop("dollars", 0.0)
-    return rest | {"usage": Usage(**told).at(dollars)}
+    counts = {name: values[name] for name in STORED if name in values}
+    rest = {name: value for name, value in values.items() if name not in counts}
+    dollars = counts.pop("dollars", 0.0)
+    return rest | {"usage": Usage(**counts).at(dollars)}

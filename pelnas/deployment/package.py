@@ -2,26 +2,27 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
 from pelnas.architecture import Architecture
+from pelnas.cache import default_cache
 from pelnas.config import Measurement
 from pelnas.deployment.card import card, text
 from pelnas.deployment.check import Floats, Job, check_alone, check_onnx
 from pelnas.deployment.network import Built, Chosen, built, chosen
 from pelnas.deployment.source import source
-from pelnas.devices.host import processor
 from pelnas.errors import StoreError
 from pelnas.images import load_images
 from pelnas.runtimes.deployed import export
 from pelnas.runtimes.onnx_runtime import OnnxRuntime, opened
-from pelnas.runtimes.timing import latency
+from pelnas.runtimes.timer import Loaded, Timer, groups, processor
+from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
 SOURCE, WEIGHTS, ONNX = "model.py", "weights.pt", "model.onnx"
@@ -54,7 +55,6 @@ def export_networks(
     architectures: Sequence[Architecture],
     to: Path,
     images: Path | None = None,
-    on_done: Callable[[Exported], None] = lambda _: None,
 ) -> list[Exported]:
     """Write each into ``to``, or of several each into a folder of its own in it.
 
@@ -71,14 +71,11 @@ def export_networks(
         exporter = _Exporter(store, making, images)
         choices = [chosen(store, architecture) for architecture in architectures]
         several = len(choices) > 1
-        done = []
         for choice in choices:
-            place = making / choice.id if several else making
-            found = exporter.write(choice, place, to / choice.id if several else to)
-            on_done(found)
-            done.append(found)
+            exporter.write(choice, making / choice.id if several else making)
         exporter.check()
-    return done
+        done = exporter.measure()
+    return [replace(each, folder=to / each.id if several else to) for each in done]
 
 
 @contextmanager
@@ -100,8 +97,18 @@ def _beside(to: Path) -> Iterator[Path]:
         shutil.rmtree(making, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A network whose files are in a folder, without its card."""
+
+    choice: Chosen
+    made: Built
+    place: Path
+    difference: float
+
+
 class _Exporter:
-    """Writes networks one after the other, and tries all of them at the end."""
+    """Writes networks one after the other; tries all of them at the end, and measures them together."""
 
     def __init__(self, store: RunStore, making: Path, images: Path | None) -> None:
         self._store, self._images = store, images
@@ -109,10 +116,10 @@ class _Exporter:
         self._scratch.mkdir()
         self._measurement = Measurement()
         self._runtime = OnnxRuntime()
-        self._networks: list[Built] = []
+        self._written: list[_Written] = []
         self._jobs: list[Job] = []
 
-    def write(self, choice: Chosen, place: Path, final: Path) -> Exported:
+    def write(self, choice: Chosen, place: Path) -> None:
         import torch
 
         made = built(self._store, choice, self._store.sources().shape(self._store.config))
@@ -127,37 +134,53 @@ class _Exporter:
         )
         weights = place / WEIGHTS if choice.training else self._scratch / f"{choice.id}.pt"
         torch.save(made.network.state_dict(), weights)
-        self._remember(choice, made, place, weights, pictures)
-        run = opened(content, self._measurement.threads)
-        median, spread = latency(run, made.shape, self._measurement)
-        measured = {"latency_ms": median, "spread_ms": spread, "source": self._how()}
-        about = card(self._store, choice, made, measured, difference)
-        (place / CARD).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        (place / CARD_TEXT).write_text(text(about), encoding="utf-8")
-        predicted = choice.evaluation.cost.latency_ms if choice.evaluation else None
-        return Exported(
-            id=choice.id,
-            architecture=choice.text,
-            folder=final,
-            trained=choice.training is not None,
-            predicted_ms=predicted,
-            latency_ms=median,
-            spread_ms=spread,
-            difference=difference,
-        )
+        self._written.append(_Written(choice, made, place, difference))
+        self._jobs.append(self._job(choice, place, weights, pictures))
 
     def check(self) -> None:
         """Build every network from its own file in a process without pelnas."""
-        check_alone(self._jobs, [made.network for made in self._networks])
+        check_alone(self._jobs, [each.made.network for each in self._written])
         shutil.rmtree(self._scratch)
 
-    def _remember(
-        self, choice: Chosen, made: Built, place: Path, weights: Path, pictures: Floats
-    ) -> None:
+    def measure(self) -> list[Exported]:
+        """Time the files, several in alternation, and add the cards."""
+        timer = Timer(self._runtime, self._measurement, default_cache())
+        done = []
+        for group in groups(self._written, self._work):
+            threads = self._measurement.threads
+            loaded = [
+                Loaded(opened((each.place / ONNX).read_bytes(), threads), each.made.shape)
+                for each in group
+            ]
+            timings = timer.latencies(loaded)
+            done += [self._carded(each, *one) for each, one in zip(group, timings, strict=True)]
+        return done
+
+    def _work(self, written: _Written) -> float:
+        space, shape = get_space(self._store.config.space), written.made.shape
+        return self._measurement.batch * space.flops(space.parse(written.choice.text), shape)
+
+    def _carded(self, written: _Written, latency: float, spread: float) -> Exported:
+        choice, place = written.choice, written.place
+        measured = {"latency_ms": latency, "spread_ms": spread, "source": self._how()}
+        about = card(self._store, choice, written.made, measured, written.difference)
+        (place / CARD).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (place / CARD_TEXT).write_text(text(about), encoding="utf-8")
+        return Exported(
+            id=choice.id,
+            architecture=choice.text,
+            folder=place,
+            trained=choice.training is not None,
+            predicted_ms=choice.evaluation.cost.latency_ms if choice.evaluation else None,
+            latency_ms=latency,
+            spread_ms=spread,
+            difference=written.difference,
+        )
+
+    def _job(self, choice: Chosen, place: Path, weights: Path, pictures: Floats) -> Job:
         images, logits = (self._scratch / f"{choice.id}.{end}.npy" for end in ("in", "out"))
         np.save(images, pictures)
-        self._networks.append(made)
-        self._jobs.append(Job(choice.id, place / SOURCE, weights, images, logits))
+        return Job(choice.id, place / SOURCE, weights, images, logits)
 
     def _pictures(self, made: Built) -> Floats:
         """Real images (IMAGES, channels, height, width): the run's, or digits where it has none."""

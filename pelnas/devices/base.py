@@ -19,9 +19,5 @@ class Device(ABC):
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
         """One Cost for each architecture, in order, each as soon as it is known."""
 
-    def extrapolated(self, architectures: Sequence[Architecture]) -> list[bool]:
-        """Of which the costs are predicted far from all that was measured; of none unless said."""
-        return [False] * len(architectures)
-
     def close(self) -> None:
         """Release what the device holds; a second call does nothing."""

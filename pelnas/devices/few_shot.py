@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.stats import spearmanr
 
 from pelnas.devices.cost_features import CostFeatures, Floats, Rows
 
@@ -139,6 +138,8 @@ class LatencyModel:
 
     def _leave_one_out(self, standard: Floats, measured: Floats) -> None:
         """``held_out``, and the correction of predicted deviations that it shows to be right."""
+        from scipy.stats import spearmanr  # slow to import, and complete tables need none of this
+
         inverse = cho_solve((self._factor, True), np.eye(len(standard)), check_finite=False)
         precision = np.diag(inverse)
         off, deviation = self._alpha / precision, 1 / np.sqrt(precision)

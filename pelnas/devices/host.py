@@ -1,70 +1,102 @@
 """This machine as a device: each network is built and timed here."""
 
-import platform
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from pelnas.accelerator import CPU, Accelerator
 from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache, Key, cache_key, is_number
 from pelnas.config import Measurement
 from pelnas.devices.base import Device
 from pelnas.runtimes import get_runtime
 from pelnas.runtimes.deployed import Deployed
-from pelnas.runtimes.timing import clock, latency
+from pelnas.runtimes.timer import Timer, groups, processor
 from pelnas.spaces import SearchSpace
 
 COLOUR = 3  # channels
-METHOD = 1  # version of how it is measured; a new one leaves old cached values alone
+METHOD = 2  # version of how it is measured; a new one leaves old cached values alone
+FIRST = 1  # of release 0.1.0: each network timed by itself
+
+Timing = tuple[float, float]  # median and spread in ms
 
 
 class HostDevice(Device):
     """Latency of a forward pass on this machine, by the runtime that the measurement names.
 
-    ``latency_ms`` is the median and ``spread_ms`` the interquartile range of the passes that
-    ``pelnas.runtimes.timing`` takes. Results are kept in the cache by everything they depend
-    on. Torch's threads and random state are as before after each measurement.
-    DeviceError: no such runtime, or it does not work here.
+    ``latency_ms`` is the median and ``spread_ms`` the interquartile range of passes that are
+    timed in alternation with a reference network and with up to eleven of the others asked for
+    (``pelnas.runtimes.timer``). Results are kept in the cache by everything they depend on.
+    Torch's threads and random state are as before after each measurement.
+    DeviceError: no such runtime, or it does not work here. AcceleratorError: no graphics processor.
     """
 
-    name = "host"
     measures = True
 
     def __init__(
-        self, space: SearchSpace, shape: Shape, measurement: Measurement, cache: Cache
+        self,
+        space: SearchSpace,
+        shape: Shape,
+        measurement: Measurement,
+        cache: Cache,
+        on: Accelerator = CPU,
     ) -> None:
-        self._runtime = get_runtime(measurement.runtime)
-        self._clock, _ = clock(measurement.threads)
+        """``on``: ``cuda`` for this machine's graphics processor, the device ``host-cuda``."""
+        self.name = "host" if on == CPU else f"host-{on}"
+        self._runtime = get_runtime(measurement.runtime, on)
+        self._processor = self._runtime.processor or processor()
+        self._timer = Timer(self._runtime, measurement, cache)
         self.source = (
-            f"measured on this machine ({processor()}, {self._runtime.title},"
-            f" {measurement.threads} thread{'s' * (measurement.threads > 1)}, {self._clock} time)"
+            f"measured on this machine ({self._processor}, {self._runtime.title},"
+            f" {measurement.threads} thread{'s' * (measurement.threads > 1)}, {self._timer.clock} time)"
         )
         self._space, self._shape = space, shape
         self._measurement, self._cache = measurement, cache
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
-        keys = [self._key(architecture) for architecture in architectures]
-        known = self._cache.get_many(keys, _is_timing)
-        for architecture, key in zip(architectures, keys, strict=True):
-            if key not in known:
-                known[key] = self._measure(architecture)
-                self._cache.put(key, known[key])
-            latency, spread = known[key]
+        """In order; those that are timed together become known together."""
+        known = self._kept(architectures)
+        missing = [each for each in dict.fromkeys(architectures) if each not in known]
+        networks = [Deployed(self._space, each, self._shape) for each in missing]
+        self._runtime.prepare(networks, self._cache)
+        left = iter(groups(networks, self._work))
+        for architecture in architectures:
+            if architecture not in known:
+                known |= self._measured(next(left))
+            latency, spread = known[architecture]
             yield Cost(latency_ms=latency, spread_ms=spread)
 
-    def _key(self, architecture: Architecture) -> Key:
+    def _work(self, network: Deployed) -> float:
+        return self._measurement.batch * self._space.flops(network.architecture, self._shape)
+
+    def _kept(self, architectures: Sequence[Architecture]) -> dict[Architecture, Timing]:
+        """What the cache has; of torch also what release 0.1.0 measured."""
+        methods = (FIRST, METHOD) if self._runtime.name == "torch" else (METHOD,)
+        known: dict[Architecture, Timing] = {}
+        for method in methods:
+            keys = {each: self._key(each, method) for each in architectures}
+            found = self._cache.get_many(keys.values(), _is_timing)
+            known |= {each: found[key] for each, key in keys.items() if key in found}
+        return known
+
+    def _measured(self, networks: Sequence[Deployed]) -> dict[Architecture, Timing]:
+        timings = self._timer.measure(networks)
+        found = {each.architecture: timing for each, timing in zip(networks, timings, strict=True)}
+        self._cache.put_many({self._key(each): timing for each, timing in found.items()})
+        return found
+
+    def _key(self, architecture: Architecture, method: int = METHOD) -> Key:
         measurement = self._measurement.model_dump()
         if self._runtime.name == "torch":
             del measurement["runtime"]  # the only one of the first release, whose values still hold
         return cache_key(
             "host latency",
-            method=METHOD,
+            method=method,
             space=self._space.name,
             architecture=self._space.format(architecture),
             classes=self._shape.classes,
             **self._image_fields(),
             **self._runtime.versions,
-            processor=processor(),
-            clock=self._clock,
+            processor=self._processor,
+            clock=self._timer.clock,
             **({"code": self._space.code} if self._space.code else {}),
             **measurement,
         )
@@ -81,11 +113,6 @@ class HostDevice(Device):
             else fields | {"channels": self._shape.channels}
         )
 
-    def _measure(self, architecture: Architecture) -> tuple[float, float]:
-        deployed = Deployed(self._space, architecture, self._shape)
-        with self._runtime.loaded(deployed, self._measurement.threads, self._cache) as run:
-            return latency(run, deployed.input, self._measurement)
-
 
 def _is_timing(value: object) -> bool:
     """Whether this is what was kept of a measurement: median and spread in ms."""
@@ -93,13 +120,3 @@ def _is_timing(value: object) -> bool:
         return False
     latency, spread = value
     return is_number(latency, 0) and latency > 0 and is_number(spread, 0)
-
-
-def processor() -> str:
-    """The model of this machine's processor, as far as the system reports it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -61,30 +61,27 @@ class PartialDevice(Device):
         """``spread_ms`` of a prediction: the interquartile range of what is predicted."""
         latencies = self._metric("latency", architectures)
         energies = self._metric("energy", architectures) if "energy" in self._models else None
-        for place, (latency, spread) in enumerate(latencies):
+        for place, (latency, spread, extrapolated) in enumerate(latencies):
             energy = None if energies is None or latency is None else energies[place][0]
-            yield Cost(latency, spread, energy)
-
-    def extrapolated(self, architectures: Sequence[Architecture]) -> list[bool]:
-        known = self._known["latency"]
-        found = self._models["latency"].expect(self._features.rows(architectures)).extrapolated
-        return [
-            bool(far) and each not in known for each, far in zip(architectures, found, strict=True)
-        ]
+            yield Cost(latency, spread, energy, extrapolated)
 
     def _metric(
         self, metric: str, architectures: Sequence[Architecture]
-    ) -> list[tuple[float | None, float]]:
-        """Value and spread of each: as measured and 0, else as predicted."""
+    ) -> list[tuple[float | None, float, bool]]:
+        """Value, spread and whether it is extrapolated, of each: as measured, else as predicted."""
         known = self._known[metric]
         unknown = [each for each in architectures if each not in known]
-        predicted: dict[Architecture, tuple[float, float]] = {}
+        predicted: dict[Architecture, tuple[float, float, bool]] = {}
         if unknown:
             expected = self._models[metric].expect(self._features.rows(unknown))
             spreads = QUARTILES * (expected.high - expected.low)
-            both = zip(expected.latency.tolist(), spreads.tolist(), strict=True)
-            predicted = dict(zip(unknown, both, strict=True))
-        return [(known[each], 0.0) if each in known else predicted[each] for each in architectures]
+            columns = (expected.latency, spreads, expected.extrapolated)
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            predicted = dict(zip(unknown, rows, strict=True))
+        return [
+            (known[each], 0.0, False) if each in known else predicted[each]
+            for each in architectures
+        ]
 
     def _learned(self, known: dict[Architecture, float | None], column: Column) -> LatencyModel:
         measured = [(each, value) for each, value in known.items() if value]

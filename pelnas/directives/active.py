@@ -161,8 +161,8 @@ class Directives:
 
     def wishes(self, niche: int | None = None) -> tuple[tuple[str, str], ...]:
         """(id, what it asks) of what whoever plans or designs (in a niche) should know."""
-        told = (each for each in self.of(Order, niche) if each[1].informs)
-        return tuple((id_, order.say()) for id_, order in told)
+        informing = (each for each in self.of(Order, niche) if each[1].informs)
+        return tuple((id_, order.say()) for id_, order in informing)
 
     def set_aside(
         self, evaluations: Iterable[Evaluation], space: SearchSpace

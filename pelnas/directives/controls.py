@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import ValidationError
 
-from pelnas.config import ROLES, Budget, SearchConfig
+from pelnas.config import AUTO, ROLES, Budget, SearchConfig
 from pelnas.directives.order import (
     Order,
     Records,
@@ -151,6 +151,39 @@ class SetModel(Setting):
             return f"{len(rounds)} rounds planned by it since"
         claimed = [r for r in records.rules if r.author == self.model and r.born >= begun]
         return f"{len(claimed)} rules claimed by it since"
+
+
+@dataclass(frozen=True, slots=True)
+class SetShare(Setting):
+    """Another share of each niche's designs for the designers' model, from the next node on."""
+
+    share: float | Literal["auto"]
+
+    prefix = "/share"
+    forms = (
+        ("0.3", "leave this share of the designs to the designers' model"),
+        ("auto", "leave it the share that what it brings is worth"),
+    )
+
+    def __post_init__(self) -> None:
+        fits = self.share == AUTO or self.share in bounds.SHARE
+        need(fits, f"a share of {bounds.SHARE} or auto", self.share)
+
+    @classmethod
+    def read(cls, rest: str, form: str) -> Self:
+        return cls(AUTO if rest == AUTO else read_number(rest, form))
+
+    def say(self, space: SearchSpace | None = None) -> str:
+        if self.share == AUTO:
+            return "leave the designers' model the share of designs that what it brings is worth"
+        return f"leave {number(self.share)} of each niche's designs to the designers' model"
+
+    def applied(self, config: SearchConfig) -> SearchConfig:
+        return config.model_copy(update={"designer_share": self.share})
+
+    def outcome(self, given: "Directive", records: Records) -> str:
+        by = designs_since(given, records, lambda e: e.candidate.design.call is not None)
+        return f"{by} by models since"
 
 
 class Control(Order):

@@ -5,7 +5,16 @@ grammar is refused with a sentence, and never guessed at.
 """
 
 from pelnas.directives.claims import AddRule, EditRule, RetireRule, Weigh
-from pelnas.directives.controls import Pause, Resume, SetBudget, SetModel, SetRounds, Stop, Undo
+from pelnas.directives.controls import (
+    Pause,
+    Resume,
+    SetBudget,
+    SetModel,
+    SetRounds,
+    SetShare,
+    Stop,
+    Undo,
+)
 from pelnas.directives.designs import Ban, Focus, Limit, Pin, Require, Seed
 from pelnas.directives.order import Order, wrong
 from pelnas.errors import DirectiveError
@@ -15,7 +24,7 @@ COMMAND_LIMIT = 1_000  # characters of a command
 ORDERS: tuple[type[Order], ...] = (
     *(Focus, Ban, Require, Limit, Seed, Pin, Weigh),
     *(AddRule, EditRule, RetireRule),
-    *(SetRounds, SetBudget, SetModel, Pause, Resume, Stop, Undo),
+    *(SetRounds, SetBudget, SetModel, SetShare, Pause, Resume, Stop, Undo),
 )
 #: Every form of a command and what it does, for help texts and documentation.
 GRAMMAR: tuple[tuple[str, str], ...] = tuple(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,20 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: The unit of each metric, as tables are kept.
 UNITS = {"latency": "ms", "energy": "mJ", "accuracy": "percent"}
+#: Milliseconds between which the latency of a usual network is believed.
+PLAUSIBLE = (0.02, 20_000.0)
+
+
+def doubtful(latency: float) -> bool:
+    """Whether the latency of a usual network, in ms, is likely one of another unit."""
+    low, high = PLAUSIBLE
+    return not low <= latency <= high
+
+
+def plain_name(path: Path) -> str:
+    """A file's name without its ending, of letters that every system takes."""
+    plain = "".join(each if each.isalnum() or each in "-_" else "-" for each in path.stem)
+    return plain[:80] or "table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,13 @@ class Meaning:
         if self.metric == "accuracy":
             return f"{self.dataset}_{self.split}_acc_{self.epochs}"
         return f"{self.dataset}__{self.device}_{self.metric}"
+
+    @property
+    def title(self) -> str:
+        """The metric, as lists name it."""
+        if self.metric == "accuracy":
+            return f"{self.split} accuracy, {self.epochs} epochs"
+        return self.metric
 
     @property
     def unit(self) -> str:
@@ -50,7 +72,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary of one imported column. ``coverage``: share of the space; ``missing`` values."""
+    """A summary of one imported column. ``coverage``: share of the space; ``missing`` values.
+
+    Of costs per layer, ``networks`` are those of the first space that they fit.
+    """
 
     space: str
     dataset: str
@@ -65,10 +90,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file: the table that is kept, its columns, and what people should know."""
+    """What became of a file: the tables that are kept, what they hold, and what people should know."""
 
     source: str
-    kept: str
+    kept: tuple[str, ...]
     columns: tuple[Summary, ...]
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())

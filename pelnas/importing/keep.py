@@ -1,29 +1,28 @@
-"""Checked tables in the user's data folder: each whole, with units and where it came from."""
+"""Files of people, checked, and kept in the user's data folder once all of them are right."""
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pelnas.architecture import Architecture
-from pelnas.devices.layered import COLUMNS, LayerTable, layer_tables
-from pelnas.errors import ArchitectureError, DataError, SpaceError, StoreError, UnreadableError
-from pelnas.importing.found import Floats, Imported, Meaning, Rows, Summary
-from pelnas.importing.readers import Wanted, read_rows
-from pelnas.inputs.formats import csv_columns, parquet_schema, read_bytes
+from pelnas.devices.partial import FEWEST
+from pelnas.errors import ArchitectureError, DataError, SpaceError
+from pelnas.importing.found import Floats, Imported, Meaning, Rows, Summary, doubtful, plain_name
+from pelnas.importing.hwnasbench import read_release
+from pelnas.importing.kept import Checked, kept, layer_lines, network_table
+from pelnas.importing.layers import check_file, check_tables, is_layered
+from pelnas.importing.readers import PICKLES, Wanted, damage, read_rows
+from pelnas.inputs.formats import MEBIBYTE, read_bytes
 from pelnas.inputs.percent import check_percent
 from pelnas.spaces import SearchSpace, get_space, known_spaces
-from pelnas.tables import TEXT_COLUMN, Lookup, all_costs
+from pelnas.tables import Lookup, all_costs
 
-MINE = "pelnas."  # what the names of our metadata begin with
+FBNET = "fbnet"  # the space of the second part of HW-NAS-Bench
+LARGEST = 4 * 1024 * MEBIBYTE  # bytes of a file that is imported
 INFEASIBLE = -1.0  # how tables say that a device cannot run a network
-#: Milliseconds between which the median of a table of latencies is believed.
-PLAUSIBLE = (0.02, 20_000.0)
 APART = 300.0  # times the median of other devices of the space, from which a unit is doubted
 STOP, FIRST = "stop", "first"  # what to do with rows that name a network again
 
@@ -41,11 +40,60 @@ class Choices:
     duplicates: str = STOP
 
 
+def import_files(
+    paths: Sequence[Path], folder: Path, wanted: Wanted, choices: Choices
+) -> list[Imported]:
+    """Read, check and keep files; nothing is kept unless all of them are right. DataError."""
+    checked = [_check(path, folder, wanted, choices) for path in paths]
+    with kept(folder, [table for each in checked for table in each.tables]) as targets:
+        places = iter(targets)
+        return [
+            Imported(
+                str(path),
+                tuple(str(next(places)) for _ in each.tables),
+                each.columns,
+                each.notes,
+                each.warnings,
+            )
+            for path, each in zip(paths, checked, strict=True)
+        ]
+
+
 def import_file(path: Path, folder: Path, wanted: Wanted, choices: Choices) -> Imported:
-    """Read, check and keep one file; nothing is kept unless all of it is right. DataError."""
-    if _is_layered(path):
-        return _import_layers(path, folder)
-    rows = read_rows(path, wanted)
+    """As ``import_files``, of one."""
+    (found,) = import_files([path], folder, wanted, choices)
+    return found
+
+
+def _check(path: Path, folder: Path, wanted: Wanted, choices: Choices) -> Checked:
+    if path.suffix.lower() in PICKLES:
+        return _check_release(path, folder, choices)
+    if is_layered(path):
+        return check_file(path, choices.space)
+    return _check_rows(read_rows(path, wanted), path, folder, choices)
+
+
+def _check_release(path: Path, folder: Path, choices: Choices) -> Checked:
+    """Both parts of HW-NAS-Bench, or the one whose space was named."""
+    with damage(path):
+        release = read_release(path)
+    left = (f"not imported: {', '.join(release.left[:12])}",) if release.left else ()
+    found = Checked((), (), left)
+    if release.cells is not None and choices.space != FBNET:
+        found += _check_rows(release.cells, path, folder, choices)
+    if release.layers and choices.space in ("", FBNET):
+        content = layer_lines(release.layers)
+        found += check_tables(release.layers, path, FBNET, content, part=f"-{FBNET}")
+    if not found.tables:
+        raise DataError(
+            f"expected costs of {choices.space or 'networks or layers'} in {path}, found none: give"
+            " another file, or another --space"
+        )
+    return found
+
+
+def _check_rows(rows: Rows, path: Path, folder: Path, choices: Choices) -> Checked:
+    """One row a network."""
     space = _space(rows, choices, path)
     architectures, rows, notes = _placed(rows, space, choices, path)
     columns = {meaning: _checked(meaning, values, path) for meaning, values in rows.columns.items()}
@@ -56,13 +104,14 @@ def import_file(path: Path, folder: Path, wanted: Wanted, choices: Choices) -> I
         and (warning := _doubt(meaning, values, space, folder)) is not None
     ]
     notes += [f"{each}" for each in rows.converted]
+    notes += filter(None, (_missing(meaning, values) for meaning, values in columns.items()))
+    warnings += filter(None, (_few(each, values, space) for each, values in columns.items()))
     if rows.left:
         notes.append(f"not imported: {', '.join(rows.left[:12])}")
-    target = folder / f"{_name(path)}.{space.name}.parquet"
     texts = [space.format(each) for each in architectures]
-    keep_table(target, texts, columns, space, path)
-    told = tuple(_summary(meaning, values, space) for meaning, values in columns.items())
-    return Imported(str(path), str(target), told, tuple(notes), tuple(warnings))
+    table = network_table(plain_name(path), texts, columns, space, (path.name, digest_of(path)))
+    summaries = tuple(_summary(meaning, values, space) for meaning, values in columns.items())
+    return Checked((table,), summaries, tuple(notes), tuple(warnings))
 
 
 def _summary(meaning: Meaning, values: Floats, space: SearchSpace) -> Summary:
@@ -73,7 +122,7 @@ def _summary(meaning: Meaning, values: Floats, space: SearchSpace) -> Summary:
         space.name,
         meaning.dataset,
         meaning.device,
-        meaning.metric,
+        meaning.title,
         meaning.unit,
         known,
         known / space.size,
@@ -132,10 +181,9 @@ def _placed(
             f" {lacking} are missing; add them, or import what there is without --complete"
         )
     if lacking:
-        notes.append(
-            f"{len(first)} of {space.size} networks of {space.name}: costs of the other"
-            f" {lacking:.4g} are predicted from these"
-        )
+        rest = f": costs of the other {lacking:.6g} are predicted from these"
+        enough = rest if len(first) >= FEWEST else ""
+        notes.append(f"{len(first)} of {space.size:.6g} networks of {space.name}{enough}")
     order = np.array(list(first.values()))
     kept = {meaning: values[order] for meaning, values in rows.columns.items()}
     return list(first), Rows(rows.texts, kept, rows.converted, rows.left), notes
@@ -158,7 +206,29 @@ def _checked(meaning: Meaning, values: Floats, path: Path) -> Floats:
             f" cannot run a network, empty where it was not measured), found"
             f" {values[wrong[0]]:g} in row {wrong[0] + 1} and {len(wrong)} such rows: correct them"
         )
+    if not (values > 0).any():
+        raise DataError(
+            f"expected networks that {meaning.device} can run in column {meaning.column} of {path},"
+            " found -1 for all of them: leave that column out"
+        )
     return values
+
+
+def _missing(meaning: Meaning, values: Floats) -> str | None:
+    """A note on values that are not there."""
+    count = int(np.isnan(values).sum())
+    return f"{meaning.column}: {count} values are empty or NaN: not measured" if count else None
+
+
+def _few(meaning: Meaning, values: Floats, space: SearchSpace) -> str | None:
+    """A warning where other networks' costs cannot be predicted from those that are there."""
+    known = int((values > 0).sum())
+    if meaning.metric == "accuracy" or known >= FEWEST or len(values) == space.size:
+        return None
+    return (
+        f"{meaning.column} has {known} networks with a value; a search needs {FEWEST} to predict the"
+        " others from: measure more"
+    )
 
 
 def _doubt(meaning: Meaning, values: Floats, space: SearchSpace, folder: Path) -> str | None:
@@ -167,9 +237,8 @@ def _doubt(meaning: Meaning, values: Floats, space: SearchSpace, folder: Path) -
     if not len(good):
         return None
     middle = float(np.median(good))
-    low, high = PLAUSIBLE
     usual = _usual(meaning, space, folder)
-    if low <= middle <= high and (usual is None or 1 / APART < middle / usual < APART):
+    if not doubtful(middle) and (usual is None or 1 / APART < middle / usual < APART):
         return None
     beside = f", and {usual:.3g} ms on other devices" if usual is not None else ""
     return (
@@ -196,127 +265,7 @@ def _usual(meaning: Meaning, space: SearchSpace, folder: Path) -> float | None:
     return float(np.median(found)) if found else None
 
 
-# -- costs per layer -------------------------------------------------------------------------
-
-
-def _is_layered(path: Path) -> bool:
-    if path.suffix.lower() != ".csv":
-        return False
-    try:
-        return set(COLUMNS) <= set(csv_columns(path))
-    except UnreadableError:
-        return False
-
-
-def _import_layers(path: Path, folder: Path) -> Imported:
-    """A table of costs per layer is kept as it is, once it can be read."""
-    _make(folder)
-    with tempfile.TemporaryDirectory(dir=folder) as beside:
-        copy = Path(beside) / f"{_name(path)}.layers.csv"
-        shutil.copyfile(path, copy)
-        found = layer_tables(Path(beside))
-        columns = tuple(
-            Summary(
-                fitting_spaces(table), "", device, "latency", "ms", len(table.deltas), 1.0, 0, 0
-            )
-            for device, table in found.items()
-        )
-        target = folder / copy.name
-        os.replace(copy, target)
-    return Imported(str(path), str(target), columns, ("costs per layer, in ms",))
-
-
-def fitting_spaces(table: LayerTable) -> str:
-    """The spaces that a table of layers has the costs of."""
-    fitting = []
-    for name in known_spaces():
-        try:
-            if table.misfit(get_space(name)) is None:
-                fitting.append(name)
-        except SpaceError:
-            continue
-    return ", ".join(fitting)
-
-
-# -- the folder ------------------------------------------------------------------------------
-
-
-def _name(path: Path) -> str:
-    """A file's name without its ending, of letters that every system takes."""
-    plain = "".join(each if each.isalnum() or each in "-_" else "-" for each in path.stem)
-    return plain[:80] or "table"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"expected a folder for tables at {folder}, found that it cannot be made"
-            f" ({error.strerror}): give another with --to"
-        ) from None
-
-
-def keep_table(
-    target: Path,
-    texts: Sequence[str],
-    columns: Mapping[Meaning, Floats],
-    space: SearchSpace,
-    source: Path,
-) -> None:
-    """A Parquet file with units, space and provenance in its metadata, there as a whole or not.
-
-    DataError: another table of the folder answers the same question.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    _make(target.parent)
-    _check_new(target, columns)
-    digest = hashlib.sha256(read_bytes(source, source.stat().st_size)).hexdigest()
-    fields = [pa.field(TEXT_COLUMN, pa.string())]
-    fields += [
-        pa.field(meaning.column, pa.float64(), metadata={"unit": meaning.unit})
-        for meaning in columns
-    ]
-    told = {"space": space.name, "source": source.name, "sha256": digest}
-    schema = pa.schema(fields, metadata={f"{MINE}{key}": value for key, value in told.items()})
-    table = pa.table([list(texts), *columns.values()], schema=schema)
-    handle, name = tempfile.mkstemp(suffix=".part", dir=target.parent)
-    os.close(handle)
-    try:
-        parquet.write_table(table, name, compression="zstd")
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _check_new(target: Path, columns: Mapping[Meaning, Floats]) -> None:
-    """One question with two answers would be refused by every search."""
-    for file in sorted(target.parent.glob("*.parquet")):
-        if file == target:
-            continue
-        try:
-            names = set(parquet_schema(file).names)
-        except UnreadableError:
-            continue  # said where it is looked up
-        again = next((each.column for each in columns if each.column in names), None)
-        if again is not None:
-            raise DataError(
-                f"expected a new column, found {again} in {file} already: remove that file, or use"
-                " another data set or device name"
-            )
-
-
-def provenance(file: Path) -> dict[str, str]:
-    """What a kept table says of itself: ``space``, ``source``, ``sha256``; nothing of other files."""
-    try:
-        metadata = parquet_schema(file).metadata or {}
-    except UnreadableError:
-        return {}
-    mine = {key.decode("utf-8", "replace"): value for key, value in metadata.items()}
-    return {
-        key.removeprefix(MINE): value.decode("utf-8", "replace")
-        for key, value in mine.items()
-        if key.startswith(MINE)
-    }
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file. DataError: it cannot be read any more."""
+    with damage(path):
+        return hashlib.sha256(read_bytes(path, LARGEST)).hexdigest()

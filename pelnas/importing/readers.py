@@ -1,7 +1,9 @@
-"""Files that people have, read by what they hold: official releases, JSON, CSV, Parquet."""
+"""Tables of one row a network, read by what their columns say: JSON, CSV, Parquet."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,18 @@ from pelnas.inputs.formats import (
     parquet_errors,
     parquet_schema,
     parquet_table,
+    parse_json,
     read_csv,
-    read_json,
+    read_text,
 )
-from pelnas.inputs.pickles import Array, read_pickle
 from pelnas.tables import ANY
 
+PICKLES = (".pickle", ".pkl")  # the official release, which another module reads
 TEXTS = ("arch_str", "architecture", "arch")  # columns of official texts, the first one there
 BLOCKS = ("expand", "kernel", "layers", "se")  # columns of MnasNet's choices, seven numbers each
 MILLISECONDS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
 THROUGHPUT = 1e3  # ms an image takes at one image a second
 LONGEST = 200  # epochs of an accuracy that says nothing of them
-METRICS = ("latency", "energy")
 
 #: Names of columns that say by themselves what they hold.
 _OWN = re.compile(r"(?P<dataset>.+?)__(?P<device>.+)_(?P<metric>latency|energy)")
@@ -56,67 +58,25 @@ class Wanted:
 def read_rows(path: Path, wanted: Wanted) -> Rows:
     """The table of a file. DataError: another kind of file, a damaged one, nothing understood."""
     suffix = path.suffix.lower()
-    reader = _READERS.get(suffix)
-    if reader is None:
+    if suffix not in _READERS:
         raise DataError(
-            f"expected a file that ends with {', '.join(_READERS)}, found {path.name!r}: give one"
+            f"expected a file that ends with {', '.join((*PICKLES, *_READERS))}, found"
+            f" {path.name!r}: give one"
         )
+    with damage(path):
+        return _READERS[suffix](path, wanted)
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """DataError in place of what cannot be read of a file in a block."""
     try:
-        return reader(path, wanted)
+        yield
     except UnreadableError as error:
         raise DataError(
-            f"expected a {suffix[1:]} file of networks at {path}, found: {error}; replace it"
+            f"expected a {path.suffix.lower()[1:]} file of networks at {path}, found: {error};"
+            " replace it"
         ) from None
-
-
-# -- HW-NAS-Bench ----------------------------------------------------------------------
-
-
-def _official(path: Path) -> Rows:
-    """``HW-NAS-Bench-v1_0.pickle``: its costs of NAS-Bench-201's cells on every data set."""
-    found = read_pickle(path)
-    cells = found.get("nasbench201") if isinstance(found, dict) else None
-    if not isinstance(cells, dict) or not cells:
-        raise UnreadableError("no dict with the key nasbench201, as HW-NAS-Bench v1.0 has it")
-    columns: dict[Meaning, Floats] = {}
-    left: set[str] = {"fbnet"} & set(found)
-    texts: tuple[str, ...] = ()
-    for dataset, metrics in cells.items():
-        own = _cell_texts(dataset, metrics)
-        if texts and own != texts:
-            raise UnreadableError(f"other cells on {dataset} than on the data sets before it")
-        texts = own
-        for name, values in metrics.items():
-            device, _, metric = str(name).rpartition("_")
-            if metric in METRICS and device:
-                meaning = Meaning(metric, str(dataset), device)
-                columns[meaning] = _numbers(values, f"{name} of {dataset}", len(texts))
-            elif name != "config":
-                left.add(str(name))
-    return Rows(texts, columns, left=tuple(sorted(left)))
-
-
-def _cell_texts(dataset: Any, metrics: Any) -> tuple[str, ...]:
-    config = metrics.get("config") if isinstance(metrics, dict) else None
-    if not isinstance(config, list) or not all(isinstance(each, dict) for each in config):
-        raise UnreadableError(f"no list config of dicts for {str(dataset)[:40]}")
-    texts = tuple(each.get("arch_str") for each in config)
-    if not all(isinstance(text, str) for text in texts):
-        raise UnreadableError(f"a config of {str(dataset)[:40]} without arch_str")
-    return tuple(str(text) for text in texts)
-
-
-def _numbers(values: Any, what: str, count: int) -> Floats:
-    plain = values.values if isinstance(values, Array) else values
-    if not isinstance(plain, list | tuple | np.ndarray) or len(plain) != count:
-        raise UnreadableError(f"no {count} numbers in {what[:60]}")
-    try:
-        found = np.asarray(plain, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise UnreadableError(f"what is no number in {what[:60]}") from None
-    if found.ndim != 1:
-        raise UnreadableError(f"no plain list of numbers in {what[:60]}")
-    return found
 
 
 # -- rows -----------------------------------------------------------------------------------
@@ -124,7 +84,7 @@ def _numbers(values: Any, what: str, count: int) -> Floats:
 
 def _json(path: Path, wanted: Wanted) -> Rows:
     """``{arch_str: accuracy}``, ``{arch_str: {column: number}}`` or a list of rows."""
-    found = read_json(path, strict=False)
+    found = parse_json(read_text(path), strict=False, unique=True)
     if isinstance(found, list):
         rows = found
     elif isinstance(found, dict):
@@ -168,6 +128,9 @@ Cells = Callable[[Sequence[str]], list[list[str]]]
 def _rows(names: Sequence[str], cells: Cells, wanted: Wanted) -> Rows:
     """The table of named columns; ``cells`` gives the rows of some of them as text."""
     text_columns = _text_columns(names, wanted)
+    again = [name for name, count in Counter(names).items() if count > 1]
+    if again:
+        raise UnreadableError(f"two columns {again[0][:80]!r}")
     meanings = _meanings(names, text_columns, wanted)
     chosen = [*text_columns, *meanings]
     rows = cells(chosen)
@@ -282,8 +245,6 @@ def _detected(name: str, wanted: Wanted) -> tuple[Meaning, Factor] | None:
 
 
 _READERS: Mapping[str, Callable[[Path, Wanted], Rows]] = {
-    ".pickle": lambda path, _: _official(path),
-    ".pkl": lambda path, _: _official(path),
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,

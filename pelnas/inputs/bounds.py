@@ -31,6 +31,9 @@ ROUNDS = Range(1, 100_000)
 PER_NICHE = Range(1, 10_000)
 PARENTS = Range(1, 1_000)
 RULES = Range(0, 1_000)
+SHARE = Range(0, 1)  # of designs
+PROMPT_TOKENS = Range(500, 1_000_000)  # of one prompt of an agent
+TOOL_CALLS = Range(0, 1_000)  # of an agent in a round
 NICHES = Range(1, 64)
 NICHE = Range(0, 999)  # the number of one
 ROUND = Range(0, 100_000)  # the number of one
@@ -43,7 +46,9 @@ DOLLARS = Range(1e-9, LARGE)
 MINUTES = Range(1e-6, 10 * 366 * 24 * 60)  # ten years
 EVALUATIONS = Range(1, LARGE)
 
-THREADS = Range(1, 1_024)  # torch ends the process beyond some ten thousand
+THREADS = Range(
+    1, 256
+)  # a thread of ONNX Runtime spins while it waits, and two networks are timed in turn
 WORKERS = Range(0, 1_024)
 BATCH = Range(1, 65_536)  # images
 RESOLUTION = Range(8, 4_096)  # pixels a side
@@ -52,6 +57,7 @@ PIXELS = 2**26  # of a batch: more do not fit the memory of any machine once a n
 REFERENCE = Range(8, 100_000)  # sampled cells
 PASSES = Range(1, 10_000)  # forward passes of a measurement
 
+SEARCHES = Range(1, 10_000)  # that one MCP server starts
 PORT = Range(0, 65_535)  # 0: any that is free
 SEEDS = Range(1, 10_000)  # runs of each
 REPEATS = Range(1, 10_000)

@@ -89,15 +89,16 @@ def read_text(path: Path, limit: int = DOCUMENT) -> str:
         raise UnreadableError(f"bytes that are no UTF-8 ({error.reason})") from None
 
 
-def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
+def parse_json(text: str | bytes, *, strict: bool = True, unique: bool = False) -> Any:
     """The value of a JSON text.
 
     ``strict``: refuse what Python writes and others cannot read: NaN, infinity, and half
-    a character (a lone surrogate). UnreadableError: no JSON, nested deeper than
-    ``DEEPEST``, or integers beyond 64 bits.
+    a character (a lone surrogate). ``unique``: refuse an object that has a name twice, of
+    which JSON takes the last. UnreadableError: no JSON, nested deeper than ``DEEPEST``, or
+    integers beyond 64 bits.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_unique if unique else None)
     except RecursionError:
         raise UnreadableError(_too_deep()) from None
     except json.JSONDecodeError as error:
@@ -105,6 +106,15 @@ def parse_json(text: str | bytes, *, strict: bool = True) -> Any:
     except ValueError as error:  # bytes that are no UTF-8, or a number of thousands of digits
         raise UnreadableError(_reason(error)) from None
     return _bounded(found, strict=strict)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise UnreadableError(f"{name[:80]!r} twice in one object")
+        found[name] = value
+    return found
 
 
 def read_json(path: Path, limit: int = DOCUMENT, *, strict: bool = True) -> Any:
@@ -306,12 +316,16 @@ def parquet_table(path: Path, columns: Sequence[str]) -> "Table":
     """Some columns of a Parquet file. UnreadableError: damaged, or more rows than fit the memory."""
     from pyarrow import parquet
 
-    with parquet_errors():
-        with parquet.ParquetFile(regular(path)) as file:
-            rows = file.metadata.num_rows
+    with parquet_errors(), parquet.ParquetFile(regular(path)) as file:
+        rows = file.metadata.num_rows
         if rows > min(ROWS, memory() // 256):
             raise UnreadableError(f"{rows} rows, more than this machine's memory is for")
-        return parquet.read_table(path, columns=list(columns))
+        # read_table imports half of PyArrow for it, and threads keep more memory than a table has
+        table = file.read(columns=list(columns), use_threads=False)
+        missing = [name for name in columns if name not in table.column_names]
+        if missing:
+            raise UnreadableError(f"no column {missing[0]}")
+        return table
 
 
 # -- all of them ---------------------------------------------------------------------

@@ -79,11 +79,13 @@ class RankSum(AccuracyPredictor):
     ) -> None:
         self._space = space
         self._scores: Sizes | ProxyScores
+        on = ""
         if set(space.proxies) <= set(SIZES):
             self._scores = Sizes(space, images.shape, space.proxies)
         else:
             self._scores = ProxyScores(space, images, space.proxies, scoring, seed, cache)
-        self.source = "predicted without training from " + ", ".join(space.proxies)
+            on = self._scores.on
+        self.source = "predicted without training from " + ", ".join(space.proxies) + on
         self._reference = scoring.reference
         self._seed = seed
         self._measured: dict[str, Scale] | None = None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 from torch.nn.modules.conv import _ConvNd
 
+from pelnas.accelerator import drawn, wide
 from pelnas.proxies import FLOOR
 from pelnas.proxies.network import LAYERS, NORMS, hooked, run, stand_ins
 from pelnas.proxies.passes import Passes
@@ -70,7 +71,7 @@ def zico(passes: Passes) -> float:
     """
     total = 0.0
     for pair in zip(*passes.half_gradients, strict=True):
-        both = torch.stack(pair).double()
+        both = wide(torch.stack(pair))
         spread = both.std(0, correction=0)
         ratio = (both.abs().mean(0) / spread)[spread > 0].sum()
         total += float(ratio.log()) if ratio > 0 else 0.0
@@ -136,7 +137,7 @@ def _kaiming(value: Tensor, kind: str, generator: torch.Generator) -> None:
         value.zero_()
     else:
         fan_in = value[0].numel()
-        value.normal_(std=(2 / fan_in) ** 0.5, generator=generator)
+        value.copy_(drawn(value, generator, (2 / fan_in) ** 0.5))
 
 
 def blocks_of(module: nn.Module) -> Iterator[nn.Module]:
@@ -152,7 +153,7 @@ def _entropy(feature: Tensor) -> float | None:
     """Entropy of the normalised spectrum of the channels' covariance; ``None`` without variance."""
     rows = _rows(feature)
     rows = rows - rows.mean(0, keepdim=True)
-    covariance = (rows.T @ rows).double() / len(rows)
+    covariance = wide(rows.T @ rows).cpu() / len(rows)
     spectrum = torch.linalg.eigvalsh(covariance).clamp_min(0)
     if not spectrum.sum() > 0:
         return None
@@ -166,7 +167,7 @@ def _rows(feature: Tensor) -> Tensor:
 
 
 def _propagation(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
-    signs = torch.randint(0, 2, after.shape, generator=generator).to(after.dtype) * 2 - 1
+    signs = torch.randint(0, 2, after.shape, generator=generator).to(after) * 2 - 1
     sent = _sent_back(before, after, signs)
     if sent.shape == signs.shape and torch.equal(sent, signs):
         return FLOOR  # an identity learns nothing
@@ -177,7 +178,7 @@ def _propagation(before: Tensor, after: Tensor, generator: torch.Generator) -> f
     rows_out, rows_in = _rows(signs), _rows(sent)
     if len(rows_in) != len(rows_out):
         return FLOOR  # no channel Jacobian between maps of unrelated sizes
-    largest = float(torch.linalg.matrix_norm((rows_in.T @ rows_out).double() / len(rows_out), 2))
+    largest = float(torch.linalg.matrix_norm(wide(rows_in.T @ rows_out).cpu() / len(rows_out), 2))
     return 2 - largest - 1 / (largest + 1e-6)
 
 

@@ -1,14 +1,17 @@
 """How large a batch of large images may be, so that scoring keeps within its memory.
 
 The batch decides the values of proxies, so it must be the same on every machine: it
-follows from the sizes of tensors alone, never from the memory that is free.
+follows from the sizes of tensors alone, never from the memory that is free. Where an accelerator
+has no memory for it, it is halved, once and for all networks (``batch_that_fits``).
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from pelnas.architecture import Architecture, Shape
+from pelnas.errors import MemoryLackError
 from pelnas.spaces import SearchSpace
 
 LIMIT = 4 * 2**30  # bytes of all processes that score together
@@ -42,7 +45,7 @@ def bytes_of_graph(space: SearchSpace, shape: Shape) -> int:
 
     from pelnas.proxies.network import untouched
 
-    network = space.build(_large(space, shape), shape).train()
+    network = space.build(large(space, shape), shape).train()
     own = {value.untyped_storage().data_ptr() for value in network.state_dict().values()}
     kept: dict[int, int] = {}
 
@@ -59,8 +62,24 @@ def bytes_of_graph(space: SearchSpace, shape: Shape) -> int:
     return sum(kept.values()) // 2
 
 
-def _large(space: SearchSpace, shape: Shape) -> Architecture:
+def large(space: SearchSpace, shape: Shape) -> Architecture:
     """The network with the most multiply-accumulates of a fixed sample."""
     rng = np.random.default_rng(0)
     sample = [space.sample(rng) for _ in range(SAMPLED)]
     return max(sample, key=lambda each: space.flops(each, shape))
+
+
+def batch_that_fits(score: Callable[[int], object], batch: int) -> int:
+    """The first of ``batch``, half of it, a quarter, ... of which ``score`` finds memory.
+
+    MemoryLackError, as ``score`` raises it: fewer than ``LEAST`` images would be left.
+    """
+    while True:
+        try:
+            score(batch)
+        except MemoryLackError:
+            if batch // 2 < LEAST:
+                raise
+            batch //= 2
+        else:
+            return batch

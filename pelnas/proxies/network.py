@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from pelnas.accelerator import exact, forked_rng
 from pelnas.errors import ProxyError
 
 LAYERS = (_ConvNd, nn.Linear)  # what "layer" means in every proxy: it has one weight
@@ -59,11 +60,14 @@ def layers_of(network: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def stand_ins(network: nn.Module, dtype: torch.dtype | None = None) -> Tensors:
-    """Fresh copies of parameters and buffers; those of layers ask for gradients."""
+def stand_ins(network: nn.Module, of: Callable[[Tensor], Tensor] | None = None) -> Tensors:
+    """Fresh copies of parameters and buffers; those of layers ask for gradients.
+
+    ``of``: what makes the floating ones another type.
+    """
     state = dict(network.named_parameters(remove_duplicate=True))
     buffers = dict(network.named_buffers(remove_duplicate=True))
-    values = {name: _copy(value, dtype) for name, value in (state | buffers).items()}
+    values = {name: _copy(value, of) for name, value in (state | buffers).items()}
     names = tuple(
         f"{name}.weight" if name else "weight"
         for name, _ in layers_of(network)
@@ -74,9 +78,9 @@ def stand_ins(network: nn.Module, dtype: torch.dtype | None = None) -> Tensors:
     return Tensors(values, names)
 
 
-def _copy(value: Tensor, dtype: torch.dtype | None) -> Tensor:
+def _copy(value: Tensor, of: Callable[[Tensor], Tensor] | None) -> Tensor:
     copy = value.detach().clone()
-    return copy.to(dtype) if dtype is not None and copy.is_floating_point() else copy
+    return of(copy) if of is not None and copy.is_floating_point() else copy
 
 
 def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
@@ -87,6 +91,8 @@ def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
     torch.manual_seed(torch.initial_seed())  # every pass draws the same dropout masks
     try:
         output = functional_call(network, tensors.values, (images,))
+    except torch.OutOfMemoryError:
+        raise  # of the accelerator: the network is not at fault
     except (RuntimeError, ValueError) as error:
         shape = "x".join(map(str, images.shape[1:]))
         first = str(error).splitlines()[0][:200]
@@ -103,6 +109,11 @@ def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
     return output
 
 
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's tensors are; the processor for one without any."""
+    return next((value.device for value in network.parameters()), torch.device("cpu"))
+
+
 @contextmanager
 def untouched(network: nn.Module, seed: int) -> Iterator[None]:
     """Training mode, no in-place activations, a seeded global generator; all undone afterwards.
@@ -113,7 +124,8 @@ def untouched(network: nn.Module, seed: int) -> Iterator[None]:
     modes = [(module, module.training) for module in network.modules()]
     in_place = [module for module in network.modules() if getattr(module, "inplace", False)]
     fast = mha.get_fastpath_enabled()
-    with torch.random.fork_rng(devices=[]), sdpa_kernel(SDPBackend.MATH):
+    device = device_of(network)
+    with forked_rng(device), exact(device), sdpa_kernel(SDPBackend.MATH):
         torch.manual_seed(seed)
         try:
             mha.set_fastpath_enabled(False)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from pelnas.accelerator import wide
 from pelnas.errors import ProxyError
 from pelnas.proxies.attention import Products
 from pelnas.proxies.curvature import quick_second_derivatives, scaled
@@ -88,7 +89,7 @@ class Passes:
         images = self.images.detach().requires_grad_(INPUTS in self.needs)
         batch, products = len(images), Products()
         units = _of_type(self.network, ACTIVATIONS) if KERNEL in self.needs else []
-        kernel = torch.zeros(batch, batch, dtype=torch.float64) if units else None
+        kernel = wide(self.images.new_zeros(batch, batch)) if units else None
 
         def count_bits(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             if kernel is not None:
@@ -172,10 +173,10 @@ class Passes:
 
     @cached_property
     def input_gradients(self) -> Tensor:
-        """(batch, pixels) float64: gradient of the sum of all logits at every input."""
+        """(batch, pixels) float64, on the processor: gradient of all logits' sum at every input."""
         forward = self.forward
         (found,) = gradients(forward.logits.sum(), [forward.images], retain_graph=True)
-        return found.flatten(1).double()
+        return wide(found.flatten(1)).cpu()
 
     @cached_property
     def backward(self) -> Backward:
@@ -226,11 +227,11 @@ def _of_type(network: nn.Module, kinds: tuple[type, ...]) -> list[nn.Module]:
 def equal_bits(values: Tensor) -> Tensor:
     """(batch, batch): units that are positive in both images or in neither."""
     signs = (values.flatten(1) > 0).to(values.dtype).mul_(2).sub_(1)
-    return (signs @ signs.T).double().add_(signs.shape[1]).div_(2)
+    return wide(signs @ signs.T).add_(signs.shape[1]).div_(2)
 
 
 def _channel_fisher(activation: Tensor, gradient: Tensor, channel: int) -> Tensor:
     product = activation * gradient
     others = [axis for axis in range(1, product.ndim) if axis != channel]
     per_image = product.sum(others) if others else product
-    return per_image.double().square().mean(0).div(2)
+    return wide(per_image).square().mean(0).div(2)

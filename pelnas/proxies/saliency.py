@@ -4,6 +4,7 @@ from math import isfinite
 
 import torch
 
+from pelnas.accelerator import wide
 from pelnas.proxies.attention import UniformAttention
 from pelnas.proxies.network import gradients, identity_norms, run, stand_ins
 from pelnas.proxies.passes import Passes
@@ -14,7 +15,7 @@ def grad_norm(passes: Passes) -> float:
 
     Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021.
     """
-    return sum(float(gradient.norm().double()) for gradient in passes.backward.gradients)
+    return sum(float(wide(gradient.norm())) for gradient in passes.backward.gradients)
 
 
 def snip(passes: Passes) -> float:
@@ -23,7 +24,7 @@ def snip(passes: Passes) -> float:
     Lee, Ajanthan & Torr, "SNIP: Single-shot Network Pruning based on Connection
     Sensitivity", ICLR 2019; summed as in Abdelfattah et al. 2021.
     """
-    return sum(float(saliency.abs().sum().double()) for saliency in _saliencies(passes))
+    return sum(float(wide(saliency.abs().sum())) for saliency in _saliencies(passes))
 
 
 def plain(passes: Passes) -> float:
@@ -31,7 +32,7 @@ def plain(passes: Passes) -> float:
 
     Mozer & Smolensky, "Skeletonization", NIPS 1988; as in NAS-Bench-Suite-Zero.
     """
-    return sum(float(saliency.double().sum()) for saliency in _saliencies(passes))
+    return sum(float(wide(saliency).sum()) for saliency in _saliencies(passes))
 
 
 def grasp(passes: Passes) -> float | None:
@@ -65,10 +66,10 @@ def synflow(passes: Passes) -> float | None:
     where the sum exceeds float64.
     """
     network = passes.network
-    tensors = stand_ins(network, torch.float64)
+    tensors = stand_ins(network, wide)
     for value in tensors.values.values():
         value.data = value.data.abs() if value.is_floating_point() else value.data
-    ones = torch.ones_like(passes.images[:1], dtype=torch.float64)
+    ones = torch.ones_like(wide(passes.images[:1]))
     with identity_norms(network), UniformAttention():
         output = run(network, tensors, ones)
     found = gradients(output.sum(), tensors.weights)

@@ -1,23 +1,23 @@
 """Zero-cost proxies of many architectures, cached, in worker processes that share the cores."""
 
-import os
+import logging
 from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from functools import partial
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.cache import Cache, cache_key, is_number
+from pelnas.accelerator import CPU, CUDA, Accelerator, found, title
+from pelnas.cache import Cache, Key, cache_key, is_number
 from pelnas.config import Scoring
-from pelnas.errors import ProxyError
+from pelnas.errors import InputError, ProxyError, TaskFailedError, WorkerDiedError
 from pelnas.images import ImageSet
 from pelnas.plugins import package_of
+from pelnas.pool import PROCESSES, Pool, get_pool
+from pelnas.processes import cores
 from pelnas.proxies import GROUP, VERSION
-from pelnas.proxies.memory import batch_and_workers
-from pelnas.proxies.worker import Job, Worker, WorkerDiedError, score_architecture
+from pelnas.proxies.memory import batch_and_workers, batch_that_fits, large
+from pelnas.proxies.worker import Job, score_architecture, work_of
 from pelnas.spaces import SearchSpace
 
 FEW = 8  # tasks that are done before a worker has imported torch
@@ -26,8 +26,8 @@ FEW = 8  # tasks that are done before a worker has imported torch
 class Scorer:
     """Scores architectures of a space on one batch, in order, each as soon as it is known.
 
-    ``workers``: processes; 0 for one a core. Without a task nothing is started,
-    and a handful of tasks, or those of a single worker, are scored in this process.
+    ``workers``: how many of the pool's; 0 for all. Without a task nothing is started, and where the pool is
+    on this machine, a handful of tasks, or those of a single worker, are scored in this process.
     """
 
     def __init__(
@@ -37,77 +37,61 @@ class Scorer:
         images: NDArray[np.float32],
         labels: NDArray[np.int64],
         workers: int,
+        pool: Pool | None = None,
     ) -> None:
+        """``pool``: where the workers run; processes of this machine unless given."""
+        pool = pool or get_pool(PROCESSES)
         self._space = space
         self._job = job
         self._images = images
         self._labels = labels
-        self._count = workers
-        self._workers: list[Worker] = []
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._alone = pool.here and workers == 1
+        self._few = FEW if pool.here else 0
+        gpus = int(job.accelerator == CUDA)
+        self._workers = pool.workers(work_of(job, images, labels), workers, job.threads, gpus=gpus)
+        self._begun = False
 
     def score(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:
         """The proxies of each architecture, in order.
 
         Breaking off ends the workers; the next call starts new ones.
-        ProxyError: an architecture that cannot be scored, or a worker that
-        ended twice on the same one.
+        ProxyError: an architecture that cannot be scored, or on which its worker ended twice.
         """
-        if self._count == 1 or (len(texts) <= FEW and not self._workers):
+        if self._alone or (len(texts) <= self._few and not self._begun):
             yield from (self._here(text) for text in texts)
             return
-        self._start()
-        threads = ThreadPoolExecutor(self._count, thread_name_prefix="pelnas-scoring")
-        complete = False
-        try:
-            # The workers of now: where they are ended meanwhile, no task waits for later ones.
-            yield from threads.map(partial(self._ask, self._idle), texts)
-            complete = True
-        finally:
-            if not complete:
-                self.close()  # whoever waits for a worker wakes up
-            threads.shutdown(wait=complete, cancel_futures=True)
+        self._begun = True
+        with closing(self._workers.map(texts)) as found:
+            for text in texts:
+                try:
+                    values = next(found)
+                except InputError as error:  # all tasks may have ended by now
+                    self.close()
+                    raise _not_scored(text, error) from None
+                yield values
 
     def close(self) -> None:
         """End the workers; a second call does nothing."""
-        workers, self._workers = self._workers, []
-        self._idle = SimpleQueue()
-        for worker in workers:
-            worker.end()
+        self._begun = False
+        self._workers.close()
 
     def _here(self, text: str) -> dict[str, float]:
         return score_architecture(self._space, self._job, text, self._images, self._labels)
 
-    def _start(self) -> None:
-        while len(self._workers) < self._count:
-            worker = Worker(self._job, self._images, self._labels)
-            self._workers.append(worker)
-            self._idle.put(worker)
 
-    def _ask(self, idle: "SimpleQueue[Worker]", text: str) -> dict[str, float]:
-        worker = idle.get()
-        try:
-            try:
-                return worker.score(text)
-            except WorkerDiedError:
-                worker.restart()
-                return worker.score(text)
-        except WorkerDiedError as death:
-            raise ProxyError(
-                f"expected a score of {text}, found that its worker process ended twice ({death}):"
-                " use fewer workers or a smaller batch (scoring.workers, scoring.batch)"
-            ) from None
-        finally:
-            idle.put(worker)
+def _not_scored(text: str, error: InputError) -> InputError:
+    if not isinstance(error, WorkerDiedError | TaskFailedError):
+        return error  # a sentence that says what to do
+    remedy = "see whether it can be built and run for one image"
+    if isinstance(error, WorkerDiedError):
+        remedy = "use fewer workers or a smaller batch (scoring.workers, scoring.batch)"
+    return ProxyError(f"expected a score of {text}, found that {error}: {remedy}")
 
 
 def workers_and_threads(workers: int) -> tuple[int, int]:
     """Processes (0: one a core) and torch threads of each, together no more than the cores."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    count = workers or cores
-    return count, max(1, cores // count)
+    count = workers or cores()
+    return count, max(1, cores() // count)
 
 
 def _are_proxies(value: object) -> bool:
@@ -129,7 +113,9 @@ class ProxyScores:
     One cached record an architecture, space, batch and seed holds whatever
     proxies were ever asked of it, so that predictors share them; null for one that is
     not defined. Weights are drawn from ``seed``, the batch too; of large images it
-    is smaller than ``scoring.batch``, so that scoring keeps within 4 GiB.
+    is smaller than ``scoring.batch``, so that scoring keeps within 4 GiB. An accelerator without
+    memory for the batch gets the half, for all networks, with a warning. ``on``: for reports, '' or
+    the accelerator.
     """
 
     def __init__(
@@ -141,13 +127,27 @@ class ProxyScores:
         seed: int,
         cache: Cache,
     ) -> None:
-        wanted, _ = workers_and_threads(scoring.workers)
+        pool = get_pool(scoring.pool)
+        pool.check()
+        accelerator = found(scoring.accelerator) if pool.here else _named(scoring.accelerator)
+        # One process has an accelerator to itself: several would share its memory.
+        asked = scoring.workers if accelerator == CPU else scoring.workers or 1
+        wanted, _ = workers_and_threads(asked)
         batch, most = batch_and_workers(space, images.shape, scoring.batch, wanted)
-        workers, threads = workers_and_threads(most)
-        job = Job(space.name, tuple(names), images.shape, seed, threads)
+        # Elsewhere a worker is a core, so that values do not depend on what a node has.
+        workers, threads = workers_and_threads(most) if pool.here else (scoring.workers, 1)
+        job = Job(space.name, tuple(names), images.shape, seed, threads, accelerator)
         self._names = tuple(names)
         self._cache = cache
-        self._scorer = Scorer(space, job, *images.batch(batch, seed), workers)
+        self.on = "" if accelerator == CPU else f" on {accelerator}"
+
+        def begin(count: int) -> Scorer:
+            return Scorer(space, job, *images.batch(count, seed), workers, pool)
+
+        self._begin = begin
+        self._space, self._job, self._here = space, job, pool.here
+        self._scorer = self._begin(batch)
+        self._is_fitted = accelerator == CPU
         self._key_fields: dict[str, str | int] = {
             "version": VERSION,
             "space": space.name,
@@ -155,6 +155,7 @@ class ProxyScores:
             "batch": batch,
             "resolution": scoring.resolution,
             "seed": seed,
+            **({} if accelerator == CPU else {"accelerator": accelerator}),
             **_plugin_fields(space, self._names),
         }
 
@@ -163,6 +164,7 @@ class ProxyScores:
 
         A proxy that is not defined for an architecture is absent.
         """
+        self._fit()
         keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
         cached = self._cache.get_many(keys.values(), _are_proxies)
         known: dict[str, dict[str, float | None]] = {
@@ -179,6 +181,51 @@ class ProxyScores:
                 values = ((name, known[text][name]) for name in self._names)
                 yield {name: value for name, value in values if value is not None}
 
+    def _fit(self) -> None:
+        """Take the batch that the accelerator holds, found with a large network before all others.
+
+        It is kept in the cache, so that a run that goes on scores on the same images.
+        """
+        if self._is_fitted:
+            return
+        asked = int(self._key_fields["batch"])
+        key = self._key_of_fit(asked)
+        kept = self._cache.get_many([key], lambda value: value in range(1, asked + 1)).get(key)
+        if kept is None:
+            text = self._space.format(large(self._space, self._job.shape))
+            kept = batch_that_fits(lambda count: self._try(count, text), asked)
+            self._cache.put(key, kept)
+        if kept < asked:
+            self._scorer.close()
+            self._scorer = self._begin(kept)
+            self._key_fields["batch"] = kept
+            logging.getLogger("pelnas").warning(
+                "pelnas: %s has no memory for batches of %d images; all networks are scored on %d",
+                self._job.accelerator,
+                asked,
+                kept,
+            )
+        self._is_fitted = True
+
+    def _key_of_fit(self, asked: int) -> Key:
+        name = self._job.accelerator
+        return cache_key(
+            "accelerator batch",
+            accelerator=title(name) if self._here else name,
+            space=self._space.name,
+            images="x".join(map(str, self._job.shape.pixels)),
+            batch=asked,
+        )
+
+    def _try(self, count: int, text: str) -> None:
+        with closing(self._begin(count)) as scorer:
+            list(scorer.score([text]))
+
     def close(self) -> None:
         """End the workers; a second call does nothing."""
         self._scorer.close()
+
+
+def _named(asked: str) -> Accelerator:
+    """What the nodes of a cluster shall compute with; they say so themselves where they lack it."""
+    return found(asked) if asked == "auto" else asked  # type: ignore[return-value]

@@ -20,7 +20,7 @@ def nwot(passes: Passes) -> float | None:
     kernel = passes.forward.kernel
     if kernel is None:
         return None
-    sign, value = torch.linalg.slogdet(kernel)
+    sign, value = torch.linalg.slogdet(kernel.cpu())
     return float(value) if sign > 0 else FLOOR
 
 
@@ -48,8 +48,9 @@ def epe_nas(passes: Passes) -> float:
     """
     many = passes.forward.logits.shape[1] > MANY_CLASSES
     scores = []
-    for label in sorted(set(passes.labels.tolist())):
-        correlations = correlation(passes.input_gradients[passes.labels == label])
+    labels = passes.labels.cpu()
+    for label in sorted(set(labels.tolist())):
+        correlations = correlation(passes.input_gradients[labels == label])
         if correlations is None:
             return FLOOR
         score = (correlations.abs() + EPSILON).log().sum()

@@ -5,6 +5,7 @@ from math import log
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from pelnas.accelerator import wide
 from pelnas.proxies.network import layers_of
 from pelnas.proxies.passes import Passes
 
@@ -70,5 +71,5 @@ def l2_norm(passes: Passes) -> float:
     for _, module in layers_of(passes.network):
         weight = module.weight
         if isinstance(weight, Tensor):
-            total += float(weight.detach().norm().double())
+            total += float(wide(weight.detach().norm()))
     return total

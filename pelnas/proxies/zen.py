@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pelnas.accelerator import drawn, wide
 from pelnas.proxies import FLOOR
 from pelnas.proxies.network import LAYERS, NORMS, Tensors, hooked, run, stand_ins
 from pelnas.proxies.passes import Passes
@@ -28,13 +29,13 @@ def zen(passes: Passes) -> float | None:
         return None
     generator = torch.Generator().manual_seed(passes.seed)
     tensors = gaussian(passes.network, generator)
-    first = torch.empty_like(passes.images).normal_(generator=generator)
-    second = first + MIXUP * torch.empty_like(first).normal_(generator=generator)
+    first = drawn(passes.images, generator)
+    second = first + MIXUP * drawn(first, generator)
     with torch.no_grad():
         change = features(passes.network, tensors, first) - features(
             passes.network, tensors, second
         )
-    size = float(change.flatten(1).abs().sum(1).double().mean())
+    size = float(wide(change.flatten(1).abs().sum(1)).mean())
     if not size > 0:
         return FLOOR
     return log(size) + sum(_log_scale(value) for value in _variances(passes.network, tensors))
@@ -50,7 +51,7 @@ def gaussian(network: nn.Module, generator: torch.Generator) -> Tensors:
         }
         values = {kind: tensors.values.get(name) for kind, name in names.items()}
         if isinstance(module, LAYERS) and values["weight"] is not None:
-            values["weight"].data.normal_(generator=generator)
+            values["weight"].data.copy_(drawn(values["weight"].data, generator))
         elif isinstance(module, NORMS) and values["weight"] is not None:
             values["weight"].data.fill_(1)
         if isinstance(module, LAYERS + NORMS):
@@ -85,4 +86,4 @@ def _variances(network: nn.Module, tensors: Tensors) -> list[Tensor]:
 
 
 def _log_scale(variance: Tensor) -> float:
-    return log(float(variance.double().mean())) / 2
+    return log(float(wide(variance).mean())) / 2

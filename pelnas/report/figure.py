@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: What pictures call devices that are this machine.
+HERE = {"host": "this machine", "host-cuda": "this machine's GPU"}
 APART = 15  # pixels between two numbered points: closer ones are not both numbered
 LONGEST = 130  # characters of a line above the picture
 WIDE = 20.0  # a ratio of latencies beyond which the axis is logarithmic
@@ -116,7 +118,7 @@ def _draw_pairs(
     figure: "Figure", store: RunStore, archive: Archive, colours: list[str], theme: Theme
 ) -> None:
     """One plot for each two objectives, beside growth and niches."""
-    pairs = pairs_of(archive)
+    pairs = pairs_of(archive.objectives)
     grid = figure.add_gridspec(
         2, 3, width_ratios=(1.6, 1.6, 1), left=0.075, right=0.985, top=0.84, bottom=0.09,
         wspace=0.3, hspace=0.3,
@@ -134,7 +136,7 @@ def _draw_pairs(
 
 def _head(figure: "Figure", store: RunStore, front: int, all_: int, theme: Theme) -> None:
     config, sources = store.config, store.sources()
-    where = "this machine" if config.device == "host" else config.device
+    where = HERE.get(config.device, config.device)
     on = f", {sources.dataset}" if sources.dataset else ""
     title = f"{front} of {all_} architectures are on the front for {where}{on}"[: LONGEST // 2]
     figure.text(0.075, 0.945, title, fontsize=15, fontweight="bold")
@@ -185,7 +187,7 @@ def _axes(
     theme: Theme,
 ) -> None:
     config = store.config
-    where = "this machine" if config.device == "host" else config.device
+    where = HERE.get(config.device, config.device)
     axes.set_xlabel(f"latency on {where}, ms   (left is better)")
     axes.set_ylabel(f"{store.sources().unit}   (up is better)")
     if not front:

@@ -24,7 +24,8 @@ class FrontPoint:
 
     ``score``, ``uncertainty``: higher is better, in ``unit``; ``score_source``
     says whether it is predicted or benchmark truth. ``latency_ms`` (median),
-    ``spread_ms`` (interquartile range): lower is better. ``parameters`` and
+    ``spread_ms`` (interquartile range): lower is better. ``extrapolated``: the latency is
+    predicted, far from all networks that were measured. ``parameters`` and
     ``flops``: plain counts. ``memory``, ``size``: bytes, ``None`` where the run does not
     count them. ``round``, ``niche``: counted from 0.
     ``author``: the model that designed it; ``rules``: ids of those it saw.
@@ -50,12 +51,15 @@ class FrontPoint:
     rules: tuple[str, ...]
     memory: int | None = None
     size: int | None = None
+    extrapolated: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that any JSON reader takes: a number that is not finite becomes ``None``."""
         values = {name: finite(value) for name, value in asdict(self).items()}
-        left_out = COUNTED if self.memory is None else ()
-        return {k: v for k, v in values.items() if k not in left_out} | {"rules": list(self.rules)}
+        for name in _NOT_ALWAYS:
+            if values[name] is None or values[name] is False:
+                del values[name]
+        return values | {"rules": list(self.rules)}
 
     def cost(self, name: CostName) -> float | None:
         """One of its costs, in the units of ``pelnas.inputs.quantities``."""
@@ -65,7 +69,8 @@ class FrontPoint:
 
 FIELDS: Mapping[CostName, str] = {"latency": "latency_ms", "energy": "energy_mj"}
 COUNTED = ("memory", "size")  # bytes; only in runs that count them
-COLUMNS = tuple(field.name for field in fields(FrontPoint) if field.name not in COUNTED)
+_NOT_ALWAYS = (*COUNTED, "extrapolated")
+COLUMNS = tuple(field.name for field in fields(FrontPoint) if field.name not in _NOT_ALWAYS)
 
 
 def archive_of(store: RunStore) -> Archive:
@@ -114,6 +119,7 @@ def front_points(store: RunStore) -> list[FrontPoint]:
             rules=design.rules,
             memory=evaluation.memory,
             size=evaluation.size,
+            extrapolated=evaluation.cost.extrapolated,
         )
 
     return [point(evaluation) for evaluation in archive_of(store).union()]
@@ -136,6 +142,8 @@ def write_front(store: RunStore) -> None:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     columns = (*COLUMNS, *COUNTED) if store.config.counts_footprint else COLUMNS
+    if any("extrapolated" in point for point in points):
+        columns += ("extrapolated",)
     writer.writerow(columns)
     writer.writerows([_cell(point.get(name)) for name in columns] for point in points)
     write_atomically(store.folder / "front.csv", table.getvalue())

@@ -18,7 +18,9 @@ from pelnas.report.directives import directive_rows, pinned
 from pelnas.report.drawing import draw
 from pelnas.report.figure import DARK, LIGHT, niche_colours
 from pelnas.report.front import FrontPoint, archive_of, front_points, label_of
+from pelnas.report.knowledge import carried
 from pelnas.report.niches import niche_rows
+from pelnas.report.shares import share_rows
 from pelnas.rules.rule import Rule
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
@@ -86,7 +88,9 @@ def _content(store: RunStore) -> dict[str, Any]:
         "hypervolume": archive_of(store).hypervolume(),
         "rules": _rules(store.rules(), store.niches()),
         "verdicts": VERDICTS,
+        "knowledge": known.said if (known := carried(store)) else "",
         "rates": agent_stats(store),
+        "shares": share_rows(store),
         "directives": directive_rows(store),
         "pinned": pinned(store, archive_of(store)),
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from pelnas.architecture import Evaluation
 from pelnas.archive import Archive
-from pelnas.objectives import CostMetric
+from pelnas.objectives import CostMetric, Objectives
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,11 +27,10 @@ class Pair:
     up: CostMetric | None
 
 
-def pairs_of(archive: Archive) -> list[Pair]:
+def pairs_of(objectives: Objectives) -> list[Pair]:
     """Each cost with the score, then each two costs."""
-    costs = archive.objectives.costs
-    both = (Pair(one, other) for one, other in combinations(costs, 2))
-    return [*(Pair(cost, None) for cost in costs), *both]
+    both = (Pair(one, other) for one, other in combinations(objectives.costs, 2))
+    return [*(Pair(cost, None) for cost in objectives.costs), *both]
 
 
 def draw_pair(
@@ -52,14 +51,24 @@ def draw_pair(
             c=[colours[e.candidate.niche] for e in evaluations],
             s=size, alpha=alpha, edgecolors=edge, linewidths=0.9,
         )  # fmt: skip
+    name_axes(axes, pair, unit)
+    scale_axes(axes, pair, [(pair.right.of(e), _height(pair, e)) for e in shown])
+
+
+def name_axes(axes: "Axes", pair: Pair, unit: str) -> None:
+    """What the axes show, and which way is better; ``unit``: of scores."""
     up = f"{unit}   (up is better)" if pair.up is None else f"{pair.up.label}   (down is better)"
     axes.set_xlabel(f"{pair.right.label}   (left is better)", fontsize=9)
     axes.set_ylabel(up, fontsize=9)
-    if shown:
-        axes.set_xscale(_scale([pair.right.of(e) for e in shown]))
-        if pair.up is not None:
-            axes.set_yscale(_scale([pair.up.of(e) for e in shown]))
     axes.tick_params(labelsize=8)
+
+
+def scale_axes(axes: "Axes", pair: Pair, places: Sequence[tuple[float, float]]) -> None:
+    """Logarithmic axes for costs that range widely."""
+    if places:
+        axes.set_xscale(_scale([right for right, _ in places]))
+        if pair.up is not None:
+            axes.set_yscale(_scale([up for _, up in places]))
 
 
 def _height(pair: Pair, evaluation: Evaluation) -> float:

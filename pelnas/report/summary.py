@@ -9,8 +9,10 @@ from pelnas.report.agent_stats import agent_stats
 from pelnas.report.directives import directive_rows
 from pelnas.report.figure import DARK, LIGHT, render
 from pelnas.report.front import archive_of, front_points, write_front
+from pelnas.report.knowledge import carried
 from pelnas.report.niches import niche_rows
 from pelnas.report.page import page
+from pelnas.report.shares import share_rows
 from pelnas.store import RunStore, write_atomically
 
 ESSENTIALS = ("space", "device", "accuracy", "partition", "rounds", "per_niche", "seed")
@@ -31,6 +33,7 @@ def summary(store: RunStore) -> dict[str, Any]:
     to watch a run by, not comparable between runs.
     """
     config, front = Directives(store.directives()).applied(store.config), front_points(store)
+    known = carried(store)
     return {
         "run": config.name,
         "folder": store.name,
@@ -45,7 +48,9 @@ def summary(store: RunStore) -> dict[str, Any]:
         "hypervolume": archive_of(store).hypervolume(),
         "niches": [row.to_dict() for row in niche_rows(store)],
         "front": [point.to_dict() for point in front],
+        "knowledge": None if known is None else known.to_dict(),
         "directives": [row.to_dict() for row in directive_rows(store)],
+        "shares": [row.to_dict() for row in share_rows(store)],
         "rates": [rate.to_dict() for rate in agent_stats(store)],
     }
 

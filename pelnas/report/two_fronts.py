@@ -1,11 +1,17 @@
-"""The plot of two runs: both fronts as staircases over everything that was evaluated."""
+"""The plot of two runs: both fronts over everything that was evaluated.
+
+Of latency and score alone as staircases; of other objectives, which both runs must have, two in
+each plot, without lines.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from pelnas.objectives import DEFAULT, Objectives
 from pelnas.report.difference import Seen, incomparable, seen_by
-from pelnas.report.figure import LIGHT, Theme, as_png, latency_axis, score_window
+from pelnas.report.figure import HERE, LIGHT, Theme, as_png, latency_axis, score_window
+from pelnas.report.pairs import Pair, name_axes, pairs_of, scale_axes
 from pelnas.store import RunStore
 
 if TYPE_CHECKING:
@@ -28,21 +34,55 @@ def render_two(a: RunStore, b: RunStore, theme: Theme = LIGHT) -> bytes:
 def _draw(
     figure: "Figure", runs: Sequence[tuple[RunStore, Mapping[str, Seen]]], theme: Theme
 ) -> None:
-    axes = figure.add_subplot()
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.86, bottom=0.1)
-    shown = [[s for s in seen.values() if isfinite(s.latency_ms)] for _, seen in runs]
-    for (store, _), points, look in zip(runs, shown, LOOKS, strict=True):
-        _run(axes, store, points, look, theme)
-    _axes(axes, [s for points in shown for s in points])
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.86, bottom=0.1, wspace=0.25, hspace=0.3)
     (a, _), (b, _) = runs
-    devices = {"this machine" if s.config.device == "host" else s.config.device for s in (a, b)}
-    axes.set_xlabel(f"latency on {' and '.join(sorted(devices))}, ms   (left is better)")
-    axes.set_ylabel(f"{' and '.join(sorted({s.sources().unit for s in (a, b)}))}   (up is better)")
-    axes.legend(loc="lower right", fontsize=9)
     figure.text(0.08, 0.93, "Two fronts side by side", fontsize=14, fontweight="bold")
     why_not = incomparable(a, b)
     if why_not:
         figure.text(0.08, 0.89, f"not on one scale: {why_not}"[:160], color=theme.soft, fontsize=9)
+    objectives = {store.config.objectives for store, _ in runs}
+    if objectives == {DEFAULT.names} or len(objectives) > 1:
+        _draw_staircases(figure.add_subplot(), runs, theme)
+        return
+    pairs = pairs_of(Objectives.of(objectives.pop()))
+    side = 1 if len(pairs) == 1 else 2
+    for number, pair in enumerate(pairs, start=1):
+        _draw_pair(figure.add_subplot(side, side, number), runs, pair, theme)
+
+
+def _draw_pair(
+    axes: "Axes", runs: Sequence[tuple[RunStore, Mapping[str, Seen]]], pair: Pair, theme: Theme
+) -> None:
+    names = runs[0][0].config.objectives  # the order of ``Seen.place``
+    right = names.index(pair.right.name)
+    up = len(names) if pair.up is None else names.index(pair.up.name)
+    for (store, seen), (colour, mark, _) in zip(runs, LOOKS, strict=True):
+        shown = [s for s in seen.values() if all(map(isfinite, s.place))]
+        front = [s for s in shown if s.on_front]
+        for points, size, alpha in ((shown, 14, theme.faint / 2), (front, 36, 1.0)):
+            axes.scatter(
+                [s.place[right] for s in points], [s.place[up] for s in points],
+                s=size, color=colour, marker=mark, alpha=alpha, linewidths=0,
+                label=_label(store, front) if points is front else None,
+            )  # fmt: skip
+    everything = [s.place for _, seen in runs for s in seen.values() if all(map(isfinite, s.place))]
+    name_axes(axes, pair, _units([store for store, _ in runs]))
+    scale_axes(axes, pair, [(place[right], place[up]) for place in everything])
+    axes.legend(fontsize=7)
+
+
+def _draw_staircases(
+    axes: "Axes", runs: Sequence[tuple[RunStore, Mapping[str, Seen]]], theme: Theme
+) -> None:
+    shown = [[s for s in seen.values() if isfinite(s.latency_ms)] for _, seen in runs]
+    for (store, _), points, look in zip(runs, shown, LOOKS, strict=True):
+        _run(axes, store, points, look, theme)
+    _axes(axes, [s for points in shown for s in points])
+    stores = [store for store, _ in runs]
+    devices = {HERE.get(s.config.device, s.config.device) for s in stores}
+    axes.set_xlabel(f"latency on {' and '.join(sorted(devices))}, ms   (left is better)")
+    axes.set_ylabel(f"{_units(stores)}   (up is better)")
+    axes.legend(loc="lower right", fontsize=9)
 
 
 def _run(
@@ -57,8 +97,16 @@ def _run(
     axes.step(
         [s.latency_ms for s in front], [s.score for s in front], where="post",
         color=colour, linestyle=line, marker=mark, markersize=6, linewidth=1.6, zorder=4,
-        label=f"{store.name[:LONGEST]}: {len(front)} on the front",
+        label=_label(store, front),
     )  # fmt: skip
+
+
+def _label(store: RunStore, front: Sequence[Seen]) -> str:
+    return f"{store.name[:LONGEST]}: {len(front)} on the front"
+
+
+def _units(stores: Sequence[RunStore]) -> str:
+    return " and ".join(sorted({store.sources().unit for store in stores}))
 
 
 def _axes(axes: "Axes", points: Sequence[Seen]) -> None:

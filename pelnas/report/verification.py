@@ -16,7 +16,7 @@ from pelnas.report.summary import write_all
 from pelnas.store import RunStore, folder, settings
 from pelnas.store.database import Database
 from pelnas.store.events_file import EVENTS, Mirror, events_in, newest
-from pelnas.store.sums import Damaged, forget
+from pelnas.store.sums import ORPHAN, Damaged, forget
 
 REPORTS = ("front.json", "front.csv", "front.png", "report.html")
 COMPUTED = ("predictions", "costs", "measured", "footprints")  # what a search can compute again
@@ -99,7 +99,11 @@ def repair(run: Path) -> list[str]:
             done = list(_restored_settings(run, database))
             config, _ = settings.read_config(run)
             store = RunStore(run, config, database, None)
-            done += [*_restored_events(store, database), *_dropped(database)]
+            done += [
+                *_without_orphans(database),
+                *_restored_events(store, database),
+                *_dropped(database),
+            ]
     finally:
         folder.unlock(run, guard)
     return done + _rebuilt(run)
@@ -108,6 +112,8 @@ def repair(run: Path) -> list[str]:
 def _of_record(problem: Damaged | str) -> Problem:
     if not isinstance(problem, Damaged):
         return Problem(f"the database is damaged: {problem}")
+    if problem.problem == ORPHAN:
+        return Problem(f"damaged record: {problem}", "drop the checksum")
     if problem.table in COMPUTED:
         return Problem(f"damaged record: {problem}", "drop it; resume computes it again")
     if problem.table == "events":
@@ -180,6 +186,19 @@ def _restored_events(store: RunStore, database: Database) -> Iterator[str]:
         folder.write_atomically(path, b"")
         Mirror(path).reconcile(store.events())
         yield f"wrote {EVENTS} anew"
+
+
+def _without_orphans(database: Database) -> Iterator[str]:
+    orphans = [
+        record
+        for record in database.damaged()
+        if isinstance(record, Damaged) and record.problem == ORPHAN
+    ]
+    with database.transaction() as connection:
+        for record in orphans:
+            forget(connection, record)
+    if orphans:
+        yield f"dropped {len(orphans)} damaged checksums"
 
 
 def _dropped(database: Database) -> Iterator[str]:

@@ -129,6 +129,10 @@ class Evidence:
         rows = np.flatnonzero(self.niche == niche)
         return self.once(("within", niche), lambda: self._of(self._table.part(rows)))
 
+    def where(self, kept: Callable[[str], bool]) -> "Evidence":
+        """That of the observations whose id is ``kept``."""
+        return self._of(self._table.part([k for k, id_ in enumerate(self.ids) if kept(id_)]))
+
     def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
         """What follows from this evidence, found by whoever asks first."""
         with self._lock:

@@ -11,30 +11,27 @@ to embed with.
 """
 
 import json
-import os
 import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from pelnas.errors import StoreError
+from pelnas.rules.chroma import PRIVATE_FOLDER, close_to_others, embedded
 from pelnas.rules.retrieval import query_vector, ranked, vector
 from pelnas.rules.rule import Rule, Scope
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
-    from chromadb.config import Settings
 
 COLLECTION = "pelnas-rules"
 FORMAT = 1  # of vectors and records; another number in a folder means another version
 BATCH = 1000  # records a write
 EVERY_NICHE = -1  # Chroma's metadata has no null
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # Chroma's own are as the umask says
 _CHROMAS = re.compile(r"chroma\.sqlite3.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -150,7 +147,7 @@ class KnowledgeBase:
         for start in range(0, len(rules), BATCH):
             _write(self._open, rules[start : start + BATCH])
         if rules:
-            _close_to_others(self.folder)
+            close_to_others(self.folder)
 
     def _rules_of(self, ids: Sequence[str]) -> list[Rule]:
         """By id: as they were put here, or from Chroma where somebody else put them."""
@@ -182,10 +179,10 @@ class KnowledgeBase:
 
     def _connect(self) -> None:
         with ExitStack() as undo:
-            client = _connect(self.folder)
+            client = embedded(self.folder)
             undo.callback(client.close)
             self._rules = self._collection(client)
-            _close_to_others(self.folder)
+            close_to_others(self.folder)
             undo.pop_all()
         self._client = client
 
@@ -246,39 +243,6 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(each)
         else:
             each.unlink()
-
-
-def _close_to_others(folder: Path) -> None:
-    """Chroma's files hold what models said."""
-    for place, folders, files in os.walk(folder):
-        for name in folders:
-            os.chmod(os.path.join(place, name), PRIVATE_FOLDER)
-        for name in files:
-            with suppress(FileNotFoundError):  # a log that SQLite has just put away
-                os.chmod(os.path.join(place, name), PRIVATE_FILE)
-
-
-def _connect(folder: Path) -> "Client":
-    import chromadb
-    from chromadb.api.shared_system_client import SharedSystemClient
-    from chromadb.errors import ChromaError
-
-    try:
-        settings = _settings().model_copy()  # Chroma writes the folder into it
-        return cast("Client", chromadb.PersistentClient(folder, settings=settings))
-    except ChromaError:
-        # Chroma keeps the half-started system and would hand it out at the next try.
-        SharedSystemClient._identifier_to_system.pop(str(folder), None)
-        raise
-
-
-@cache  # hundreds of fields, each looked up in the environment
-def _settings() -> "Settings":
-    from chromadb.config import Settings
-
-    # Chroma would read a file .env where the user works, whoever put it there.
-    own: dict[str, Any] = {"_env_file": None, "anonymized_telemetry": False}
-    return Settings(**own)
 
 
 def _write(collection: "Collection", rules: Sequence[Rule]) -> None:

@@ -218,7 +218,9 @@ def carry(rule: Rule, scope: Scope, *, same_niches: bool = True) -> Rule:
             f" load rules of a run in {scope.space}"
         )
     found = rule.reason or "not measured"
-    told = f"{rule.status} for {rule.scope.device or 'any device'}, {rule.scope.dataset}: {found}"
+    outcome = (
+        f"{rule.status} for {rule.scope.device or 'any device'}, {rule.scope.dataset}: {found}"
+    )
     return propose(
         rule.text,
         rule.polarity,
@@ -227,7 +229,7 @@ def carry(rule: Rule, scope: Scope, *, same_niches: bool = True) -> Rule:
         replace(scope, niche=rule.scope.niche if same_niches else None),
         claimed=rule.claimed if rule.measured is None else rule.measured,
         author=rule.author,
-        origin=f"{told}; {rule.origin}" if rule.origin else told,
+        origin=f"{outcome}; {rule.origin}" if rule.origin else outcome,
     )
 
 

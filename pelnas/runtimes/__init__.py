@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pelnas.accelerator import CPU, Accelerator
 from pelnas.errors import DeviceError
 from pelnas.runtimes.base import Pass, Runtime
 
@@ -34,10 +35,26 @@ RUNTIMES: dict[str, Callable[[], Runtime]] = {
 }
 
 
-def get_runtime(name: str) -> Runtime:
-    """The runtime of a name. DeviceError: there is none, or it does not work on this machine."""
+def get_runtime(name: str, on: Accelerator = CPU) -> Runtime:
+    """The runtime of a name. DeviceError: there is none, or it does not work on this machine.
+
+    ``on``: ``cuda`` for this machine's graphics processor. AcceleratorError: there is none.
+    """
+    if on != CPU and name in RUNTIMES:
+        return _on_cuda(name)
     if name not in RUNTIMES:
         raise DeviceError(
             f"expected a runtime ({', '.join(RUNTIMES)}), found {name[:40]!r}: name one of these"
         )
     return RUNTIMES[name]()
+
+
+def _on_cuda(name: str) -> Runtime:
+    from pelnas.runtimes import cuda
+
+    if name not in cuda.RUNTIMES:
+        raise DeviceError(
+            f"expected a runtime for CUDA ({', '.join(cuda.RUNTIMES)}), found {name}: name one of"
+            " these"
+        )
+    return cuda.RUNTIMES[name]()

@@ -1,7 +1,7 @@
 """The interface of a runtime: a network in, a forward pass that can be called out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pelnas.cache import Cache
 from pelnas.runtimes.deployed import Deployed
+from pelnas.runtimes.timing import Clock, clock
 
 Floats = NDArray[np.float32]
 #: One forward pass over images of the network's input shape (batch, channels, height, width);
@@ -21,7 +22,14 @@ class Runtime(ABC):
 
     name: str
     title: str  # for people, with its version: "ONNX Runtime 1.32.0"
+    alternates: bool = True  # whether several networks may be loaded, and run in turn
     versions: dict[str, str]  # of everything that decides how fast a network runs, by package
+    processor: str = ""  # that runs them, where it is not this machine's central one
+    clock: Callable[[int], Clock] = staticmethod(clock)  # for passes of so many threads
+
+    def prepare(self, networks: Sequence[Deployed], cache: Cache) -> None:
+        """Do what can be done on all cores before any of these is loaded and timed."""
+        del networks, cache
 
     @abstractmethod
     def loaded(

@@ -63,10 +63,14 @@ class Deployed:
         kept = cache.get_many([key], _is_packed).get(key)
         if kept is None:
             network = self.build()
-            _level(network)
+            level(network)
             kept = _pack(export(network, self.input))
             cache.put(key, kept)
         return _unpack(kept)
+
+    def is_kept(self, cache: Cache) -> bool:
+        """Whether the cache has its file."""
+        return bool(cache.get_many([self._key()], _is_packed))
 
     def _key(self) -> Key:
         import torch
@@ -130,7 +134,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _level(network: "nn.Module") -> None:
+def level(network: "nn.Module") -> None:
     """Give all weights of a tensor one value: signals keep about their size from layer to layer.
 
     No two tensors get the same values: the exporter would share them, and what layers share

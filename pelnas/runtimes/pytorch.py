@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pelnas.accelerator import CPU, Accelerator
 from pelnas.cache import Cache
 from pelnas.errors import DeviceError
 from pelnas.runtimes.base import Floats, Pass, Runtime
@@ -24,16 +25,18 @@ class PyTorch(Runtime):
 
     name = "torch"
 
-    def __init__(self) -> None:
+    def __init__(self, accelerator: Accelerator = CPU) -> None:
+        self._device = torch.device(accelerator)
         self.title = f"PyTorch {torch.__version__}"
         self.versions = {"torch": torch.__version__}
 
     @contextmanager
     def loaded(self, deployed: Deployed, threads: int, cache: Cache) -> Iterator[Pass]:
-        network = self._prepared(deployed.build())
+        network = self._prepared(deployed.build().to(self._device))
 
         def run(images: Floats) -> Floats:
-            return network(torch.from_numpy(images)).numpy()  # type: ignore[no-any-return]
+            logits = network(torch.from_numpy(images).to(self._device))
+            return logits.cpu().numpy()  # type: ignore[no-any-return]
 
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
@@ -54,6 +57,7 @@ class CompiledPyTorch(PyTorch):
     """
 
     name = "torch-compile"
+    alternates = False  # a network that is loaded throws away what was compiled for others
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,22 +1,24 @@
-"""How long a forward pass takes: a median, and when it is known well enough."""
+"""How long forward passes take: medians, and when they are known well enough."""
 
 from collections.abc import Callable, Sequence
 from math import sqrt
+from statistics import median
 from time import get_clock_info, perf_counter, thread_time
 
 import numpy as np
 
-from pelnas.architecture import Shape
 from pelnas.config import Measurement
-from pelnas.runtimes.base import Pass
+
+Once = Callable[[], object]  # one forward pass
+Clock = tuple[str, Callable[[], float]]  # its name, and what tells its seconds
 
 FINE_SECONDS = 1e-5  # a coarser clock of thread time cannot time a pass
 KNOWN = 0.03  # width of the median's 95 % interval, relative to it, at which timing ends
-MOST = 10  # times ``repeats`` that are timed at most until then
+MOST = 3  # times ``repeats`` that are timed at most until then
 _SIGMAS = 1.96  # of 95 % of a normal distribution
 
 
-def clock(threads: int) -> tuple[str, Callable[[], float]]:
+def clock(threads: int) -> Clock:
     """``thread`` or ``wall``, and the clock in seconds.
 
     With one thread a pass is timed by the processor time of its thread: what it takes when
@@ -30,43 +32,71 @@ def clock(threads: int) -> tuple[str, Callable[[], float]]:
     return ("thread", thread_time) if threads == 1 and fine else ("wall", perf_counter)
 
 
-def latency(run: Pass, shape: Shape, measurement: Measurement) -> tuple[float, float]:
-    """Median and interquartile range in ms of a forward pass over ``batch`` random images."""
-    pixels = (measurement.batch, *shape.pixels)
-    images = np.random.default_rng(0).standard_normal(pixels, np.float32)
-    _, now = clock(measurement.threads)
-    low, median, high = np.percentile(
-        milliseconds(lambda: run(images), measurement, now), [25, 50, 75]
-    )
-    return float(median), float(high - low)
+def relative_times(
+    passes: Sequence[Once],
+    reference: Once | None,
+    measurement: Measurement,
+    now: Callable[[], float],
+) -> tuple[list[list[float]], list[float]]:
+    """Time several networks in alternation with a reference network, after ``warmup`` passes each.
 
+    First, for each of ``passes``, its times relative to the reference; second, the milliseconds
+    of the reference's passes. Without a reference the former are milliseconds, and there are
+    none of the latter.
 
-def milliseconds(
-    once: Callable[[], object], measurement: Measurement, now: Callable[[], float]
-) -> list[float]:
-    """Of each pass that counts, after ``warmup`` passes that do not.
-
-    ``repeats`` passes, and then as many again and again until the 95 % interval of their median
-    is at most ``KNOWN`` of it, or ``MOST * repeats`` are timed.
+    A sweep times each network once, and the reference before it; a network's time counts
+    relative to the median of the reference in the same sweep. So a clock that drifts from
+    second to second (frequency, other guests of a host) cancels out, and the passes of a network
+    are spread over the time of all. ``repeats`` sweeps, and then as many again and again
+    for the networks whose median is not yet known (``is_known``), ``MOST * repeats`` at most.
     """
-    for _ in range(measurement.warmup):
-        once()
-    times: list[float] = []
-    while len(times) < MOST * measurement.repeats:
-        times += _timed(once, measurement.repeats, now)
-        low, median, high = interval(times)
-        if high - low <= KNOWN * median:
+    for once in (*passes, *([reference] if reference else [])):
+        for _ in range(measurement.warmup):
+            once()
+    found: list[list[float]] = [[] for _ in passes]
+    own: list[float] = []
+    unknown = list(range(len(passes)))
+    for _ in range(MOST):
+        for _ in range(measurement.repeats):
+            times, beside = _sweep([passes[place] for place in unknown], reference, now)
+            level = median(beside) if beside else 1.0
+            own += beside
+            for place, time in zip(unknown, times, strict=True):
+                found[place].append(time / level)
+        unknown = [place for place in unknown if not is_known(found[place])]
+        if not unknown:
             break
-    return times
+    return found, own
 
 
-def _timed(once: Callable[[], object], passes: int, now: Callable[[], float]) -> list[float]:
-    times = []
-    for _ in range(passes):
-        start = now()
-        once()
-        times.append(1000 * (now() - start))
-    return times
+def _sweep(
+    passes: Sequence[Once], reference: Once | None, now: Callable[[], float]
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of one pass each, and of the reference before each."""
+    times, beside = [], []
+    for once in passes:
+        if reference is not None:
+            beside.append(_timed(reference, now))
+        times.append(_timed(once, now))
+    return times, beside
+
+
+def _timed(once: Once, now: Callable[[], float]) -> float:
+    start = now()
+    once()
+    return 1000 * (now() - start)
+
+
+def is_known(times: Sequence[float]) -> bool:
+    """Whether the 95 % interval of the median is at most ``KNOWN`` of it."""
+    low, middle, high = interval(times)
+    return high - low <= KNOWN * middle
+
+
+def middle(times: Sequence[float]) -> tuple[float, float]:
+    """Median and interquartile range."""
+    low, half, high = np.percentile(times, [25, 50, 75])
+    return float(half), float(high - low)
 
 
 def interval(times: Sequence[float]) -> tuple[float, float, float]:

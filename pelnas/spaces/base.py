@@ -1,6 +1,7 @@
 """The interface of a search space, and what all spaces of categorical choices share."""
 
 import re
+import string
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -155,8 +156,47 @@ class SearchSpace(ABC):
         return self.of(tuple(self._gene(i, given.get(i)) for i in range(len(self.choices))))
 
     def proposed(self, given: str | Mapping[str, object]) -> Architecture:
-        """An architecture in either form of an answer: official text, or choices by position."""
-        return self.parse(given) if isinstance(given, str) else self.architecture_of(given)
+        """An architecture in any form of an answer: official text, choices by position, or letters."""
+        if not isinstance(given, str):
+            return self.architecture_of(given)
+        try:
+            return self.parse(given)
+        except ArchitectureError:
+            chosen = self._of_letters(given)
+            if chosen is None:
+                raise
+        return self.architecture_of(chosen)
+
+    # -- letters, for short prompts and answers ---------------------------------
+
+    @cached_property
+    def letters(self) -> Mapping[str, str]:
+        """A letter for each operation; none where a space has no positions or too many operations."""
+        fits = self.is_by_choices and len(self.operations) <= len(string.ascii_letters)
+        return dict(zip(self.operations, string.ascii_letters, strict=False)) if fits else {}
+
+    def in_letters(self, architecture: Architecture) -> str:
+        """The letters of the operations in the order of the positions, separated by spaces.
+
+        ``proposed(in_letters(a)) == a``, in a space that has letters.
+        """
+        return " ".join(self.letters[operation] for operation in self.chosen(architecture))
+
+    def _of_letters(self, text: str) -> dict[str, object] | None:
+        """The choices that a row of letters names, ``None`` for any other text.
+
+        ArchitectureError: too many letters, or too few.
+        """
+        operations = {letter: operation for operation, letter in self.letters.items()}
+        found = re.findall(r"[^\s,]+", text)
+        if not found or not all(each in operations for each in found):
+            return None
+        if len(found) != len(self.slots):
+            raise ArchitectureError(
+                f"{self.name} has {len(self.slots)} positions, found {len(found)} letters:"
+                f" give one letter for each of {listed(self.slots)}"
+            )
+        return {slot: operations[letter] for slot, letter in zip(self.slots, found, strict=True)}
 
     def _gene(self, place: int, operation: object) -> int:
         options = self.choices[place]
@@ -267,6 +307,13 @@ class SearchSpace(ABC):
 
     def executed(self, genes: tuple[int, ...]) -> Collection[int]:
         """The positions whose choices a runtime carries out, what is not used by any output left out."""
+        return self.active(genes)
+
+    def live(self, genes: tuple[int, ...]) -> Collection[int]:
+        """The positions that the output depends on: those on a path from the input to it.
+
+        Networks that agree on these compute the same, whatever stands elsewhere.
+        """
         return self.active(genes)
 
     def chosen(self, architecture: Architecture) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NONE = OPERATIONS.index("none")
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 #: How many operations PyTorch runs on an edge: ReLU, convolution and norm are three.
 OPERATIONS_RUN = {
@@ -41,6 +42,7 @@ EXPLAINED = {
     "nor_conv_3x3": "ReLU, 3x3 convolution, batch norm",
     "avg_pool_3x3": "3x3 average pooling",
 }
+MOST_PARSED = 1_000  # texts of nodes that are kept: every cell of a table is made of a few
 _EDGE = re.compile(r"(?P<op>\w+)~(?P<source>[0-9]{1,3})")
 
 
@@ -63,6 +65,9 @@ class CellSpace(SearchSpace):
         self.edges = tuple((i, j) for j in range(1, self.nodes) for i in range(j))
         self.positions = tuple(f"{i}->{j}" for i, j in self.edges)
         self.choices = (OPERATIONS,) * len(self.edges)
+        self._open_paths: dict[tuple[bool, ...], list[tuple[int, ...]]] = {}  # by edges of "none"
+        self._flops: dict[tuple[int, Shape], float] = {}  # by the sizes of all kernels together
+        self._parsed: dict[tuple[int, str], tuple[int, ...]] = {}  # the edges into a node, by text
 
     # -- text ---------------------------------------------------------------
 
@@ -76,12 +81,17 @@ class CellSpace(SearchSpace):
         blocks = text.strip().split("+")
         if len(blocks) != self.nodes - 1:
             raise self._malformed(text, f"{len(blocks)} nodes")
-        genes: list[int] = []
+        genes: tuple[int, ...] = ()
         for target, block in enumerate(blocks, start=1):
-            genes += self._parse_node(text, target, block)
-        return self.of(tuple(genes))
+            known = self._parsed.get((target, block))
+            if known is None:
+                known = self._parse_node(text, target, block)
+                if len(self._parsed) < MOST_PARSED:
+                    self._parsed[target, block] = known
+            genes += known
+        return self.of(genes)
 
-    def _parse_node(self, text: str, target: int, block: str) -> list[int]:
+    def _parse_node(self, text: str, target: int, block: str) -> tuple[int, ...]:
         inner = block.strip()
         if not (inner.startswith("|") and inner.endswith("|") and len(inner) > 1):
             raise self._malformed(text, f"node {target} as {block[:60]!r}")
@@ -100,7 +110,7 @@ class CellSpace(SearchSpace):
             if match["op"] not in OPERATIONS:
                 raise self._malformed(text, f"unknown operation {match['op'][:40]!r}")
             genes.append(OPERATIONS.index(match["op"]))
-        return genes
+        return tuple(genes)
 
     def _malformed(self, text: str, found: str) -> ArchitectureError:
         example = self.format(self.of((3,) * len(self.edges)))
@@ -177,7 +187,7 @@ class CellSpace(SearchSpace):
         chosen = self.chosen(architecture)
         for together, operations in self.counted_together.items():
             counts[together] = sum(counts[op] for op in operations)
-        paths = [path for path in self._paths if not any(chosen[k] == "none" for k in path)]
+        paths = self._live_paths(architecture.genes)
         kernels = [op in KERNELS for op in chosen]
         live = {k for path in paths for k in path}
         depths = [sum(kernels[k] for k in path) for path in paths]
@@ -203,14 +213,27 @@ class CellSpace(SearchSpace):
 
     # -- what a device has to do ----------------------------------------------
 
+    def _live_paths(self, genes: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The routes on which no edge is ``none``."""
+        cut = tuple([gene == NONE for gene in genes])
+        known = self._open_paths.get(cut)
+        if known is None:  # of two to the number of edges
+            known = [path for path in self._paths if not any(cut[k] for k in path)]
+            self._open_paths[cut] = known
+        return known
+
+    def live(self, genes: tuple[int, ...]) -> Collection[int]:
+        """The edges on routes on which no edge is ``none``."""
+        return {place for path in self._live_paths(genes) for place in path}
+
     def executed(self, genes: tuple[int, ...]) -> Collection[int]:
         """The edges into nodes that the output is computed from."""
-        zero, used, found = OPERATIONS.index("none"), {self.nodes - 1}, []
+        used, found = {self.nodes - 1}, []
         for place in reversed(range(len(self.edges))):
             source, target = self.edges[place]
             if target in used:
                 found.append(place)
-                if genes[place] != zero:
+                if genes[place] != NONE:
                     used.add(source)
         return found
 
@@ -222,18 +245,18 @@ class CellSpace(SearchSpace):
         Which of them a runtime carries out depends on how it prunes. ``connected``: whether
         there is a live path.
         """
-        chosen, executed = self.chosen(architecture), self.executed(architecture.genes)
-        paths = [path for path in self._paths if not any(chosen[k] == "none" for k in path)]
+        genes = architecture.genes
+        chosen, executed, live = self.chosen(architecture), self.executed(genes), self.live(genes)
         views = {
             "chosen": range(len(chosen)),
             "executed": executed,
-            "live": {place for path in paths for place in path},
+            "live": live,
         }
         counted = {
             name: {op: float(sum(chosen[k] == op for k in places)) for op in OPERATIONS}
             for name, places in views.items()
         }
-        return counted | {"connected": {"connected": float(bool(paths))}}
+        return counted | {"connected": {"connected": float(bool(live))}}
 
     # -- size (formulae checked against the built network in the tests) --------
 
@@ -253,8 +276,15 @@ class CellSpace(SearchSpace):
         return total + 2 * last + last * shape.classes + shape.classes  # final norm, classifier
 
     def flops(self, architecture: Architecture, shape: Shape) -> float:
+        kernels = sum([KERNELS.get(op, 0) ** 2 for op in self.chosen(architecture)])
+        known = self._flops.get((kernels, shape))
+        if known is None:
+            known = self._flops[kernels, shape] = self._flops_of(kernels, shape)
+        return known
+
+    def _flops_of(self, kernels: int, shape: Shape) -> float:
+        """Of cells whose convolutions have so many weights for each pair of channels."""
         total = shape.channels * self.channels * 9 * shape.height * shape.width
-        kernels = sum(KERNELS.get(op, 0) ** 2 for op in self.chosen(architecture))
         for stage, width in enumerate(self._widths):
             pixels = ceil(shape.height / 2**stage) * ceil(shape.width / 2**stage)
             if stage:

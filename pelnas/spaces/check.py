@@ -6,11 +6,12 @@ not. Architectures are drawn by fixed seeds: a space passes always or never.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
 from math import isfinite
+from string import digits
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -132,7 +133,7 @@ def check_slots(space: SearchSpace) -> None:
         )
         if space.is_by_choices:
             _holds(
-                slot in space.describe_choices(),
+                _is_named(slot, slots, space.describe_choices()),
                 "describe_choices()",
                 f"the slot {slot}",
                 "it left out",
@@ -141,6 +142,13 @@ def check_slots(space: SearchSpace) -> None:
         by_position = dict(zip(space.positions, space.chosen(architecture), strict=True))
         for choices in (space.choices_of(architecture), by_position):
             _same("architecture_of(choices)", architecture, space.architecture_of(choices))
+
+
+def _is_named(slot: str, slots: Sequence[str], text: str) -> bool:
+    """Whether a text has the slot, or the first and the last of those with its stem."""
+    stem = slot.rstrip(digits)
+    numbered = [other for other in slots if other.rstrip(digits) == stem]
+    return slot in text or (numbered[0] in text and numbered[-1] in text)
 
 
 def check_text(space: SearchSpace) -> None:

@@ -138,20 +138,29 @@ class FBNet(SearchSpace):
         return self.format(self.of(tuple((4 * i + 3) % len(OPERATIONS) for i in range(22))))
 
     def describe(self) -> str:
+        symbols = ", ".join(f"{op.symbol} = {op.name}" for op in OPERATIONS)
+        return (
+            f"{self._network} Text form: the symbols {symbols}, layers joined by '.', stages by '/',"
+            f" for example {self._example}."
+        )
+
+    def describe_choices(self) -> str:
+        return f"{self._network} Positions of your answer: {self.slots[0]} to {self.slots[-1]}."
+
+    @property
+    def _network(self) -> str:
         stages = "; ".join(
             f"{self._range(stage)}: {PLACES[stage[0]].outputs} channels"
             + (", the first of them halves the resolution" if PLACES[stage[0]].stride > 1 else "")
             for stage in _STAGES
         )
-        symbols = ", ".join(f"{op.symbol} = {op.name}" for op in OPERATIONS)
         return (
             f"A network of {len(PLACES)} layers in sequence, each one of {len(OPERATIONS)}"
             " operations. k3_e6 and the like are inverted residual blocks: depthwise kernel k,"
             " expansion e, _g2 with 1x1 convolutions in two groups and a channel shuffle; skip is"
             " the identity, or a 1x1 convolution where the number of channels changes. Stages:"
             f" {stages}. A 3x3 convolution of {STEM} channels stands before, a 1x1 convolution of"
-            f" {HEAD} channels, pooling and a classifier after them. Text form: the symbols"
-            f" {symbols}, layers joined by '.', stages by '/', for example {self._example}."
+            f" {HEAD} channels, pooling and a classifier after them."
         )
 
     def _range(self, stage: list[int]) -> str:

@@ -39,7 +39,7 @@ class NasBench201(CellSpace):
             raise ArchitectureError(
                 f"{self.name} has indices 0 to {self.size - 1}, found {index}: give one of these"
             )
-        return self.of(self._order[index])
+        return Architecture(self.name, self._order[index])
 
     def index(self, architecture: Architecture) -> int:
         return self._rank[architecture.genes]

@@ -139,24 +139,24 @@ class Database:
         )
 
     def _prepare(self, read_only: bool, new: bool) -> None:
-        self._check_ours(new)
-        self.found = self.version
-        if self.version < len(MIGRATIONS) and read_only:
+        self.found = version = self.version
+        self._check_ours(new, version)
+        if version < len(MIGRATIONS) and read_only:
             self._read_a_copy()
         elif not read_only:
             with self._lock, self._errors():
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
-        if self.version == 0:
+        if version == 0:
             self._begin()
-        elif self.version < len(MIGRATIONS):
+        elif version < len(MIGRATIONS):  # of a reader, the copy
             self._migrate()
 
     def _read_a_copy(self) -> None:
         with self._lock, self._errors():
             self._connection = _in_memory(self._connection)
 
-    def _check_ours(self, new: bool) -> None:
+    def _check_ours(self, new: bool, version: int) -> None:
         mark = self.rows("PRAGMA application_id")[0][0]
         tables = self.rows("SELECT count(*) FROM sqlite_master")[0][0]
         if tables and mark != APPLICATION_ID:
@@ -169,16 +169,16 @@ class Database:
                 f"expected a pelnas run in {self.path}, found an empty file: what it held is lost;"
                 f" restore the file, with {self.path.name}-wal if there was one, from a copy"
             )
-        if self.version > len(MIGRATIONS):
+        if version > len(MIGRATIONS):
             raise RunError(
-                f"{self.path} was written by a newer pelnas (format {self.version}, this one reads up"
+                f"{self.path} was written by a newer pelnas (format {version}, this one reads up"
                 f" to {len(MIGRATIONS)}): upgrade pelnas"
             )
         with self._lock, self._errors():
             schema = _schema(self._connection)
-        if tables and schema != _expected_schema(self.version):
+        if tables and schema != _expected_schema(version):
             raise RunError(
-                f"expected the tables of a pelnas run (format {self.version}) in {self.path}, found"
+                f"expected the tables of a pelnas run (format {version}) in {self.path}, found"
                 " others: something else changed the file; restore it from a copy"
             )
 

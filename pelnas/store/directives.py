@@ -8,7 +8,7 @@ from pelnas.directives import Boundary, Directive, Effects, Order, parse
 from pelnas.directives.directive import Status
 from pelnas.store.database import Database, Row, plain
 from pelnas.store.decoding import decodes
-from pelnas.store.evaluations import cost_of
+from pelnas.store.evaluations import columns_of, cost_of
 
 _ALL = """
 SELECT directives.*, latest.status, latest.reason, latest.round AS latest_round,
@@ -140,8 +140,8 @@ class DirectiveLog:
         """Keep a cost that was needed before the architecture was designed; the first stays."""
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO measured VALUES (?, ?, ?, ?)",
-                (architecture, cost.latency_ms, cost.spread_ms, cost.energy_mj),
+                "INSERT OR IGNORE INTO measured VALUES (?, ?, ?, ?, ?)",
+                (architecture, *columns_of(cost)),
             )
 
     def measured(self, architecture: str) -> Cost | None:

@@ -14,7 +14,8 @@ from pelnas.store.designs import ORDER, SELECT, Designs, candidate_of
 
 _COMPLETE = (
     "SELECT designs.*, score, uncertainty, parameters, flops, proxies, latency_ms, spread_ms,"
-    " energy_mj, memory, size FROM designs JOIN predictions ON predictions.candidate = designs.id"
+    " energy_mj, extrapolated, memory, size FROM designs"
+    " JOIN predictions ON predictions.candidate = designs.id"
     " JOIN costs ON costs.candidate = designs.id"
     " LEFT JOIN footprints ON footprints.candidate = designs.id"
 )
@@ -63,9 +64,9 @@ class Evaluations(Designs):
         StoreError: there is no such candidate.
         """
         self._insert_once(
-            "INSERT OR IGNORE INTO costs (candidate, latency_ms, spread_ms, energy_mj)"
-            " SELECT id, ?2, ?3, ?4 FROM designs WHERE id = ?1",
-            (candidate_id, cost.latency_ms, cost.spread_ms, cost.energy_mj),
+            "INSERT OR IGNORE INTO costs (candidate, latency_ms, spread_ms, energy_mj, extrapolated)"
+            " SELECT id, ?2, ?3, ?4, ?5 FROM designs WHERE id = ?1",
+            (candidate_id, *columns_of(cost)),
         )
 
     def ignored(self) -> int:
@@ -138,8 +139,9 @@ class Evaluations(Designs):
     def costs(self) -> dict[str, Cost]:
         """Every recorded cost by architecture, also those that only a directive asked for."""
         found = self._database.rows(
-            "SELECT architecture, latency_ms, spread_ms, energy_mj FROM measured UNION ALL"
-            " SELECT architecture, latency_ms, spread_ms, energy_mj FROM costs"
+            "SELECT architecture, latency_ms, spread_ms, energy_mj, extrapolated FROM measured"
+            " UNION ALL"
+            " SELECT architecture, latency_ms, spread_ms, energy_mj, extrapolated FROM costs"
             " JOIN designs ON designs.id = candidate"
         )
         return {row["architecture"]: cost_of(row) for row in found}
@@ -169,7 +171,12 @@ def _prediction_of(row: Row) -> Prediction:
 @decodes
 def cost_of(row: Row) -> Cost:
     """The cost of a row with its columns."""
-    return Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"])
+    return Cost(row["latency_ms"], row["spread_ms"], row["energy_mj"], bool(row["extrapolated"]))
+
+
+def columns_of(cost: Cost) -> tuple[float | None, float, float | None, int]:
+    """A cost as the tables hold it: latency_ms, spread_ms, energy_mj, extrapolated."""
+    return cost.latency_ms, cost.spread_ms, cost.energy_mj, int(cost.extrapolated)
 
 
 @decodes

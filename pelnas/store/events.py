@@ -65,14 +65,14 @@ class Events:
             if self._batch is not None:  # inside a block of this thread: a part of it
                 yield
                 return
-            told = self._batch = []
+            batch = self._batch = []
             try:
                 with self._database.transaction():
                     yield
             finally:
                 self._batch = None
-            self._mirrored(told)
-        for event in told:
+            self._mirror_new(batch)
+        for event in batch:
             for callback in tuple(self._subscribers):
                 callback(event)
 
@@ -121,7 +121,7 @@ class Events:
         found = self._database.rows("SELECT max(round) FROM events WHERE kind = 'round-done'")
         return -1 if found[0][0] is None else int(found[0][0])
 
-    def told(self) -> set[tuple[str, str]]:
+    def kinds_and_spans(self) -> set[tuple[str, str]]:
         """Every kind of event with every span that it happened in."""
         found = self._database.rows("SELECT DISTINCT kind, span FROM events")
         return {(row["kind"], row["span"]) for row in found}
@@ -143,11 +143,11 @@ class Events:
         """
         self._subscribers.append(callback)
 
-    def _mirrored(self, told: list[Event]) -> None:
+    def _mirror_new(self, events: list[Event]) -> None:
         if self._mirror.torn:
             self._reconcile()
         else:
-            self._mirror.append(told)
+            self._mirror.append(events)
 
     def _reconcile(self) -> None:
         self._mirror.reconcile(self.events())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pelnas.errors import RunError
-from pelnas.store.database import Database
+from pelnas.store.database import Connection, Database
 from pelnas.store.decoded import Decoded
 
 _BY_ROUND = ("plans", "designs", "refusals", "proposals", "rules", "calls", "avoided", "boundaries")
@@ -27,12 +27,7 @@ _COPIES = (
     "INSERT INTO directive_marks SELECT * FROM source.directive_marks WHERE round <= ?1",
     _EVENTS,
 )
-_EVALUATED = (
-    "INSERT INTO {name} SELECT {name}.* FROM source.{name}"
-    " JOIN designs ON designs.id = {name}.candidate"
-)
-# A run of an earlier release has no such table.
-_COUNTED = "SELECT 1 FROM source.sqlite_master WHERE name = 'footprints'"
+_EVALUATED = " WHERE candidate IN (SELECT id FROM designs)"
 
 
 class Inheritance:
@@ -60,13 +55,22 @@ class Inheritance:
             for statement in _COPIES:
                 connection.execute(statement, (round_,))
             if scores:
-                connection.execute(_EVALUATED.format(name="predictions"))
-                if connection.execute(_COUNTED).fetchone():
-                    connection.execute(_EVALUATED.format(name="footprints"))
+                _copy(connection, "predictions", _EVALUATED)
+                _copy(connection, "footprints", _EVALUATED)
             if costs:
-                connection.execute(_EVALUATED.format(name="costs"))
-                connection.execute("INSERT INTO measured SELECT * FROM source.measured")
+                _copy(connection, "costs", _EVALUATED)
+                _copy(connection, "measured")
             if round_ not in self.complete_rounds():
                 raise RunError(
                     f"expected a round that {database.parent.name} has done, found {round_}"
                 )
+
+
+def _copy(connection: Connection, table: str, which: str = "") -> None:
+    """A table's rows; a run of an earlier release may lack columns of it, or all of it."""
+    found = connection.execute("SELECT name FROM pragma_table_info(?, 'source')", (table,))
+    columns = ", ".join(row[0] for row in found)
+    if columns:
+        connection.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM source.{table}{which}"  # noqa: S608
+        )

@@ -270,6 +270,12 @@ CREATE TABLE footprints (
 );
 """
 
+# Costs that a device predicts far from all that was measured on it.
+_EXTRAPOLATED = """
+ALTER TABLE costs ADD COLUMN extrapolated INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE measured ADD COLUMN extrapolated INTEGER NOT NULL DEFAULT 0;
+"""
+
 FIRST_WITH_SUMS = 8  # the format from which on every record has a checksum
 
 MIGRATIONS: tuple[str, ...] = (
@@ -283,4 +289,5 @@ MIGRATIONS: tuple[str, ...] = (
     _IDENTITY,
     _WAITING,
     _FOOTPRINTS,
+    _EXTRAPOLATED,
 )

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -119,7 +119,12 @@ class RunStore(
             settings.check_seal(database, folder / places.CONFIG, text)
             _check_records(database)
 
-        return cls._held(folder, config, places.lock(folder), check)
+        store = cls._held(folder, config, places.lock(folder), check)
+        # Whoever made or renamed it may have died before its name was on disk: a power cut would
+        # take the whole run away, with what is stored from here on.
+        with suppress(PermissionError):  # a folder of others, which may not be listed
+            places.sync_folder(folder.absolute().parent)
+        return store
 
     @classmethod
     def _held(

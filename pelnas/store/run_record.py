@@ -186,6 +186,6 @@ def _spent_of(row: Row) -> Spent:
 
 @decodes
 def _rates_of(row: Row) -> tuple[str, Rates]:
-    told = json_of(row["data"])
+    data = json_of(row["data"])
     names = [field.name for field in fields(Rates)]
-    return str(told["model"]), checked(Rates(**{name: told[name] for name in names}))
+    return str(data["model"]), checked(Rates(**{name: data[name] for name in names}))

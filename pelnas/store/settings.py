@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from pelnas.config import SearchConfig
 from pelnas.errors import RunError, UnreadableError
+from pelnas.inputs import bounds
 from pelnas.inputs.formats import parse_json, read_text
 from pelnas.store.database import Database
 from pelnas.store.decoding import decodes, json_of
@@ -41,8 +42,17 @@ def read_config(folder: Path) -> tuple[SearchConfig, str]:
 def _completed(values: Any) -> Any:
     """The settings with what a run of an older pelnas did without saying so.
 
-    Torch was its runtime, and no surrogate was asked in a space that can be listed.
+    Torch was its runtime, and no surrogate was asked in a space that can be listed. Networks stood
+    in prompts by the names of their operations, however long that made them. No knowledge of other
+    runs was used or kept.
     """
+    if isinstance(values, dict) and "knowledge" not in values:
+        values = values | {"knowledge": "off"}
+    if isinstance(values, dict) and "question_form" not in values:
+        values = values | {
+            "question_form": "named",
+            "prompt_tokens": int(bounds.PROMPT_TOKENS.high),
+        }
     measurement = values.get("measurement") if isinstance(values, dict) else None
     if not isinstance(measurement, dict) or "runtime" in measurement:
         return values

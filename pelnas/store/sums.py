@@ -23,11 +23,15 @@ CREATE TABLE IF NOT EXISTS sums (
 """
 
 
+ORPHAN = "a checksum that names no record"
+
+
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A record that is not as it was stored. ``problem``: changed, missing or unknown.
+    """A record that is not as it was stored. ``problem``: changed, missing, unknown or ORPHAN.
 
-    ``table``: of the run's database. ``stored_key``: its primary key as a JSON array.
+    ``table``: of the run's database. ``stored_key``: its primary key as a JSON array; with
+    ORPHAN, whatever damage made of it.
     """
 
     table: str
@@ -36,7 +40,9 @@ class Damaged:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The values of the primary key."""
+        """The values of the primary key, or with ORPHAN the text that should hold them."""
+        if self.problem == ORPHAN:
+            return (self.stored_key,)
         return tuple(json.loads(self.stored_key))
 
     def __str__(self) -> str:
@@ -92,7 +98,19 @@ def _damaged(connection: Connection, table: str) -> Iterator[Damaged]:
         f" AND key NOT IN (SELECT {_key(key)} FROM {table})"
     )
     for (found,) in connection.execute(missing):
-        yield Damaged(table, found, "missing")
+        yield Damaged(table, found, "missing" if _names_a_record(found, len(key)) else ORPHAN)
+
+
+def _names_a_record(stored_key: object, columns: int) -> bool:
+    try:
+        key = json.loads(stored_key) if isinstance(stored_key, str) else None
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(key, list)
+        and len(key) == columns
+        and all(isinstance(value, str | int | float | None) for value in key)
+    )
 
 
 def _guard(connection: Connection, table: str, key: list[str], record: list[str]) -> None:

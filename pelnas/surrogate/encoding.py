@@ -1,7 +1,8 @@
 """Architectures of any space as numbers, and how alike two of them are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,30 +12,41 @@ from pelnas.partition import Partition
 from pelnas.sampling import FLOPS
 
 Floats = NDArray[np.float64]
+Genes = NDArray[np.int16]
 NEAR = 8.0  # a network that differs in an eighth of the positions is 1/e as alike
+CHUNK = 256  # rows whose nearness to all others is in memory at once
 SAMPLE = 256  # random networks that the spread of counts is taken from
 ABSENT = -1  # the choice of a position without effect
+
+#: The positions of an architecture that are looked at, by its genes.
+Kept = Callable[[tuple[int, ...]], Collection[int]]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rows:
     """n encoded architectures.
 
-    ``genes`` (n, positions), ``ABSENT`` without effect; ``chosen`` (n, choices), of norm at most
-    1; ``counts`` (n, k), standardised: how often each operation is chosen, and log FLOPs.
+    ``genes`` (n, positions), ``ABSENT`` without effect. ``live`` (n, columns), of norm 1: what
+    stands at each position that the output depends on, or that nothing does. ``sums``: features
+    of which a value may be a sum, (n, columns) each.
     """
 
-    genes: NDArray[np.int16]
-    chosen: Floats
-    counts: Floats
+    genes: Genes
+    live: Floats
+    sums: tuple[Floats, ...]
 
 
 class Encoding:
-    """What is chosen where, and what is chosen how often; positions without effect say nothing."""
+    """What is chosen where, and what is chosen how often; positions without effect say nothing.
+
+    Where a choice can cut another position off (``SearchSpace.live``), a network is described
+    twice: as it is written, which some runtimes carry out in full, and by what its output
+    depends on, which its accuracy follows.
+    """
 
     def __init__(self, partition: Partition) -> None:
         self._partition, self._space = partition, partition.space
-        sizes = [len(options) for options in self._space.choices]
+        self._sizes = sizes = [len(options) for options in self._space.choices]
         self._first = np.concatenate([[0], np.cumsum(sizes)[:-1]])  # column of each position
         self._width = int(sum(sizes))
         operations = {op: i for i, op in enumerate(self._space.operations)}
@@ -43,51 +55,126 @@ class Encoding:
         self._counted[np.arange(self._width), named] = 1.0
         rng = np.random.default_rng(0)
         drawn = [self._space.sample(rng) for _ in range(SAMPLE)]
-        sample = self._counts(drawn, self._chosen(self._genes(drawn)))
+        self._cuts = any(
+            len(self._space.live(a.genes)) < len(self._space.active(a.genes)) for a in drawn
+        )
+        sample = self._counts(drawn, *self._described(drawn))
         self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
         self._spread = np.where(spread > 0, spread, np.inf) * np.sqrt(sample.shape[1])
+        self._members: dict[int, Rows] = {}
+
+    def members(self, niche: int) -> Rows:
+        """Every member of a niche of a space that can be listed, in the order of the partition."""
+        if niche not in self._members:
+            self._members[niche] = self.rows(self._partition.members[niche])
+        return self._members[niche]
 
     def rows(self, architectures: Sequence[Architecture]) -> Rows:
         """The architectures as numbers."""
-        genes = self._genes(architectures)
-        chosen = self._chosen(genes)
-        counts = (self._counts(architectures, chosen) - self._middle) / self._spread
-        return Rows(genes, chosen / np.sqrt(genes.shape[1]), counts)
+        genes, live = self._described(architectures)
+        chosen = self._chosen(genes) / np.sqrt(genes.shape[1])
+        counts = (self._counts(architectures, genes, live) - self._middle) / self._spread
+        placed = np.column_stack([self._chosen(live), live == ABSENT]) / np.sqrt(genes.shape[1])
+        sums = (chosen, counts, placed) if self._cuts else (chosen, counts)
+        return Rows(genes, placed, sums)
+
+    def expectation(self, rows: Rows, weights: Floats, alphas: Floats) -> "Expectation":
+        """Weighted sums of the kernels to ``rows``, as ``Expectation`` says."""
+        return Expectation(rows, self._sizes, weights, alphas)
 
     def kernels(self, one: Rows, other: Rows) -> tuple[Floats, ...]:
-        """How alike the rows of both are, (n, m) each, in six ways, which are weighed by fitting.
+        """How alike the rows of both are, (n, m) each, in several ways, which fitting weighs.
 
-        A constant; equal choices, which a sum over positions needs; equal pairs of choices;
-        equal pairs of neighbouring choices, as the first step of a Weisfeiler-Lehman kernel
-        counts them (Ru et al., ICLR 2021); equal choices nearly everywhere; and counts, which
-        say what is good anywhere.
+        A constant; equal pairs of live choices; equal live choices nearly everywhere; equal
+        pairs of neighbouring choices, as the first step of a Weisfeiler-Lehman kernel counts
+        them (Ru et al., ICLR 2021); and one for each kind of sum: of what stands at each
+        position, and of counts, which say what is good anywhere.
         """
-        alike = one.chosen @ other.chosen.T
-        near = np.exp(NEAR * (alike - 1.0))
-        pairs, counts = _neighbours(one.genes, other.genes), one.counts @ other.counts.T
-        return np.ones_like(alike), alike, alike**2, pairs, near, counts
+        alike = one.live @ other.live.T
+        pairs = _neighbours(one.genes, other.genes)
+        sums = (a @ b.T for a, b in zip(one.sums, other.sums, strict=True))
+        return np.ones_like(alike), alike**2, _nearness(alike), pairs, *sums
 
-    def _genes(self, architectures: Sequence[Architecture]) -> NDArray[np.int16]:
+    def _described(self, architectures: Sequence[Architecture]) -> tuple[Genes, Genes]:
+        """The choices as they are written, and those that the output depends on."""
+        genes = self._genes(architectures, self._space.active)
+        return genes, self._genes(architectures, self._space.live) if self._cuts else genes
+
+    def _genes(self, architectures: Sequence[Architecture], kept: Kept) -> Genes:
+        """The choices at the positions that are kept, ``ABSENT`` at the others."""
         genes = np.array([each.genes for each in architectures], dtype=np.int16)
         for row, architecture in enumerate(architectures):
-            active = self._space.active(architecture.genes)
-            if len(active) < genes.shape[1]:
-                off = [i for i in range(genes.shape[1]) if i not in active]
-                genes[row, off] = ABSENT
+            on = kept(architecture.genes)
+            if len(on) < genes.shape[1]:
+                genes[row, [i for i in range(genes.shape[1]) if i not in on]] = ABSENT
         return genes
 
-    def _chosen(self, genes: NDArray[np.int16]) -> Floats:
+    def _chosen(self, genes: Genes) -> Floats:
         chosen = np.zeros((len(genes), self._width))
         rows, places = np.nonzero(genes != ABSENT)
         chosen[rows, self._first[places] + genes[rows, places]] = 1.0
         return chosen
 
-    def _counts(self, architectures: Sequence[Architecture], chosen: Floats) -> Floats:
+    def _counts(self, architectures: Sequence[Architecture], genes: Genes, live: Genes) -> Floats:
+        """How often each operation is chosen, and is live where that is less; and log FLOPs."""
+        kept = (genes, live)[: 1 + self._cuts]
+        counts = [self._chosen(each) @ self._counted for each in kept]
         sizes = [self._partition.features_of_size(each)[FLOPS] for each in architectures]
-        return np.column_stack([chosen @ self._counted, np.log(np.maximum(sizes, 1e-6))])
+        return np.column_stack([*counts, np.log(np.maximum(sizes, 1e-6))])
 
 
-def _neighbours(one: NDArray[np.int16], other: NDArray[np.int16]) -> Floats:
+class Expectation:
+    """Sums over n rows of weighted kernels, for k targets at once.
+
+    Target t at a row x is the sum over kernels i and rows j of
+    ``weights[t, i] * kernel_i(x, row_j) * alphas[j, t]``. A kernel that is a product of a few
+    features is summed by these, so that its cost does not grow with n; nearness alone needs
+    every row.
+    """
+
+    def __init__(self, rows: Rows, sizes: Sequence[int], weights: Floats, alphas: Floats) -> None:
+        """``sizes``: choices by position; ``weights`` (k, i), by kernel; ``alphas`` (n, k)."""
+        constant, squares, near, pairs, *sums = weights.T
+        live = rows.live
+        self._constant = alphas.sum(axis=0) * constant
+        self._squares = [(live.T * a) @ live * w for a, w in zip(alphas.T, squares, strict=True)]
+        self._rows, self._near = rows, alphas * near
+        shapes, genes = pairwise(size + 1 for size in sizes), pairwise(rows.genes.T)
+        self._pairs = [
+            _table(shape, places, alphas) * pairs
+            for shape, places in zip(shapes, genes, strict=True)
+        ]
+        self._sums = [f.T @ alphas * w for f, w in zip(rows.sums, sums, strict=True)]
+
+    def at(self, rows: Rows) -> Floats:
+        """The sums at m rows, (m, k)."""
+        live = rows.live
+        chunks = (live[start : start + CHUNK] for start in range(0, len(live), CHUNK))
+        near = [_nearness(chunk @ self._rows.live.T) @ self._near for chunk in chunks]
+        found: Floats = self._constant + np.concatenate(near or [self._near[:0]])
+        for target, square in enumerate(self._squares):
+            found[:, target] += ((live @ square) * live).sum(axis=1)
+        for table, places in zip(self._pairs, pairwise(rows.genes.T), strict=True):
+            found += table[places] / len(self._pairs)
+        for features, slopes in zip(rows.sums, self._sums, strict=True):
+            found += features @ slopes
+        return found
+
+
+def _table(shape: tuple[int, int], places: tuple[Genes, Genes], alphas: Floats) -> Floats:
+    """The sum of the alphas (n, k) by the choices at two positions; 0 where one is ``ABSENT``."""
+    table = np.zeros((*shape, alphas.shape[1]))
+    np.add.at(table, places, alphas)
+    table[ABSENT], table[:, ABSENT] = 0.0, 0.0  # the last row and column
+    return table
+
+
+def _nearness(alike: Floats) -> Floats:
+    near: Floats = np.exp(NEAR * (alike - 1.0))
+    return near
+
+
+def _neighbours(one: Genes, other: Genes) -> Floats:
     """The share of pairs of neighbouring positions in which two rows agree, (n, m)."""
     found = np.zeros((len(one), len(other)))
     positions = one.shape[1]
@@ -100,7 +187,7 @@ def _neighbours(one: NDArray[np.int16], other: NDArray[np.int16]) -> Floats:
     return shared
 
 
-def _agree(one: NDArray[np.int16], other: NDArray[np.int16], place: int) -> NDArray[np.bool_]:
+def _agree(one: Genes, other: Genes, place: int) -> NDArray[np.bool_]:
     agree: NDArray[np.bool_] = (one[:, place, None] == other[None, :, place]) & (
         one[:, place, None] != ABSENT
     )

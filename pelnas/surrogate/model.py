@@ -7,17 +7,18 @@ from functools import cache, cached_property
 from threading import RLock
 
 import numpy as np
-from scipy.stats import spearmanr
 from threadpoolctl import ThreadpoolController
 
 from pelnas.architecture import Architecture
-from pelnas.partition import Partition
-from pelnas.surrogate.encoding import Encoding, Rows
+from pelnas.partition import ENUMERABLE, Partition
+from pelnas.surrogate.encoding import Encoding, Expectation, Rows
 from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
+from pelnas.surrogate.ranks import ranks
 from pelnas.surrogate.scale import SCALES, Linear, Scale
 
 FEWEST = 20  # feasible evaluations below which nothing is expected
 MOST = 1_500  # evaluations that it learns from: the latest of more
+MOST_LISTED = 600  # the same where every member of a niche is asked each round, which costs as much
 GROWTH = 1.5  # the weights are fitted again when the evaluations have grown by this
 FITTED = 200  # evaluations that weights are fitted on at most, the first ones
 UNLIKELY = 0.02  # the least chance that a device is given to run a network
@@ -40,12 +41,30 @@ class Surrogate:
     """
 
     def __init__(
-        self, partition: Partition, seen: Sequence[Seen], infeasible: Sequence[Architecture] = ()
+        self,
+        partition: Partition,
+        seen: Sequence[Seen],
+        infeasible: Sequence[Architecture] = (),
+        earlier: "Surrogate | None" = None,
     ) -> None:
-        """``seen``: feasible evaluations with finite values, oldest first; ``infeasible``: the others."""
+        """``seen``: feasible evaluations with finite values, oldest first; ``infeasible``: the others.
+
+        ``earlier``: one of the same partition, whose encoding and weights serve again where they
+        would come out the same.
+        """
         self._partition = partition
+        self._most = MOST_LISTED if partition.space.size <= ENUMERABLE else MOST
         self.seen, self._infeasible = tuple(seen), tuple(infeasible)
+        self._encoding: Encoding = earlier._encoding if earlier else Encoding(partition)
+        self._fitted: _Fits | None = earlier._fitted if earlier else None
         self._lock = RLock()
+
+    def extended(
+        self, seen: Sequence[Seen], infeasible: Sequence[Architecture] = ()
+    ) -> "Surrogate":
+        """One that has seen these, too."""
+        known = (*self.seen, *seen), (*self._infeasible, *infeasible)
+        return Surrogate(self._partition, *known, earlier=self)
 
     @property
     def ready(self) -> bool:
@@ -60,8 +79,24 @@ class Surrogate:
 
     def expect(self, architectures: Sequence[Architecture]) -> Floats:
         """Expected costs and score, (n, k)."""
-        across = self._encoding.kernels(self._encoding.rows(architectures), self._rows)
-        return np.column_stack([each.mean(across) for each in self._objectives])
+        return self._expect(self._encoding.rows(architectures))
+
+    def expect_members(self, niche: int) -> Floats:
+        """The same of every member of a niche, for a space that can be listed."""
+        return self._expect(self._encoding.members(niche))
+
+    def _expect(self, rows: Rows) -> Floats:
+        found = self._expectation.at(rows)
+        scales = [each.scale for each in self._objectives]
+        return np.column_stack([s.plain(column) for s, column in zip(scales, found.T, strict=True)])
+
+    @cached_property
+    def _expectation(self) -> Expectation:
+        processes = [each.process for each in self._objectives]
+        weights = np.stack([each.weights.kernels for each in processes])
+        return self._encoding.expectation(
+            self._rows, weights, np.column_stack([p.alpha for p in processes])
+        )
 
     @cached_property
     def expected(self) -> Floats:
@@ -82,14 +117,14 @@ class Surrogate:
         """How likely the device can run each, (n,), by regression on 1 and 0."""
         if not self._infeasible or not architectures:
             return np.ones(len(architectures))
-        rows, process, scale = self._feasibility
-        across = self._encoding.kernels(self._encoding.rows(architectures), rows)
-        return np.clip(scale.plain(process.mean(across)), UNLIKELY, 1.0)
+        expectation, scale = self._feasibility
+        found = expectation.at(self._encoding.rows(architectures))[:, 0]
+        return np.clip(scale.plain(found), UNLIKELY, 1.0)
 
     @cached_property
-    def _feasibility(self) -> tuple[Rows, Process, Linear]:
+    def _feasibility(self) -> tuple[Expectation, Linear]:
         ran = [each.architecture for each in self._learned]
-        failed = self._infeasible[-MOST:]
+        failed = self._infeasible[-self._most :]
         labels = np.repeat([1.0, 0.0], [len(ran), len(failed)])
         rows = self._encoding.rows([*ran, *failed])
         kernels = self._encoding.kernels(rows, rows)
@@ -98,15 +133,12 @@ class Surrogate:
         part = np.linspace(0, len(labels) - 1, min(len(labels), FITTED)).round().astype(int)
         target = scale.standard(labels)
         weights = fit_weights([kernel[np.ix_(part, part)] for kernel in kernels], target[part])
-        return rows, Process(kernels, target, weights), scale
-
-    @cached_property
-    def _encoding(self) -> Encoding:
-        return Encoding(self._partition)
+        alpha = Process(kernels, target, weights).alpha
+        return self._encoding.expectation(rows, weights.kernels[None], alpha[:, None]), scale
 
     @cached_property
     def _learned(self) -> tuple[Seen, ...]:
-        return self.seen[-MOST:]
+        return self.seen[-self._most :]
 
     @cached_property
     def _rows(self) -> Rows:
@@ -119,44 +151,71 @@ class Surrogate:
     @cached_property
     def _objectives(self) -> "tuple[_Objective, ...]":
         """Costs and score."""
-        *costs, scores = zip(*((*each.costs, each.score) for each in self._learned), strict=True)
-        return (*(self._objective(column, -1.0) for column in costs), self._objective(scores, 1.0))
+        return tuple(
+            _Objective(kind, weights, self._kernels, values)
+            for (kind, weights), values in zip(self._fit(), _columns(self._learned), strict=True)
+        )
 
-    def _objective(self, values: Sequence[float], sign: float) -> "_Objective":
-        """On the scale on which the better half of what it was fitted to is ordered best.
+    def _fit(self) -> "Sequence[_Fit]":
+        """Of each objective, to the first evaluations; made once while these stay the same."""
+        first = self.seen[: _step(len(self.seen))]
+        if self._fitted is None or self._fitted.first != first:
+            *costs, scores = _columns(first)
+            rows = self._encoding.rows([each.architecture for each in first])
+            kernels = self._encoding.kernels(rows, rows)
+            of_costs = [_best_scale(kernels, values, -1.0) for values in costs]
+            self._fitted = _Fits(first, (*of_costs, _best_scale(kernels, scores, 1.0)))
+        return self._fitted.objectives
 
-        ``sign``: 1 where higher is better, -1 where lower is.
-        """
-        first = slice(0, _step(len(values)))
-        kernels = [kernel[first, first] for kernel in self._kernels]
-        plain = sign * np.asarray(values[first])
-        better = plain >= np.median(plain)
-        fitted = []
-        for kind in SCALES:
-            target = kind.of(values).standard(values)[first]
-            weights = fit_weights(kernels, target)
-            left_out = Process(kernels, target, weights).left_out(target)
-            fitted.append((_order(sign * left_out[better], plain[better]), kind, weights))
-        _, kind, weights = max(fitted, key=lambda each: each[0])  # of equal ones the first
-        return _Objective(kind.of(values), self._kernels, values, weights)
+
+def _columns(seen: Sequence[Seen]) -> list[Floats]:
+    """Each cost and the score, (n,) each."""
+    table = np.array([(*each.costs, each.score) for each in seen], dtype=np.float64)
+    return list(table.T)
+
+
+#: On which scale an objective is followed, and the weights of its kernels there.
+_Fit = tuple[type[Scale], Weights]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    """What was learned of each objective from the first evaluations."""
+
+    first: tuple[Seen, ...]
+    objectives: tuple[_Fit, ...]
+
+
+def _best_scale(kernels: Sequence[Floats], values: Floats, sign: float) -> _Fit:
+    """The scale on which the better half is ordered best by all others, and its weights.
+
+    ``sign``: 1 where higher is better, -1 where lower is.
+    """
+    plain = sign * values
+    better = plain >= np.median(plain)
+    fitted = []
+    for kind in SCALES:
+        target = kind.of(values).standard(values)
+        weights = fit_weights(kernels, target)
+        left_out = Process(kernels, target, weights).left_out(target)
+        fitted.append((_order(sign * left_out[better], plain[better]), kind, weights))
+    _, kind, weights = max(fitted, key=lambda each: each[0])  # of equal ones the first
+    return kind, weights
 
 
 def _order(expected: Floats, found: Floats) -> float:
     """Spearman's correlation, 0 where one of them is constant."""
     if np.ptp(expected) == 0 or np.ptp(found) == 0:
         return 0.0
-    return float(spearmanr(expected, found).statistic)
+    return float(np.corrcoef(ranks(expected), ranks(found))[1, 0])
 
 
 class _Objective:
     def __init__(
-        self, scale: Scale, kernels: Sequence[Floats], values: Sequence[float], weights: Weights
+        self, kind: type[Scale], weights: Weights, kernels: Sequence[Floats], values: Floats
     ) -> None:
-        self._scale = scale
-        self._process = Process(kernels, scale.standard(values), weights)
-
-    def mean(self, across: Sequence[Floats]) -> Floats:
-        return self._scale.plain(self._process.mean(across))
+        self.scale = kind.of(values)
+        self.process = Process(kernels, self.scale.standard(values), weights)
 
     def draw(
         self,
@@ -165,11 +224,11 @@ class _Objective:
         count: int,
         rng: np.random.Generator,
     ) -> Floats:
-        mean, covariance = self._process.joint(across, among)
+        mean, covariance = self.process.joint(across, among)
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         drawn = mean + rng.standard_normal((count, len(mean))) @ root.T
-        return self._scale.plain(drawn)
+        return self.scale.plain(drawn)
 
 
 @cache

@@ -55,33 +55,32 @@ def fit_weights(kernels: Sequence[Floats], target: Floats) -> Weights:
 
 
 class Process:
-    """The posterior of a function seen at n points through noise; prior mean 0."""
+    """The posterior of a function seen at n points through noise; prior mean 0.
+
+    ``alpha`` (n,): the expectation anywhere is the weighted sum of the kernels to the points,
+    times it.
+    """
 
     def __init__(self, kernels: Sequence[Floats], target: Floats, weights: Weights) -> None:
         """``kernels``: (n, n) each, between the points; ``target`` (n,)."""
         total = _total(kernels, weights.kernels)
         total[np.diag_indices_from(total)] += weights.noise + JITTER
-        self._weights = weights
+        self.weights = weights
         self._factor = cholesky(total, lower=True, check_finite=False)
-        self._alpha = cho_solve((self._factor, True), target, check_finite=False)
-
-    def mean(self, across: Sequence[Floats]) -> Floats:
-        """The expectation at m other points, (m,). ``across``: kernels (m, n) each."""
-        expected: Floats = _total(across, self._weights.kernels) @ self._alpha
-        return expected
+        self.alpha: Floats = cho_solve((self._factor, True), target, check_finite=False)
 
     def left_out(self, target: Floats) -> Floats:
         """The expectation at each point by all others, (n,): equation 5.12 of Rasmussen & Williams."""
         inverse = cho_solve((self._factor, True), np.eye(len(target)), check_finite=False)
-        expected: Floats = target - self._alpha / np.diag(inverse)
+        expected: Floats = target - self.alpha / np.diag(inverse)
         return expected
 
     def joint(self, across: Sequence[Floats], among: Sequence[Floats]) -> tuple[Floats, Floats]:
         """Expectation (m,) and covariance (m, m) of the function, noise left out."""
-        cross = _total(across, self._weights.kernels)
+        cross = _total(across, self.weights.kernels)
         explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        covariance = _total(among, self._weights.kernels) - explained.T @ explained
-        return cross @ self._alpha, covariance
+        covariance = _total(among, self.weights.kernels) - explained.T @ explained
+        return cross @ self.alpha, covariance
 
 
 def _total(kernels: Sequence[Floats], weights: Floats) -> Floats:

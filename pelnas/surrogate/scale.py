@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from pelnas.surrogate.process import Floats
 
@@ -19,7 +19,7 @@ class Scale(ABC):
 
     @classmethod
     @abstractmethod
-    def of(cls, values: Sequence[float]) -> Self:
+    def of(cls, values: Sequence[float] | Floats) -> Self:
         """The scale that fits these values."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Linear(Scale):
     spread: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
+    def of(cls, values: Sequence[float] | Floats) -> Self:
         plain = np.asarray(values, dtype=np.float64)
         median = float(np.median(plain))
         robust = 1.4826 * float(np.median(np.abs(plain - median))) or float(plain.std()) or 1.0
@@ -73,10 +73,10 @@ class Quantiles(Scale):
     slopes: tuple[float, float]  # plain by standard, below and above the ends
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
+    def of(cls, values: Sequence[float] | Floats) -> Self:
         plain = np.asarray(values, dtype=np.float64)
         once, counts = np.unique(plain, return_counts=True)
-        scores = norm.ppf((np.cumsum(counts) - counts / 2) / len(plain))
+        scores = ndtri((np.cumsum(counts) - counts / 2) / len(plain))
         last = len(once) - 1
         reach = min(last, max(1, len(once) // ENDS))
 

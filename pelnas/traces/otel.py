@@ -208,14 +208,14 @@ def _model(name: str) -> dict[str, str]:
 
 def _answered(call: CallRecord) -> dict[str, Any]:
     """The attributes of a finished call; what the provider did not report is left out."""
-    told = {
+    attributes = {
         "gen_ai.response.model": call.answered_by if _is_name(call.answered_by) else None,
         "gen_ai.usage.input_tokens": call.usage.tokens_in if call.answered_by else None,
         "gen_ai.usage.output_tokens": call.usage.tokens_out if call.answered_by else None,
         "gen_ai.usage.cache_read.input_tokens": call.usage.tokens_cached,
         "gen_ai.usage.reasoning.output_tokens": call.usage.tokens_reasoning,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _said(call: CallRecord) -> dict[str, str]:

@@ -9,6 +9,7 @@
     │   │   └── r3.planner.a0           a model call is a span of its own
     │   ├── r3.design.n2                one designer, in niche 2
     │   │   ├── r3.designer.n2.a0
+    │   │   ├── r3.design.n2.t1         the first tool that it calls
     │   │   └── r3.designer.n2.a1       the same, asked again for a valid answer
     │   ├── r3.evaluate
     │   │   ├── r3.evaluate.score       a tool at work

@@ -5,6 +5,7 @@ import unicodedata
 _PICTURES = 0x2400  # Unicode's pictures of the control characters begin here
 _DELETE = 0x7F
 _KEPT = "\n\t"
+_DROPPED = dict.fromkeys(map(ord, _KEPT))
 
 
 def visible(text: str) -> str:
@@ -13,6 +14,8 @@ def visible(text: str) -> str:
     Control characters become their pictures (an escape is ``␛``), what reorders
     or hides text becomes its number (``⟨U+202E⟩``). Ends of lines and tabs stay.
     """
+    if text.translate(_DROPPED).isprintable():  # most texts: nothing in them acts
+        return text
     return "".join(c if c in _KEPT or not _acts(c) else _shown(c) for c in text)
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pelnas.accelerator import CPU, Accelerator, found
 from pelnas.training.settings import (
     Epoch,
     Step,
@@ -65,22 +66,27 @@ def train(
     checkpoint: Path | None = None,
     on_step: Callable[[Step], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    accelerator: Accelerator = CPU,
 ) -> TrainingResult:
     """Train a network in place; it ends with the weights of its best epoch, in evaluation mode.
 
-    ``network``: images (n, 3, r, r), normalised, to logits (n, classes), on the CPU.
+    ``network``: images (n, 3, r, r), normalised, to logits (n, classes), on the CPU, where it also
+    ends. ``accelerator``: what computes the steps; one without memory for a batch takes it in
+    halves, which sum up to the same step but for the statistics of batch norms.
     ``checkpoint``: a file to go on from where it exists; written while training,
     kept afterwards. A training that was interrupted and goes on ends with the
-    very weights of one that was not, on the same machine with as many threads.
+    very weights of one that was not, on the same machine's processor with as many threads.
     ``on_step`` hears of every step. ``stop`` is asked before every step.
 
     TrainingStopped: ``stop`` said so; the checkpoint is written. ImagesError: the
-    images do not fit the network. TrainingError: the loss is not finite.
+    images do not fit the network. TrainingError: the loss is not finite. AcceleratorError: it is not
+    there, or has no memory for two images.
     StoreError: the checkpoint cannot be written, or is of another training.
     """
     from pelnas.training.loop import Trainer  # brings torch
 
-    trainer = Trainer(network, data, settings or TrainingSettings(), checkpoint)
+    own = settings or TrainingSettings()
+    trainer = Trainer(network, data, own, checkpoint, found(accelerator))
     return trainer.run(on_step or (lambda _: None), stop or (lambda: False))
 
 

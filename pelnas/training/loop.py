@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pelnas.errors import ImagesError, StoreError, TrainingError
+from pelnas.accelerator import CPU, Accelerator, exact, forked_rng, release
+from pelnas.errors import ImagesError, MemoryLackError, StoreError, TrainingError
 from pelnas.training import checkpoint
 from pelnas.training.augmentation import augment
 from pelnas.training.data import Part, TrainingData
@@ -22,6 +23,7 @@ from pelnas.training.optimizer import optimizer_of
 from pelnas.training.settings import Epoch, Step, TrainingResult, TrainingSettings, TrainingStopped
 
 SAVE_SECONDS = 30.0  # of training between two checkpoints; less than that may be lost by a kill
+LEAST = 2  # images that batch norms need
 EVALUATED = 256  # images of one forward pass without gradients
 ORDER, SHIFTS, NETWORK = range(3)  # what is drawn, so that no two draws share their seed
 
@@ -35,23 +37,32 @@ class Trainer:
         data: TrainingData,
         settings: TrainingSettings,
         path: Path | None,
+        accelerator: Accelerator = CPU,
     ) -> None:
         self.settings, self.data, self._path = settings, data, path
+        self._accelerator, self._device = accelerator, torch.device(accelerator)
         # Convolutions on a CPU are about a fifth faster with the channels last.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._scale, self._offset = torch.from_numpy(data.scale), torch.from_numpy(data.offset)
-        _check_head(network, self._normal(data.train.pixels[:2]), data)
+        _check_head(network, self._normal(data.train.pixels[:2]).to(self._device), data)
         self._optimizer = optimizer_of(self.network, settings)
         self._steps = math.ceil(len(data.train) / settings.batch)  # of an epoch
         self._shift = round(settings.shift * data.shape.width)
         self._step = 0
         self._loss = 0.0  # sum over the steps of the epoch under way
         self._seconds = 0.0
+        self._pieces = 1  # of a step's batch, one forward pass each
         self._history: list[Epoch] = []
         self._best: dict[str, Tensor] = {}
 
     def run(self, on_step: Callable[[Step], None], stop: Callable[[], bool]) -> TrainingResult:
         """See ``pelnas.training.train``."""
+        with exact(self._device):
+            result = self._run(on_step, stop)
+        self.network.cpu()
+        return result
+
+    def _run(self, on_step: Callable[[Step], None], stop: Callable[[], bool]) -> TrainingResult:
         if self._path is not None and self._path.is_file():
             self._restore(self._path)
         total = self._steps * self.settings.epochs
@@ -91,21 +102,55 @@ class Trainer:
         labels = torch.from_numpy(self.data.train.labels[chosen])
         images = augment(images, self._shift, self.settings.flip, self._rng(SHIFTS, self._step))
         self.network.train()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self._rng(NETWORK, self._step).integers(2**63)))  # of dropout
-            logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(
-            logits, labels, label_smoothing=self.settings.label_smoothing
-        )
-        if not math.isfinite(value := loss.item()):
-            raise TrainingError(
-                f"expected a finite loss, found {value} in step {self._step + 1}:"
-                f" lower the learning rate from {self.settings.learning_rate:g}"
-            )
-        self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        while True:
+            try:
+                value = self._back(images, labels)
+                break
+            except torch.OutOfMemoryError:
+                self._halve(len(images))
         self._optimizer.step()
         return value
+
+    def _back(self, images: Tensor, labels: Tensor) -> float:
+        """The gradients of a batch, piece by piece; its mean loss."""
+        self._optimizer.zero_grad()
+        value = 0.0
+        with forked_rng(self._device):
+            torch.manual_seed(int(self._rng(NETWORK, self._step).integers(2**63)))  # of dropout
+            pieces = zip(images.chunk(self._pieces), labels.chunk(self._pieces), strict=True)
+            for part, own in pieces:
+                loss = self._loss_of(part, own) * (len(part) / len(images))
+                if not math.isfinite(each := loss.item()):
+                    raise TrainingError(
+                        f"expected a finite loss, found {each} in step {self._step + 1}:"
+                        f" lower the learning rate from {self.settings.learning_rate:g}"
+                    )
+                torch.autograd.backward(loss)
+                value += each
+        return value
+
+    def _loss_of(self, images: Tensor, labels: Tensor) -> Tensor:
+        logits = self._logits(images)
+        return functional.cross_entropy(
+            logits, labels.to(self._device), label_smoothing=self.settings.label_smoothing
+        )
+
+    def _logits(self, images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(images.to(self._device))
+        return logits
+
+    def _halve(self, batch: int) -> None:
+        """Take pieces of half the size from now on. MemoryLackError: they would be single images."""
+        release()
+        self._optimizer.zero_grad()
+        if batch // (2 * self._pieces) < LEAST:
+            raise MemoryLackError(
+                f"expected memory of {self._accelerator} for {LEAST} images of"
+                f" {self.data.shape.size}, found too little: end what else runs there, or use"
+                " --accelerator cpu"
+            )
+        self._pieces *= 2
 
     def _end_epoch(self) -> None:
         accuracy, loss = self._evaluate(self.data.validation)
@@ -134,6 +179,7 @@ class Trainer:
             best_epoch=best + 1,
             seconds=self._seconds,
             history=tuple(self._history),
+            pieces=self._pieces,
         )
 
     # -- images -----------------------------------------------------------------
@@ -145,8 +191,8 @@ class Trainer:
         with torch.inference_mode():
             for start in range(0, len(part), EVALUATED):
                 images = self._normal(part.pixels[start : start + EVALUATED])
-                labels = torch.from_numpy(part.labels[start : start + EVALUATED])
-                logits = self.network(images.contiguous(memory_format=torch.channels_last))
+                labels = torch.from_numpy(part.labels[start : start + EVALUATED]).to(self._device)
+                logits = torch.cat([self._logits(few) for few in images.chunk(self._pieces)])
                 correct += int((logits.argmax(1) == labels).sum())
                 loss += functional.cross_entropy(logits, labels, reduction="sum").item()
         return 100 * correct / len(part), loss / len(part)
@@ -160,7 +206,8 @@ class Trainer:
     # -- checkpoint ---------------------------------------------------------------
 
     def _identity(self) -> dict[str, Any]:
-        return asdict(self.settings) | {"images": self.data.digest}
+        own = {} if self._accelerator == CPU else {"accelerator": self._accelerator}
+        return asdict(self.settings) | {"images": self.data.digest} | own
 
     def _save(self) -> None:
         if self._path is None:
@@ -170,6 +217,7 @@ class Trainer:
             "step": self._step,
             "loss": self._loss,
             "seconds": self._seconds,
+            "pieces": self._pieces,
             "history": [list(astuple(epoch)) for epoch in self._history],
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -189,6 +237,7 @@ class Trainer:
             self._optimizer.load_state_dict(content["optimizer"])
             self._step, self._loss = int(content["step"]), float(content["loss"])
             self._seconds, self._best = float(content["seconds"]), content["best"]
+            self._pieces = int(content.get("pieces", 1))  # none before 0.2
             self._history = [Epoch(*numbers) for numbers in content["history"]]
 
 

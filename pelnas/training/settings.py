@@ -74,7 +74,8 @@ class TrainingResult:
     The best epoch has the highest validation accuracy, and of those the lowest
     validation loss. As it was chosen for it, the validation accuracy flatters a
     little; the test images were looked at once, afterwards.
-    ``best_epoch``: counted from 1. ``seconds``: of wall time, over all resumes.
+    ``best_epoch``: counted from 1. ``seconds``: of wall time, over all resumes. ``pieces``: in how
+    many forward passes each step was computed, more than one where an accelerator lacked memory.
     """
 
     validation_accuracy: float
@@ -83,3 +84,4 @@ class TrainingResult:
     best_epoch: int
     seconds: float
     history: tuple[Epoch, ...]
+    pieces: int = 1

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from design_briefs import Book, Purse
 
 from pelnas.agents.answer_schema import design_form, niche_in_words
-from pelnas.agents.designer import DesignBrief, ModelDesigner, Parent, variables
+from pelnas.agents.design_brief import DesignBrief, Parent
+from pelnas.agents.designer import ModelDesigner
 from pelnas.agents.dialogue import Dialogue
 from pelnas.agents.models.base import LanguageModel
 from pelnas.agents.models.connection import connect
 from pelnas.agents.models.json_answer import read_answer, strict_schema
+from pelnas.agents.question_forms import FORMS, NAMED
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.architecture import Refusal, Shape
 from pelnas.calls.call import CallRecord, Message
-from pelnas.calls.usage import Usage
 from pelnas.errors import AnswerError
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition, partition_by_flops, partition_by_operations
@@ -43,32 +45,6 @@ CHOICES = {
     "edge1_3": "none",
     "edge2_3": "nor_conv_1x1",
 }
-
-
-class Book:
-    """A ledger in memory."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, CallRecord] = {}
-
-    def recall(self, call_id: str, request: str) -> CallRecord | None:
-        return None
-
-    def begin_call(self, call: CallRecord) -> None:
-        """Nothing is written down."""
-
-    def record_call(self, call: CallRecord) -> None:
-        self.calls[call.id] = call
-
-
-class Purse:
-    """A meter without limits."""
-
-    def before_call(self) -> None:
-        """Every call is allowed."""
-
-    def after_call(self, usage: Usage) -> None:
-        """Nothing is counted."""
 
 
 class TextOnly(Tiny):
@@ -134,7 +110,7 @@ def designer(model: LanguageModel, book: Book | None = None) -> ModelDesigner:
     def opening(agent: str, round_: int, niche: int | None) -> Dialogue:
         return Dialogue(model, ledger, Purse(), agent=agent, round=round_, niche=niche)
 
-    return ModelDesigner(model.name, load_prompt("designer"), opening)
+    return ModelDesigner(model.name, {"designer": load_prompt("designer")}, opening)
 
 
 def refused(architectures: list[Any], niche: int = 2) -> tuple[list[Refusal], CallRecord]:
@@ -197,7 +173,7 @@ def test_a_space_without_positions_is_asked_for_text() -> None:
     form = design_form(partition.space, partition.niches[0], 2, "local:x")
     architecture = strict_schema(form)["$defs"]["Design"]["properties"]["architecture"]
     assert architecture["type"] == "string"
-    told = variables(brief(partition, 0))
+    told = FORMS[NAMED].variables(brief(partition, 0))
     assert told["form"] == "in the text form above"
     assert "Text form" in told["space"]
 
@@ -206,7 +182,7 @@ def test_the_prompt_speaks_in_the_positions_of_the_answer() -> None:
     partition = by_operations(NB201)
     parent = Parent("r0n2c0", TEXT, 70.0, (3.0,))
     task = replace(brief(partition, 2), parents=(parent,))
-    system, user = load_prompt("designer").render(variables(task))
+    system, user = load_prompt("designer").render(FORMS[NAMED].variables(task))
     assert json.dumps(CHOICES, separators=(",", ":")) in user
     assert "exactly 1 of the 6 positions is nor_conv_3x3" in system
     assert TEXT not in system + user
@@ -250,7 +226,7 @@ def test_a_real_model_held_to_the_schema_makes_no_malformed_design(
     partition = by_operations(get_space("tiny"))
     task = brief(partition, niche, 3)
     model = connect(f"local:{smollm2}")
-    system, user = load_prompt("designer").render(variables(task))
+    system, user = load_prompt("designer").render(FORMS[NAMED].variables(task))
     form = design_form(partition.space, partition.niches[niche], 3, model.name)
     reply = model.ask([Message("system", system), Message("user", user)], form)
     model.close()

@@ -5,7 +5,7 @@ from operator import eq
 import numpy as np
 import pytest
 
-from pelnas.agents.designer import DesignBrief, Parent
+from pelnas.agents.design_brief import DesignBrief, Parent
 from pelnas.agents.evolver import SURROGATE, EvolvingDesigner, RandomDesigner
 from pelnas.architecture import Shape
 from pelnas.evolution import draw_tasks

@@ -4,7 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pelnas.agents.evolver import BuiltinPlanner
-from pelnas.agents.planner import NichePlan, NicheStatus, PlanAnswer, PlanBrief, settle
+from pelnas.agents.planner import (
+    POINTS,
+    NichePlan,
+    NicheStatus,
+    PlanAnswer,
+    PlanBrief,
+    settle,
+    variables,
+)
+from pelnas.archive import Gap
 
 STATUS = NicheStatus(0, "niche", 0, None, 0, 0, None, None, None)
 
@@ -83,3 +92,23 @@ def test_seeds_have_their_place_in_the_plan(
     assert sum(entry.designs for entry in plan) == total
     if total >= sum(seeds.values()):
         assert all(plan[niche].designs >= count for niche, count in seeds.items())
+
+
+def test_a_short_question_tells_niches_as_a_table_and_a_long_front_by_some_of_its_points() -> None:
+    front = tuple(((float(i),), 10.0 * i, i % 3) for i in range(40))
+    asked = replace(brief(60, [7, None, None]), front=front, short=True)
+    known = replace(asked.niches[0], label="a | b", best_score=91.23456, gap=Gap(1.5, 2.25))
+    told = variables(replace(asked, niches=(known, *asked.niches[1:])))
+    header, first, second, _ = told["niches"].splitlines()
+    assert header == (
+        "niche | is | designed | left | points on the front | new on the front last round"
+        " | best score | widest gap ms"
+    )  # nothing is known of the fastest one
+    assert first == "0 | a / b | 0 | 7 | 0 | 0 | 91.23 | 1.5 to 2.25"
+    assert second == "1 | niche | 0 | - | 0 | 0 | - | -"
+    *points, note = told["front"].splitlines()
+    assert (len(points), note) == (POINTS, "(12 of its 40 points)")
+    assert (points[0], points[-1]) == ("0, 0, 0", "39, 390, 0")
+    whole = variables(replace(asked, short=False))
+    assert whole["front"].count("\n") == 39
+    assert len(told["niches"]) < len(whole["niches"])

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from pelnas.agents import designer, reflection
+from pelnas.agents import reflection
+from pelnas.agents.design_brief import DesignBrief, Parent
+from pelnas.agents.question_forms import FORMS
 from pelnas.architecture import Candidate, Cost, Design, Evaluation, Prediction, Shape
 from pelnas.evolution import Task
 from pelnas.partition import Niche, Partition
@@ -24,15 +26,19 @@ def prompts(name: str) -> str:
     partition = Partition(space, (niche,), Shape())
     text = space.format(space.at(0))
     tasks = (Task("sample"), Task("mutation", (0,)), Task("crossover", (0, 0)))
-    parents = (designer.Parent("r0n0c0", text, 1.0, (2.0,)),)
-    design = designer.DesignBrief(partition, niche, 0, "d", "s", "", tasks, parents, (), (0,))
+    parents = (Parent("r0n0c0", text, 1.0, (2.0,)),)
+    design = DesignBrief(partition, niche, 0, "d", "s", "", tasks, parents, (), (0,))
     found = Candidate("r0n0c0", 0, 0, 0, Design(text, "", "sample", rationale="why not"))
     evaluation = Evaluation(found, Prediction(1.0), Cost(2.0), 10, 20.0)
     fresh = (evaluation,)
     scope = Scope(name, "d", "s", 0)
     reflect = reflection.ReflectBrief(partition, niche, 0, scope, fresh, fresh, (), Evidence())
     rendered = (
-        *load_prompt("designer").render(designer.variables(design)),
+        *(
+            part
+            for form in FORMS.values()
+            for part in load_prompt(form.prompt).render(form.variables(design))
+        ),
         *load_prompt("reflection").render(reflection.variables(reflect)),
     )
     return "\n".join(rendered)
@@ -43,7 +49,7 @@ def test_nothing_is_said_of_cells_where_there_are_none(name: str) -> None:
     said = prompts(name)
     assert CELLS.findall(said) == []
     assert get_space(name).describe().split(".")[0] in said
-    assert len(said) < 12_000
+    assert len(said) < 12_000 * len(FORMS)
 
 
 def test_a_space_of_cells_says_so_itself() -> None:

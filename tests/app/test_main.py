@@ -1,14 +1,17 @@
 """Every bad input ends with one sentence and code 2; nothing is half done."""
 
+import ctypes
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pelnas.app.main import _share_memory
 from pelnas.store import RunStore, find_run
 
 Pelnas = Callable[..., Any]
@@ -134,3 +137,17 @@ def test_the_version(pelnas: Pelnas) -> None:
     outcome = pelnas("--version")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("pelnas ")
+
+
+def test_a_c_library_without_arenas_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+    _share_memory()
+
+
+def test_threads_share_two_heaps_of_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    asked: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *given: asked.append(given))
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
+    _share_memory()
+    assert asked == [(-8, 2)]  # M_ARENA_MAX of malloc.h

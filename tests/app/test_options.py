@@ -15,6 +15,12 @@ def test_a_search_takes_every_option_of_a_setting_in_the_order_of_the_fields() -
     assert [name for name in shown if name in OPTIONS] == list(OPTIONS)
 
 
+def test_a_default_is_shown_as_it_is_typed() -> None:
+    group: Any = get_command(app)
+    (shown,) = (p for p in group.commands["search"].params if p.name == "objective")
+    assert shown.help.endswith("repeatable. Default: latency.")
+
+
 def test_what_a_section_affects_all_of_its_settings_do() -> None:
     assert {"measurement.threads", "measurement.repeats"} < set(affecting("costs"))
     assert {"scoring.batch", "scoring.workers", "measurement.batch"} < set(affecting("time"))

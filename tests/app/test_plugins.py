@@ -180,7 +180,9 @@ def test_what_cannot_be_used_is_one_sentence_with_name_and_package(tmp_path: Pat
         predictor("nosuch")
     with pytest.raises(ProxyError, match=r"use some of .*acme-weights"):
         proxy("nosuch")
-    with pytest.raises(DeviceError, match="use one of host, acme-broken, acme-number, acme-phone"):
+    with pytest.raises(
+        DeviceError, match="use one of host, host-cuda, acme-broken, acme-number, acme-phone"
+    ):
         device("nosuch")
 
 

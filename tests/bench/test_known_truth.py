@@ -13,7 +13,7 @@ from pelnas.bench.known_truth import (
     means,
 )
 from pelnas.config import SearchConfig
-from pelnas.devices.layered import LayeredDevice, LayerTable
+from pelnas.devices.layered import LayerCosts, LayeredDevice, LayerTable
 from pelnas.errors import DataError, DatasetError, DeviceError
 from pelnas.pareto import minimised, non_dominated
 from pelnas.predictors.known_truth import KINDS, Kind, Truth
@@ -26,7 +26,7 @@ def device(space: SearchSpace) -> LayeredDevice:
         layer: {op: float(rng.random()) for op in options}
         for layer, options in enumerate(space.choices)
     }
-    return LayeredDevice(LayerTable(Path("costs.csv"), "toy", 1.0, costs), space)
+    return LayeredDevice(LayerTable(Path("costs.csv"), "toy", LayerCosts(1.0, costs)), space)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,7 +28,7 @@ def test_every_cell_is_looked_up(data_folder: Path) -> None:
 
 
 def test_a_folder_without_the_table_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="measured networks of mnasnet in"):
+    with pytest.raises(DataError, match="expected networks of mnasnet in"):
         next(latency.mobile_outcomes(tmp_path, 1))
     with pytest.raises(DataError, match="parquet file with the columns"):
         next(latency.cell_outcomes(tmp_path, 1))

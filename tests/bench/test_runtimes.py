@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from pelnas.architecture import Shape
-from pelnas.bench.runtimes import FLOPS, agreements, duels, front_losses, latencies
+from pelnas.bench.runtimes import (
+    FLOPS,
+    _repeat,
+    agreements,
+    duels,
+    front_losses,
+    latencies,
+    repeated,
+)
 from pelnas.cache import Cache
 from pelnas.config import Budget, Measurement, Scoring, SearchConfig
 from pelnas.spaces import get_space
@@ -44,6 +52,26 @@ def test_every_network_is_measured_by_every_clock(tmp_path: Path) -> None:
     assert list(columns) == ["onnxruntime", "torch", FLOPS]
     assert all(column.shape == (2,) and (column > 0).all() for column in columns.values())
     assert columns[FLOPS].tolist() == [space.flops(each, shape) for each in chosen]
+
+
+def test_measurements_are_repeated_in_both_ways(tmp_path: Path) -> None:
+    space, shape = get_space("tiny"), Shape.square(10, 16)
+    few = Measurement(warmup=1, repeats=6)
+    chosen = [space.at(place) for place in (0, 80, 124)]
+    found = repeated(space, shape, chosen, few, 2, Cache(tmp_path / "c.sqlite"))
+    assert [one.way for one in found] == ["beside a reference", "by itself"]
+    assert all((one.times, one.networks) == (2, 3) for one in found)
+    assert all(-1 <= one.lowest <= one.spearman <= 1 for one in found)
+    assert all(one.deviation >= 0 and one.seconds > 0 for one in found)
+
+
+def test_a_deviation_by_its_definition() -> None:
+    latencies = np.array([[1.0, 2.0, 4.0], [1.1, 2.2, 1.0]])
+    found = _repeat("a", latencies, 0.5)
+    # of two values the variance is half of the squared difference
+    squares = [np.log(1.1) ** 2, np.log(1.1) ** 2, np.log(4.0) ** 2]
+    assert found.deviation == pytest.approx(np.sqrt(np.mean(squares) / 2))
+    assert found.spearman == found.lowest == pytest.approx(-0.5)  # orders 123 and 231
 
 
 def test_searches_by_either_clock_are_judged_in_one_box(tmp_path: Path) -> None:

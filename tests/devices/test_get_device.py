@@ -20,7 +20,7 @@ def cache() -> Cache:
 def test_the_default_is_this_machine(cache: Cache) -> None:
     device = get_device(SearchConfig(), get_space("tiny"), Shape(10), cache)
     assert device.name == "host"
-    assert list(DEVICES) == ["host"]
+    assert list(DEVICES) == ["host", "host-cuda"]
 
 
 def test_any_other_name_is_looked_up_in_the_data_folder(cache: Cache, data_folder: Path) -> None:

@@ -9,6 +9,7 @@ from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache, cache_key
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, processor
+from pelnas.runtimes.timer import TOGETHER
 from pelnas.spaces import get_space
 from pelnas.spaces.nasbench201 import NasBench201
 from pelnas.spaces.tiny import Tiny
@@ -81,15 +82,17 @@ def test_whatever_changes_the_measurement_is_measured_anew(
     assert len(space.built) == 2
 
 
-def test_each_cost_comes_as_soon_as_it_is_known(cache: Cache) -> None:
+def test_a_group_of_costs_comes_as_soon_as_it_is_known(cache: Cache) -> None:
     space = Counting()
-    costs = HostDevice(space, Shape.square(10, 16), FEW, cache).costs(
-        [space.at(n) for n in range(5)]
-    )
+    wanted = [space.at(n) for n in range(TOGETHER + 3)]
+    costs = HostDevice(space, Shape.square(10, 16), FEW, cache).costs(wanted)
     assert isinstance(next(costs), Cost)
-    assert len(space.built) == 1  # and it is kept, should nobody ask for the rest
-    assert next(HostDevice(space, Shape.square(10, 16), FEW, cache).costs([space.at(0)])).feasible
-    assert len(space.built) == 1
+    assert space.built == wanted[:TOGETHER]  # and they are kept, should nobody ask for the rest
+    again = HostDevice(space, Shape.square(10, 16), FEW, cache).costs(wanted[:TOGETHER])
+    assert all(cost.feasible for cost in again)
+    assert len(space.built) == TOGETHER
+    assert all(cost.feasible for cost in costs)
+    assert space.built == wanted
 
 
 @pytest.mark.parametrize("threads", [1, 2])

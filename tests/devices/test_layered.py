@@ -8,8 +8,8 @@ from pelnas.architecture import Cost, Shape
 from pelnas.cache import default_cache
 from pelnas.config import SearchConfig
 from pelnas.devices import devices_in, get_device
-from pelnas.devices.layered import LayeredDevice, layer_tables
-from pelnas.errors import DataError, DeviceError
+from pelnas.devices.layered import LayeredDevice, layer_tables, of_dataset
+from pelnas.errors import DataError, DatasetError, DeviceError
 from pelnas.spaces import get_space
 
 TINY, FBNET = get_space("tiny"), get_space("fbnet")
@@ -32,7 +32,7 @@ def write(folder: Path, lines: list[str], name: str = "layers.csv") -> Path:
 
 
 def device(folder: Path, name: str = "phone") -> LayeredDevice:
-    return LayeredDevice(layer_tables(folder)[name], TINY)
+    return LayeredDevice(of_dataset(layer_tables(folder)[name], ""), TINY)
 
 
 def test_a_network_costs_the_constant_and_each_of_its_layers(tmp_path: Path) -> None:
@@ -51,6 +51,30 @@ def test_negative_deltas_are_fine_while_no_network_is_faster_than_nothing(tmp_pa
         [TINY.of((0, 0, 4))]
     )
     assert cost == Cost(1)
+
+
+def energetic(dataset: str, factor: int) -> list[str]:
+    """``rows`` with a data set and energies of ``factor`` times the latencies."""
+    return [f"{row},{factor * int(row.split(',')[4])},{dataset}" for row in rows()]
+
+
+def test_energy_is_a_sum_as_well_and_costs_may_hold_for_one_data_set(tmp_path: Path) -> None:
+    lines = [f"{HEADER},delta_mj,dataset", *energetic("flowers", 2), *energetic("birds", 3)]
+    (tmp_path / "layers.csv").write_text("\n".join(lines) + "\n")
+    for dataset, energy in (("flowers", 652), ("birds", 978)):
+        config = SearchConfig(device="phone", data=tmp_path, dataset=dataset)
+        made = get_device(config, TINY, Shape(10), default_cache())
+        assert list(made.costs([TINY.of((1, 2, 3))])) == [Cost(326, energy_mj=energy)]
+        assert made.source == f"summed over layers from layers.csv, for {dataset}"
+    for dataset in ("", "fish"):
+        config = SearchConfig(device="phone", data=tmp_path, dataset=dataset)
+        with pytest.raises(DatasetError, match=r"found those for flowers, birds: use one"):
+            get_device(config, TINY, Shape(10), default_cache())
+    (tmp_path / "layers.csv").write_text(
+        "\n".join([*lines[:-1], lines[-1].replace(",1200,", ",,")])
+    )
+    with pytest.raises(DataError, match=r"delta_mj in every row of device phone .* or in none"):
+        layer_tables(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -527,7 +527,7 @@ class Web(Door):
     def _client(self) -> Any:
         from app.web.test_api import client_of
 
-        from pelnas.app.web import starts
+        from pelnas.app import launch
 
         class NoChild:
             """What was found fit to begin is not begun."""
@@ -543,7 +543,7 @@ class Web(Door):
             def poll(self) -> int:
                 return 0
 
-        starts.subprocess = _Like(subprocess, Popen=NoChild)  # type: ignore[attr-defined]
+        launch.subprocess = _Like(subprocess, Popen=NoChild)  # type: ignore[attr-defined]
         return client_of(self.ground.runs)
 
 
@@ -625,6 +625,168 @@ class Mcp(Door):
         return server(self.ground.runs)
 
 
+def called(place: Path, words: list[str]) -> tuple[int, str, str]:
+    """The program, called in this process in a folder: exit code, output and errors."""
+    from pelnas.app.main import run
+    from pelnas.app.web.server import Site
+
+    Site.serve = Site.close  # type: ignore[method-assign]
+    before = Path.cwd()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors="strict") for _ in range(2))
+    err.reconfigure(errors="backslashreplace")
+    os.chdir(place)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run(words)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        os.chdir(before)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    return code, texts[0], texts[1]
+
+
+def check_answer(code: int, out: str, err: str) -> None:
+    """AssertionError: neither an answer nor one sentence."""
+    assert code in (0, 1, 2), f"exit code {code}: {err[-500:]}"
+    for said in (out, err):
+        assert "Traceback" not in said, said[-2_000:]
+        assert KEY not in said, "the key"
+        assert "\x1b" not in said, f"an escape: {said[:500]!r}"
+    if code == 2:
+        assert err.strip().splitlines()[-1:] == [err.strip()], f"not one sentence: {err[:900]}"
+
+
+#: What Python reports (``sys.audit``) when a program is run or a name of a pickle is looked up.
+RUNS = {"pickle.find_class", "os.system", "os.exec", "os.posix_spawn", "subprocess.Popen"}
+
+
+class _Watch:
+    """What was run in a block; one hook of the interpreter for all, since none can be taken off."""
+
+    def __init__(self) -> None:
+        self.watching, self.ran = False, list[str]()
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.watching and event in RUNS:
+            self.ran.append(f"{event} {arguments}"[:200])
+
+    @contextlib.contextmanager
+    def nothing_runs(self) -> Iterator[None]:
+        self.watching, self.ran = True, []
+        try:
+            yield
+        finally:
+            self.watching = False
+        assert not self.ran, f"was run: {self.ran}"
+
+
+_watch = _Watch()
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+class _Takes(_Scratch):
+    """Files that become tables: as a whole, so that every search can use the folder, or not at all."""
+
+    def taken(self, place: Path, words: list[str], kept: Path) -> None:
+        from pelnas.importing.listing import listed
+
+        before = _content(kept)
+        with _watch.nothing_runs():
+            code, out, err = called(place, [*words, "--to", str(kept)])
+        check_answer(code, out, err)
+        assert not (place / "ran").exists(), "was run"
+        if code:
+            assert _content(kept) == before, "something is left of what was refused"
+            return
+        assert len(_content(kept)) > len(before), "nothing is kept"
+        assert listed(kept), "nothing is listed"
+        answer = called(place, ["data", "list", "--data", str(kept)])
+        assert answer[0] == 0, answer[2]
+        check_answer(*answer)
+
+
+@dataclass
+class Imports(_Takes):
+    """Tables that people have: ``data import``."""
+
+    name: str = "imports"
+    share: int = 60
+
+    def draw(self, rng: random.Random) -> tuple[str, bytes, list[str]]:
+        name, content = rng.choice((valid.release, valid.json_table, valid.csv_table,
+                                    valid.parquet_table, valid.layer_table))(rng)  # fmt: skip
+        options = [
+            ["--space", rng.choice(("tiny", "nasbench201", "fbnet", "odd"))], ["--complete"],
+            ["--duplicates", "first"], ["--unit", rng.choice(("s", "us"))], ["--json"],
+            ["--dataset", rng.choice((*mutations.TEXTS, "toy10", "a__b"))],
+            ["--latency", f"{rng.choice((*mutations.TEXTS, 'pi'))}=x__pi_latency"],
+            ["--accuracy", "val=x__pi_latency"], ["--architectures", "x__pi_latency"],
+        ]  # fmt: skip
+        chosen = [rng.choice(options) for _ in range(rng.choice((0, 0, 1, 2)))]
+        words = [_as_argument(word) for option in chosen for word in option]
+        return name, content, words
+
+    def knock(self, given: tuple[str, bytes, list[str]]) -> None:
+        name, content, words = given
+        with self.folder() as place:
+            (place / name).write_bytes(content)
+            kept = place / "kept"
+            kept.mkdir()
+            shutil.copy(self.ground.tables / "costs.parquet", kept)
+            self.taken(place, ["data", "import", name, *words], kept)
+
+    def sound(self) -> None:
+        """What was not changed is taken in."""
+        for make in (valid.json_table, valid.csv_table, valid.parquet_table, valid.layer_table):
+            with self.folder() as place:
+                name, content = make(None)
+                (place / name).write_bytes(content)
+                assert called(place, ["data", "import", name, "--to", "kept"])[0] == 0, name
+        with self.folder() as place:
+            name, content = valid.release(None)
+            (place / name).write_bytes(content)
+            assert called(place, ["data", "import", name, "--to", "kept"])[0] == 0, name
+
+
+@dataclass
+class Boards(_Takes):
+    """What a board answered: ``device fit``."""
+
+    name: str = "boards"
+    share: int = 30
+
+    def draw(self, rng: random.Random) -> tuple[bytes, bytes]:
+        manifest, results = valid.board()
+        if rng.random() < 0.3:
+            manifest = json.dumps(mutations.value(rng, json.loads(manifest))).encode()
+        text = mutations.text(rng, results.decode()).encode("utf-8", "replace")
+        return manifest, mutations.data(rng, text) if rng.random() < 0.2 else text
+
+    def knock(self, given: tuple[bytes, bytes]) -> None:
+        manifest, results = given
+        with self.folder() as place:
+            (place / "manifest.json").write_bytes(manifest)
+            (place / "results.csv").write_bytes(results)
+            (place / "kept").mkdir()
+            words = ["device", "fit", "results.csv", "--name", "board"]
+            self.taken(place, words, place / "kept")
+
+    def sound(self) -> None:
+        self.knock(valid.board())
+
+
 @dataclass
 class CommandLine(_Scratch):
     """The program, called in this process; a few times in one of its own."""
@@ -683,36 +845,8 @@ class CommandLine(_Scratch):
     def knock(self, given: tuple[bool, list[str]]) -> None:
         alone, words = given
         with self.folder() as place:
-            code, out, err = (self._process if alone else self._here)(place, words)
-        assert code in (0, 1, 2), f"exit code {code}: {err[-500:]}"
-        for said in (out, err):
-            assert "Traceback" not in said, said[-2_000:]
-            assert KEY not in said, "the key"
-            assert "\x1b" not in said, f"an escape: {said[:500]!r}"
-        if code == 2:
-            assert err.strip().splitlines()[-1:] == [err.strip()], f"not one sentence: {err[:900]}"
-
-    def _here(self, place: Path, words: list[str]) -> tuple[int, str, str]:
-        from pelnas.app.main import run
-        from pelnas.app.web.server import Site
-
-        Site.serve = Site.close  # type: ignore[method-assign]
-        before = Path.cwd()
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors="strict") for _ in range(2))
-        err.reconfigure(errors="backslashreplace")
-        os.chdir(place)
-        try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                code = run(words)
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            os.chdir(before)
-        texts = []
-        for stream in (out, err):
-            stream.flush()
-            texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
-        return code, texts[0], texts[1]
+            answer = (self._process if alone else called)(place, words)
+        check_answer(*answer)
 
     def _process(self, place: Path, words: list[str]) -> tuple[int, str, str]:
         command = [sys.executable, "-m", "pelnas", *words]
@@ -739,5 +873,5 @@ def _as_argument(word: str) -> str:
 
 DOORS: tuple[Callable[[Ground], Door], ...] = (
     Predicates, Directives, Settings, Changes, Labels, Images, Arrays, PictureTables, Tables,
-    Recordings, Stores, Answers, Web, Mcp, CommandLine,
+    Recordings, Stores, Answers, Web, Mcp, CommandLine, Imports, Boards,
 )  # fmt: skip

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import ormsgpack
 import pytest
 from mcp import Client
+from mcp.shared.exceptions import MCPError
 from starlette.testclient import TestClient
 
 from pelnas import Search
@@ -162,8 +163,12 @@ def page(stranger: Stranger) -> None:
 def host(stranger: Stranger) -> None:
     async def ask() -> None:
         async with Client(server(stranger.output)) as client:
-            for tool in ("runs", "status", "front"):
+            for tool in ("runs", "status", "front", "estimate_search"):
                 await client.call_tool(tool, {})
+            await client.call_tool("follow_search", {"seconds": 0})
+            for resource in (await client.list_resources()).resources:
+                with suppress(MCPError):
+                    await client.read_resource(str(resource.uri))
 
     asyncio.run(ask())
 

@@ -145,16 +145,24 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
     pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
     from mcp import Client
 
+    from pelnas.app.mcp.searches import FIELDS, Allowed
     from pelnas.app.mcp.tools import server
 
     async def ask() -> None:
-        async with Client(server(begun.parent)) as client:
+        allowed = Allowed.of("trust", [], None, {}, 3)
+        async with Client(server(begun.parent, allowed=allowed)) as client:
+            for name in FIELDS:
+                settings = {"max_evaluations": 0, name: attempt}
+                told = await client.call_tool("start_search", {"settings": settings})
+                assert told.is_error, (name, attempt)
+                assert len(told.content[0].text) < OUTPUT
             for line in lines_with(attempt):
                 order = {"run": begun.name, "command": line}
                 assert (await client.call_tool("steer", order)).is_error
             for tool, part in (
                 ("explain", "architecture"), ("score", "architecture"), ("call", "id"),
                 ("tried", "niche"), ("afford", "latency_ms"), ("status", "run"), ("front", "run"),
+                ("follow_search", "run"), ("stop_search", "run"), ("start_search", "settings"),
             ):  # fmt: skip
                 told = await client.call_tool(tool, {part: attempt})
                 assert told.is_error, tool

@@ -132,7 +132,7 @@ def test_a_command_to_a_search_is_bounded_alike(text: str) -> None:
 
 
 def test_the_largest_numbers_can_be_used(tmp_path: Path) -> None:
-    config = load_config(None, {"seed": 2**63 - 1, "measurement": {"threads": 1024}})
+    config = load_config(None, {"seed": 2**63 - 1, "measurement": {"threads": 256}})
     space, cache = get_space("tiny"), Cache(tmp_path / "cache.sqlite")
     measurement = Measurement(threads=config.measurement.threads, warmup=1, repeats=1)
     (cost,) = HostDevice(space, Shape.square(10, 8), measurement, cache).costs([space.at(7)])

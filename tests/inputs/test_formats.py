@@ -291,3 +291,8 @@ def test_a_table_cut_short_or_damaged_is_one_sentence(tiny_tables: Path, tmp_pat
         with pytest.raises(Exception, match="expected a parquet file") as caught:
             datasets(tmp_path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_column_that_a_table_lacks_is_named(tiny_tables: Path) -> None:
+    with pytest.raises(UnreadableError, match="no column energy"):
+        formats.parquet_table(tiny_tables / "costs.parquet", ["arch_str", "energy"])

@@ -11,8 +11,11 @@ import torch
 from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import Scoring
-from pelnas.errors import ProxyError
+from pelnas.errors import InputError, ProxyError
 from pelnas.images import ImageSet, load_images
+from pelnas.pool import Work
+from pelnas.pool.process import Worker
+from pelnas.pool.process_pool import _Processes
 from pelnas.proxies import engine
 from pelnas.proxies.scoring import FEW, ProxyScores, Scorer, workers_and_threads
 from pelnas.proxies.worker import Job, score_architecture
@@ -33,26 +36,29 @@ def scorer(images: ImageSet, workers: int = 2, classes: int = 10) -> Scorer:
     return Scorer(SPACE, job, *images.batch(8, 0), workers)
 
 
+def started(pool: Scorer) -> list[Worker]:
+    """The processes of a scorer that live."""
+    assert isinstance(pool._workers, _Processes)
+    return pool._workers._workers
+
+
 def scores(images: ImageSet, cache: Cache, names: tuple[str, ...]) -> ProxyScores:
     settings = Scoring(batch=8, resolution=8, workers=2)
     return ProxyScores(SPACE, images, names, settings, 0, cache)
 
 
-def test_workers_answer_in_order_survive_a_kill_and_end_when_broken_off(images: ImageSet) -> None:
+def test_workers_answer_in_order_and_survive_a_kill(images: ImageSet) -> None:
     expected = [next(scorer(images).score([text])) for text in TEXTS]
     pool = scorer(images)
     try:
         assert list(pool.score(TEXTS)) == expected
-        processes = [worker._process for worker in pool._workers]
-        assert len(processes) == 2
-        os.kill(processes[0].pid, signal.SIGKILL)
+        assert len(started(pool)) == 2
+        os.kill(started(pool)[0]._process.pid, signal.SIGKILL)
         assert list(pool.score(TEXTS)) == expected
-        processes = [worker._process for worker in pool._workers]
         running = pool.score(TEXTS)
         assert next(running) == expected[0]
         running.close()
-        assert all(process.poll() is not None for process in processes)
-        assert pool._workers == []
+        assert started(pool) == []
     finally:
         pool.close()
     pool.close()
@@ -79,16 +85,19 @@ def test_no_more_threads_than_the_process_has(
 
 
 @pytest.mark.timeout(60)
-def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(images: ImageSet) -> None:
+def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where a search is stopped between two of its scores: its process must end."""
     scoring = scorer(images)
+    monkeypatch.setattr(scoring._workers, "_work", Work("pool_work:answering_once", {}))
     scored = scoring.score([SPACE.format(SPACE.at(index)) for index in range(40)])
     next(scored)
     scoring.close()
     with pytest.raises(ProxyError, match="ended twice"):
         list(scored)
     for thread in threading.enumerate():
-        if thread.name.startswith("pelnas-scoring"):
+        if thread.name.startswith("pelnas-pool"):
             thread.join(20)
             assert not thread.is_alive(), "it would keep its process from ending"
 
@@ -96,7 +105,7 @@ def test_tasks_of_workers_that_were_ended_meanwhile_wait_for_no_others(images: I
 def test_a_few_tasks_start_no_worker(images: ImageSet) -> None:
     pool = scorer(images)
     assert len(list(pool.score(TEXTS[:FEW]))) == FEW
-    assert pool._workers == []
+    assert started(pool) == []
 
 
 def test_a_worker_that_cannot_start_is_one_clear_error(
@@ -108,6 +117,17 @@ def test_a_worker_that_cannot_start_is_one_clear_error(
         list(pool.score(TEXTS))
 
 
+def test_what_fails_in_a_worker_is_one_clear_error(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = scorer(images)
+    monkeypatch.setattr(pool._workers, "_work", Work("pool_work:failing", {}))
+    with pytest.raises(
+        ProxyError, match="found that KeyError: 'missing': see whether it can be built"
+    ):
+        list(pool.score(TEXTS))
+
+
 def test_what_cannot_be_scored_is_the_same_error_in_a_worker(images: ImageSet) -> None:
     with pytest.raises(ProxyError, match="labels from 0 to 2") as here:
         list(scorer(images, classes=3).score(TEXTS[:2]))
@@ -115,13 +135,24 @@ def test_what_cannot_be_scored_is_the_same_error_in_a_worker(images: ImageSet) -
     with pytest.raises(ProxyError) as there:
         list(pool.score(TEXTS))
     assert str(there.value) == str(here.value)
-    assert pool._workers == []
+    assert started(pool) == []
+
+
+def test_workers_end_with_an_error_that_comes_when_all_tasks_have_ended(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = scorer(images)
+    work = Work("pool_work:refusing_the_first_last", {"first": TEXTS[0]})
+    monkeypatch.setattr(pool._workers, "_work", work)
+    with pytest.raises(InputError, match="it does not fit"):
+        list(pool.score(TEXTS))
+    assert started(pool) == []
 
 
 def test_no_task_starts_nothing(images: ImageSet) -> None:
     pool = scorer(images)
     assert list(pool.score([])) == []
-    assert pool._workers == []
+    assert started(pool) == []
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2, 64])
@@ -141,7 +172,7 @@ def test_scores_are_cached_and_shared_between_sets_of_proxies(
     both = list(scores(images, cache, ("nwot", "synflow")).of(TEXTS[:6]))
     third = scores(images, cache, ("params", "nwot", "synflow"))
     assert list(third.of(TEXTS[:6])) == [a | b for a, b in zip(first, both, strict=True)]
-    assert third._scorer._workers == []  # all of it was known
+    assert started(third._scorer) == []  # all of it was known
 
 
 def test_repeated_architectures_are_scored_once_and_stay_in_place(

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pelnas.app.commands.runs import print_front
 from pelnas.architecture import Architecture, Cost, Design, Prediction, Refusal
 from pelnas.calls.call import CallRecord, Message
 from pelnas.calls.usage import Usage
@@ -135,6 +136,30 @@ def test_a_point_carries_all_that_is_known_of_it(begin: Callable[..., RunStore])
         "round": 2,
         "rules": ["R1", "R2"],
     }
+
+
+def test_an_extrapolated_latency_is_marked(
+    begin: Callable[..., RunStore], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = begin(device="pi")
+    fill(store, [(1.0, 0.5)])
+    write_front(store)
+    for name in ("front.json", "front.csv"):
+        assert "extrapolated" not in (store.folder / name).read_text()
+    (id_,) = store.replace_designs(1, 0, [Design("|none~0|+|none~0|none~1|", MODEL, "free")], [])
+    store.record_prediction(id_, Prediction(0.9), 10, 20.0)
+    store.record_cost(id_, Cost(1.5, extrapolated=True))
+    near, far = front_points(store)
+    assert "extrapolated" not in near.to_dict()
+    assert far.to_dict()["extrapolated"] is True
+    write_front(store)
+    header, *rows = csv.DictReader(io.StringIO((store.folder / "front.csv").read_text()))
+    assert [row["extrapolated"] for row in (header, *rows)] == ["", "True"]
+    print_front(store)
+    shown = capsys.readouterr().out
+    assert "1.500 *" in shown
+    assert "1.000 *" not in shown
+    assert "* extrapolated" in shown
 
 
 def test_equal_evaluations_give_equal_bytes(begin: Callable[..., RunStore]) -> None:

@@ -60,7 +60,7 @@ def test_a_whole_run_has_no_problem_and_is_left_as_it_is(run: Path) -> None:
         ),
         ("UPDATE designs SET rationale = 'x' WHERE id = 'r0n0c1'", "designs r0n0c1 (changed)"),
         ("DELETE FROM costs WHERE candidate = 'r1n1c0'", "costs r1n1c0 (missing)"),
-        ("INSERT INTO costs VALUES ('r9n9c9', 1, 0, NULL)", "costs r9n9c9 (unknown)"),
+        ("INSERT INTO costs VALUES ('r9n9c9', 1, 0, NULL, 0)", "costs r9n9c9 (unknown)"),
         ("UPDATE events SET kind = 'x' WHERE seq = 7", "events 7 (changed)"),
         ("UPDATE run SET finished = NULL", "run 1 (changed)"),
         ("UPDATE niches SET label = 'x' WHERE niche = 0", "niches 0 (changed)"),
@@ -117,6 +117,19 @@ def test_damaged_events_come_back_from_their_file(run: Path, finished: Path) -> 
     assert verify(run) == []
     with RunStore.read(run) as store, RunStore.read(finished) as expected:
         assert store.events() == expected.events()
+
+
+@pytest.mark.parametrize("key", ["'x'", "''", "'5'", "'[]'", "'[1, 2, 3]'", "'[[1]]'", "x'00ff'"])
+@pytest.mark.parametrize("table", ["events", "costs", "designs"])
+def test_a_checksum_that_names_no_record_is_dropped(run: Path, table: str, key: str) -> None:
+    change(
+        run,
+        f"UPDATE sums SET key = {key} WHERE name = '{table}' AND key ="  # noqa: S608 - our names
+        f" (SELECT key FROM sums WHERE name = '{table}' ORDER BY key LIMIT 1)",
+    )
+    assert "a checksum that names no record" in texts(run)
+    assert "dropped 1 damaged checksums" in repair(run)
+    assert "names no record" not in texts(run)
 
 
 def test_settings_and_reports_are_restored(run: Path, finished: Path) -> None:
@@ -179,9 +192,9 @@ def test_what_is_no_run_is_said(tmp_path: Path) -> None:
 def test_checksums_follow_every_way_of_writing(tmp_path: Path) -> None:
     database = Database(tmp_path / "run.sqlite", new=True)
     with database.transaction() as connection:
-        connection.execute("INSERT INTO costs VALUES ('a', 1, 2, NULL)")
-        connection.execute("INSERT OR REPLACE INTO costs VALUES ('a', 1.5, 2, 3)")
-        connection.execute("INSERT INTO costs VALUES ('b', '7', 0, NULL)")
+        connection.execute("INSERT INTO costs VALUES ('a', 1, 2, NULL, 0)")
+        connection.execute("INSERT OR REPLACE INTO costs VALUES ('a', 1.5, 2, 3, 0)")
+        connection.execute("INSERT INTO costs VALUES ('b', '7', 0, NULL, 0)")
         connection.execute("UPDATE costs SET candidate = 'c' WHERE candidate = 'b'")
         connection.execute("DELETE FROM costs WHERE candidate = 'a'")
     assert list(database.damaged()) == []

@@ -89,6 +89,8 @@ def test_boundaries_costs_and_exhaustion_are_remembered(store: RunStore) -> None
     store.record_measured("a", Cost(1.5, 0.1, 3.0))
     store.record_measured("a", Cost(9.9))
     assert store.measured("a") == Cost(1.5, 0.1, 3.0)
+    store.record_measured("b", Cost(1.5, 0.1, extrapolated=True))
+    assert store.measured("b") == store.costs()["b"] == Cost(1.5, 0.1, extrapolated=True)
     store.record_exhausted(1, "/ban none")
     assert store.is_exhausted(1, "/ban none")
     assert not store.is_exhausted(2, "/ban none")

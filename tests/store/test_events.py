@@ -45,7 +45,7 @@ def test_an_event_has_its_place_and_its_data(store: RunStore) -> None:
     }
     assert lines(store) == [event]
     assert store.events_of("r1.design.n2") == [event]
-    assert store.told() == {("designed", "r1.design.n2")}
+    assert store.kinds_and_spans() == {("designed", "r1.design.n2")}
 
 
 def test_lines_are_json_of_every_reader_and_one_line_each(store: RunStore) -> None:

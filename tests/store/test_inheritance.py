@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,3 +144,15 @@ def test_where_a_fork_comes_from_is_kept(source: RunStore, tmp_path: Path) -> No
         assert store.origin() == ORIGIN
     (listed,) = list_runs(tmp_path / "other")
     assert listed.origin == ORIGIN
+
+
+def test_a_run_of_an_earlier_release_may_lack_tables_and_columns(source: RunStore) -> None:
+    with sqlite3.connect(source.folder / DATABASE) as connection:
+        for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            connection.execute(f"DROP TRIGGER {trigger[0]}")
+        connection.execute("DROP TABLE footprints")
+        for table in ("costs", "measured"):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN extrapolated")
+    with forked(source, 0) as fork:
+        (evaluation,) = fork.evaluations()
+        assert (evaluation.score, evaluation.cost) == (0.0, Cost(1.0))

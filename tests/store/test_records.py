@@ -113,8 +113,9 @@ def test_evaluations_stop_at_a_round(store: RunStore) -> None:
     for round_ in range(3):
         (id_,) = store.replace_designs(round_, 0, [DESIGN], [])
         store.record_prediction(id_, Prediction(1.0), 1, 1.0)
-        store.record_cost(id_, Cost(1.0, 0.5, 2.0))
+        store.record_cost(id_, Cost(1.0, 0.5, 2.0, extrapolated=True))
     assert [e.id for e in store.evaluations(1)] == ["r0n0c0", "r1n0c0"]
+    assert {e.cost for e in store.evaluations()} == {Cost(1.0, 0.5, 2.0, extrapolated=True)}
 
 
 def test_the_first_record_stays_and_the_second_is_counted(store: RunStore) -> None:

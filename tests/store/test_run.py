@@ -84,6 +84,23 @@ def test_configuration_comes_back_as_it_was_resolved(store: RunStore, config: Se
         assert again.config == config
 
 
+def test_the_name_of_a_run_is_on_disk_before_one_goes_on_with_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was made by a process that died before that, or renamed since."""
+    store.close()
+    synced: list[int] = []
+    real = os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with RunStore.open(store.folder):
+        assert store.folder.parent.stat().st_ino in synced
+
+
 def test_a_held_run_is_refused_but_can_be_read(store: RunStore) -> None:
     with pytest.raises(RunError, match="in use by another process"):
         RunStore.open(store.folder)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pelnas.architecture import Architecture, Shape
-from pelnas.partition import partition_by_flops
+from pelnas.partition import partition_by_flops, partition_by_operations
 from pelnas.spaces import get_space
 from pelnas.surrogate.encoding import Encoding
 
@@ -20,7 +20,7 @@ def drawn(count: int, seed: int) -> list[Architecture]:
 def test_likeness_is_the_share_of_equal_choices_and_of_equal_neighbouring_pairs() -> None:
     one, other = drawn(4, 0), drawn(3, 1)
     other.append(one[2])
-    _, alike, _, pairs, _, _ = ENCODING.kernels(ENCODING.rows(one), ENCODING.rows(other))
+    _, _, _, pairs, alike, _ = ENCODING.kernels(ENCODING.rows(one), ENCODING.rows(other))
     for i, a in enumerate(one):
         for j, b in enumerate(other):
             equal = [x == y for x, y in zip(a.genes, b.genes, strict=True)]
@@ -40,7 +40,7 @@ def test_positions_without_effect_say_nothing() -> None:
     rows = encoding.rows([short, long])
     active = [len(space.active(each.genes)) for each in (short, long)]
     assert active[0] < active[1]
-    assert (rows.chosen > 0).sum(axis=1).tolist() == active
+    assert (rows.sums[0] > 0).sum(axis=1).tolist() == active
 
 
 def test_every_kernel_is_symmetric_and_has_no_negative_eigenvalue() -> None:
@@ -48,3 +48,35 @@ def test_every_kernel_is_symmetric_and_has_no_negative_eigenvalue() -> None:
     for kernel in ENCODING.kernels(rows, rows):
         assert kernel == pytest.approx(kernel.T)
         assert np.linalg.eigvalsh(kernel).min() > -1e-9
+
+
+@pytest.mark.parametrize(
+    "name", ["fbnet", "autoformer", "nasbench201"]
+)  # positions without effect, and cut off
+def test_an_expectation_is_the_weighted_sum_of_the_kernels(name: str) -> None:
+    space, rng = get_space(name), np.random.default_rng(3)
+    encoding = Encoding(partition_by_flops(space, 2, Shape.square(10, 32)))
+    seen = encoding.rows([space.sample(rng) for _ in range(12)])
+    asked = encoding.rows([space.sample(rng) for _ in range(7)])
+    weights, alphas = (
+        rng.random((2, len(encoding.kernels(asked, seen)))),
+        rng.standard_normal((12, 2)),
+    )
+    kernels = np.stack(encoding.kernels(asked, seen))
+    wanted = np.einsum("ti,imn,nt->mt", weights, kernels, alphas)
+    assert encoding.expectation(seen, weights, alphas).at(asked) == pytest.approx(wanted)
+
+
+def test_what_the_output_does_not_depend_on_counts_only_as_it_is_written() -> None:
+    """Node 1 gets nothing, so that what leaves it is without effect on the output."""
+    space = get_space("nasbench201")
+    encoding = Encoding(partition_by_operations(space, Shape.square(10, 32)))
+    one, other = (
+        space.parse(f"|none~0|+|nor_conv_3x3~0|{op}~1|+|skip_connect~0|none~1|none~2|")
+        for op in ("nor_conv_3x3", "avg_pool_3x3")
+    )
+    rows = encoding.rows([one, other])
+    assert (rows.live[0] == rows.live[1]).all()
+    written, _, live = rows.sums
+    assert (written[0] != written[1]).any()
+    assert (live[0] == live[1]).all()

@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from pelnas.architecture import Shape
 from pelnas.partition import partition_by_flops
 from pelnas.predictors.known_truth import Truth
 from pelnas.spaces import get_space
 from pelnas.surrogate import Seen, Surrogate
-from pelnas.surrogate.model import FEWEST
+from pelnas.surrogate.model import FEWEST, _order
 
 FBNET = get_space("fbnet")
 PARTITION = partition_by_flops(FBNET, 3, Shape.square(10, 32))
@@ -82,3 +85,23 @@ def test_what_a_device_cannot_run_is_learned() -> None:
 def test_without_failures_everything_runs() -> None:
     known = seen(FEWEST, 0)
     assert (Surrogate(PARTITION, known).feasible([known[0].architecture]) == 1).all()
+
+
+def test_what_an_earlier_one_learned_changes_nothing() -> None:
+    """Weights are fitted to the first evaluations; other ones there are fitted anew."""
+    known, asked = seen(40, 0), [each.architecture for each in seen(10, 1)]
+    for early in (known[:35], seen(35, 2)):
+        earlier = Surrogate(PARTITION, early)
+        earlier.expect(asked)
+        alone, after = Surrogate(PARTITION, known), Surrogate(PARTITION, known, (), earlier)
+        assert (after.expect(asked) == alone.expect(asked)).all()
+
+
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0]), min_size=3, max_size=20), st.data())
+def test_orders_are_compared_by_spearmans_correlation(
+    found: list[float], data: st.DataObject
+) -> None:
+    expected = data.draw(st.lists(st.floats(0, 1), min_size=len(found), max_size=len(found)))
+    one, other = np.array(expected), np.array(found)
+    assume(np.ptp(one) > 0 and np.ptp(other) > 0)
+    assert _order(one, other) == spearmanr(one, other).statistic

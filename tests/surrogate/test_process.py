@@ -34,4 +34,5 @@ def test_a_line_is_learned_from_a_few_points() -> None:
     target = POINTS @ SLOPE
     others = RNG.standard_normal((5, 4))
     process = Process([LINEAR], target, fit_weights([LINEAR], target))
-    assert process.mean([others @ POINTS.T]) == pytest.approx(others @ SLOPE, abs=0.01)
+    expected = process.weights.kernels[0] * others @ POINTS.T @ process.alpha
+    assert expected == pytest.approx(others @ SLOPE, abs=0.01)

@@ -16,6 +16,7 @@ from pelnas.store import RunStore
 from pelnas.tools import answers
 from pelnas.tools.explain import explain
 from pelnas.tools.run_view import Findings
+from pelnas.tools.text import tell_comparison
 from pelnas.tools.what_if import Fit, Forest, one_change
 
 TINY = get_space("tiny")
@@ -222,3 +223,52 @@ def test_domination_is_strict_somewhere(small: RunStore) -> None:
         assert DEFAULT.dominates(e["r0n0c1"], e["r0n0c2"])
         assert not DEFAULT.dominates(e["r0n0c1"], e["r0n0c4"])
         assert not DEFAULT.dominates(e["r0n0c3"], e["r0n0c0"])
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> RunStore:
+    """Latency, energy and score; 2 is dominated, 3 saves energy."""
+    points = [(1.0, 10.0, 10.0), (2.0, 40.0, 20.0), (2.5, 40.0, 19.0), (5.0, 12.0, 18.0)]
+    config = SearchConfig(
+        output=tmp_path / "runs", space="tiny", objectives=("latency", "energy"), device="made"
+    )
+    store = RunStore.create(config, "s")
+    store.set_niches(["only"])
+    designs = [Design(TINY.format(TINY.at(i)), "m", "sample") for i in range(len(points))]
+    ids = store.replace_designs(0, 0, designs, [])
+    for id_, (latency, energy, score) in zip(ids, points, strict=True):
+        store.record_prediction(id_, Prediction(score, 1.5), 1000, 2e6)
+        store.record_cost(id_, Cost(latency, 0.1, energy))
+    return store
+
+
+def test_answers_speak_of_every_cost(three: RunStore) -> None:
+    with three:
+        told = answers.compare(three, "r0n0c1", "r0n0c3")
+        neighbours = answers.nearest(three, "r0n0c3")
+        (other, *_) = [n for n in neighbours if n["id"] == "r0n0c1"]
+    assert told["cost_differences"] == {"latency": 3.0, "energy": -28.0}
+    assert told["dominates"] is None
+    assert ", latency +3 ms, energy -28 mJ" in "\n".join(tell_comparison(told))
+    assert other["cost_differences"] == {"latency": -3.0, "energy": 28.0}
+    # of the front's extents, 4 ms and 30 mJ: (4, 2) away against (3, 28)
+    assert [n["id"] for n in neighbours] == ["r0n0c0", "r0n0c1"]
+
+
+def test_one_change_is_told_in_every_cost(three: RunStore) -> None:
+    with three:
+        (here, *_) = (
+            c
+            for c in one_change(Findings(three), Findings(three).find("r0n0c1"))["changes"]
+            if c["id"] == "r0n0c0"
+        )
+    assert here["costs"] == {"latency": 1.0, "energy": 10.0}
+    assert here["cost_changes"] == {"latency": -1.0, "energy": -30.0}
+
+
+def test_two_objectives_are_answered_as_before(small: RunStore) -> None:
+    with small:
+        assert "cost_differences" not in answers.compare(small, "r0n0c0", "r0n0c1")
+        assert "cost_differences" not in answers.nearest(small, "r0n0c0")[0]
+        (change, *_) = one_change(Findings(small), Findings(small).find("r0n0c1"))["changes"]
+        assert not {"costs", "cost_changes"} & set(change)

@@ -1,6 +1,5 @@
 """``pelnas bench known-truth``: searches of a large space against its exact front."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
-from pelnas.inputs import bounds
+from pelnas.app.commands.bench_options import Seeds
 from pelnas.inputs.bounds import Range
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ def bench_known_truth(
         list[str] | None,
         typer.Option("--truth", help=f"KIND-SEED; repeatable. Default: {', '.join(TRUTHS)}."),
     ] = None,
-    seeds: Annotated[
-        int, options.number(bounds.SEEDS, "--seeds", "Searches of each, seeds from 0 on.")
-    ] = 5,
+    seeds: Seeds = 5,
     evaluations: Annotated[
         int, options.number(Range(60, 100_000), "--evaluations", "Networks that each may evaluate.")
     ] = 600,
@@ -46,17 +43,19 @@ def bench_known_truth(
     (population 40), also with more.
     """
     from pelnas import load_config
-    from pelnas.app.display.output import print_json
+    from pelnas.app.display.output import followed, print_json
     from pelnas.bench.known_truth import EVOLVER, NSGA2, RANDOM, bench_known_truth, means
 
-    config = load_config(None, {"space": "fbnet"} | given | {"name": "bench", "data": data})
+    config = load_config(
+        None, {"space": "fbnet"} | given | {"name": "bench", "data": data, "knowledge": "off"}
+    )
     budgets = {
         EVOLVER: (evaluations,),
         NSGA2: tuple(sorted({evaluations, more})),
         RANDOM: (evaluations,),
     }
     found = list(
-        _followed(bench_known_truth(config, device, truth or TRUTHS, range(seeds), budgets))
+        followed(bench_known_truth(config, device, truth or TRUTHS, range(seeds), budgets), _line)
     )
     if as_json:
         document = {"runs": [asdict(one) for one in found]}
@@ -65,17 +64,11 @@ def bench_known_truth(
         _print(found)
 
 
-def _followed(outcomes: "Iterator[Outcome]") -> "Iterator[Outcome]":
-    """Each judged search as it ends, with a line about it."""
-    from pelnas.app.display.output import say
-
-    for one in outcomes:
-        say(
-            f"{one.device} {one.truth} seed {one.seed} {one.method}: hypervolume ratio"
-            f" {one.ratio:.4f}, IGD {one.igd:.4f}, {one.evaluations} evaluations",
-            errors=True,
-        )
-        yield one
+def _line(one: "Outcome") -> str:
+    return (
+        f"{one.device} {one.truth} seed {one.seed} {one.method}: hypervolume ratio"
+        f" {one.ratio:.4f}, IGD {one.igd:.4f}, {one.evaluations} evaluations"
+    )
 
 
 def _print(found: "list[Outcome]") -> None:

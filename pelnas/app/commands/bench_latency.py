@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pelnas.app import options
+from pelnas.app.commands.bench_options import Data
 from pelnas.errors import ConfigError
 from pelnas.inputs.bounds import Range
 
@@ -19,7 +19,7 @@ DATASET = "cifar10"  # whose table is timed
 
 
 def bench_latency(
-    data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
+    data: Data,
     space: Annotated[
         str, typer.Option("--space", help="nasbench201 (with other devices) or mnasnet (without).")
     ] = "nasbench201",
@@ -45,11 +45,11 @@ def bench_latency(
     timed = lookup_time(data, DATASET, devices(data)[0]) if space == CELLS else None
     found = list(_told((cell_outcomes if space == CELLS else mobile_outcomes)(data, draws)))
     if as_json:
-        told = {
+        document = {
             "outcomes": [asdict(each) for each in found],
             "means": list(map(asdict, means(found))),
         }
-        print_json({"space": space, **told, "lookup": timed and asdict(timed)})
+        print_json({"space": space, **document, "lookup": timed and asdict(timed)})
     else:
         _print(space, means(found), timed)
 

@@ -1,14 +1,12 @@
 """``pelnas bench objectives``: searches with several costs against exact fronts and NSGA-III."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pelnas.app import options
-from pelnas.inputs import bounds
+from pelnas.app.commands.bench_options import Data, Seeds
 from pelnas.inputs.bounds import Range
 
 if TYPE_CHECKING:
@@ -19,10 +17,16 @@ DEVICES = ("edgegpu", "eyeriss", "fpga")  # of HW-NAS-Bench, those that tell ene
 COSTS = ["latency", "energy"]
 
 
-@options.takes("space", "objective", "per_niche", "output")
+@options.takes(
+    "space",
+    "objective",
+    "per_niche",
+    "output",
+    texts={"objective": f"Cost to minimise, repeatable. Default: {' and '.join(COSTS)}."},
+)
 def bench_objectives(
     *,
-    data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
+    data: Data,
     device: Annotated[
         list[str] | None,
         typer.Option("--device", help=f"Repeatable. Default: {', '.join(DEVICES)}."),
@@ -31,9 +35,7 @@ def bench_objectives(
         list[str] | None,
         typer.Option("--dataset", help=f"Repeatable. Default: {' and '.join(DATASETS)}."),
     ] = None,
-    seeds: Annotated[
-        int, options.number(bounds.SEEDS, "--seeds", "Searches of each, seeds from 0 on.")
-    ] = 5,
+    seeds: Seeds = 5,
     evaluations: Annotated[
         int, options.number(Range(60, 100_000), "--evaluations", "Networks that each may evaluate.")
     ] = 600,
@@ -46,14 +48,16 @@ def bench_objectives(
     costs are latency and energy unless others are given.
     """
     from pelnas import load_config
-    from pelnas.app.display.output import print_json
+    from pelnas.app.display.output import followed, print_json
     from pelnas.bench.objectives import bench_objectives as run_all
     from pelnas.bench.objectives import summary
 
     given.setdefault("objectives", COSTS)
-    config = load_config(None, given | {"name": "bench", "data": data, "accuracy": "table"})
+    config = load_config(
+        None, given | {"name": "bench", "data": data, "accuracy": "table", "knowledge": "off"}
+    )
     outcomes = run_all(config, dataset or DATASETS, device or DEVICES, range(seeds), evaluations)
-    found = list(_followed(outcomes))
+    found = list(followed(outcomes, _line))
     rows = summary(found)
     if as_json:
         print_json({"runs": [asdict(one) for one in found], "means": [asdict(row) for row in rows]})
@@ -61,18 +65,12 @@ def bench_objectives(
         _print(rows)
 
 
-def _followed(outcomes: "Iterator[Outcome]") -> "Iterator[Outcome]":
-    """Each judged search as it ends, with a line about it."""
-    from pelnas.app.display.output import say
-
-    for one in outcomes:
-        say(
-            f"{one.dataset} {one.device} seed {one.seed} {one.method}: hypervolume ratio"
-            f" {one.test:.4f} by test accuracy, {one.seen:.4f} by what it saw,"
-            f" {one.evaluations} evaluations",
-            errors=True,
-        )
-        yield one
+def _line(one: "Outcome") -> str:
+    return (
+        f"{one.dataset} {one.device} seed {one.seed} {one.method}: hypervolume ratio"
+        f" {one.test:.4f} by test accuracy, {one.seen:.4f} by what it saw,"
+        f" {one.evaluations} evaluations"
+    )
 
 
 def _print(rows: "list[Row]") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pelnas.app import options
+from pelnas.app.commands.bench_options import Data
 from pelnas.errors import ConfigError
 from pelnas.inputs import bounds
 from pelnas.inputs.bounds import Range
@@ -31,7 +32,7 @@ BASES = ("transfer", "rank-sum")
 )
 def bench_predictors(
     *,
-    data: Annotated[Path, typer.Option("--data", help="Folder of benchmark tables.")],
+    data: Data,
     images: Annotated[
         Path | None, typer.Option("--images", help="CIFAR-10: .parquet or folder.")
     ] = None,
@@ -67,7 +68,9 @@ def bench_predictors(
         raise ConfigError(
             "expected images to score cells on, found none: give CIFAR-10 by --images"
         )
-    config = load_config(None, given | {"name": "bench", "data": data, "images": images})
+    config = load_config(
+        None, given | {"name": "bench", "data": data, "images": images, "knowledge": "off"}
+    )
     loaded = load_images(images, config.scoring.size, config.scoring.channels)
     cells = load_sample(data, loaded, config.scoring, default_cache())
     evidence = Evidence(data, cells, loaded, config.scoring, default_cache())

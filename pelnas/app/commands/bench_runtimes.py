@@ -9,11 +9,15 @@ from pelnas.app import options
 from pelnas.inputs.bounds import Range
 
 if TYPE_CHECKING:
-    from pelnas.bench.runtimes import Agreement, Duel, FrontLoss
+    from pelnas.architecture import Architecture, Shape
+    from pelnas.bench.runtimes import Agreement, Duel, FrontLoss, Repeat
+    from pelnas.config import SearchConfig
+    from pelnas.spaces import SearchSpace
 
 RUNTIMES = ("onnxruntime", "torch")
 SAMPLE = Range(3, 10_000)
 SEARCHES = Range(0, 1000)
+REPEATS = Range(2, 1000)
 
 
 @options.takes("space", "dataset", "images", "resolution", "channels", "seed", "rounds", "output")
@@ -35,24 +39,37 @@ def bench_runtimes(
             SEARCHES, "--searches", "Seeds for which searches by either runtime are compared."
         ),
     ] = 0,
+    repeat: Annotated[
+        int | None,
+        options.number(
+            REPEATS,
+            "--repeat",
+            "Measure so many times by the first runtime instead, and print how well these agree.",
+        ),
+    ] = None,
     given: dict[str, Any],
     config: options.Config = None,
     as_json: options.Json = False,
 ) -> None:
     """Latencies of the same networks by each runtime: rank agreement, and what a front loses."""
     from pelnas import load_config
-    from pelnas.app.display.output import print_json
-    from pelnas.bench.runtimes import agreements, duels, sampled
+    from pelnas.app.display.output import followed, print_json
+    from pelnas.bench.runtimes import agreements, duels, latencies, sampled
+    from pelnas.cache import default_cache
 
-    settings = load_config(config, {"rounds": 5} | given | {"name": "bench"})
+    settings = load_config(config, {"rounds": 5} | given | {"name": "bench", "knowledge": "off"})
     names = list(dict.fromkeys(runtime or RUNTIMES))
-    found = agreements(sampled(settings, names, sample))
+    if repeat is not None:
+        _print_repeats(_repeats(settings, names[0], sample, run, repeat), as_json)
+        return
+    networks = sampled(settings, sample)
+    found = agreements(latencies(*networks, names, settings.measurement, default_cache()))
     front, losses = _front(run, names, settings.output)
-    fought = [_followed(duel) for duel in duels(settings, range(searches))]
+    fought = list(followed(duels(settings, range(searches)), _line))
     if as_json:
-        told: dict[str, list[Any]] = {"sample": [*found], "front": [*front]}
-        told |= {"losses": [*losses], "searches": [*fought]}
-        print_json({name: [asdict(one) for one in rows] for name, rows in told.items()})
+        document: dict[str, list[Any]] = {"sample": [*found], "front": [*front]}
+        document |= {"losses": [*losses], "searches": [*fought]}
+        print_json({name: [asdict(one) for one in rows] for name, rows in document.items()})
         return
     _print("random networks", found)
     if run is not None:
@@ -71,6 +88,18 @@ def _front(
 
     from pelnas.bench.runtimes import DEPLOYED, agreements, front_losses, latencies
     from pelnas.cache import default_cache
+
+    settings, networks, scores = _front_of(run, output)
+    columns = latencies(*networks, names, settings.measurement, default_cache())
+    if DEPLOYED not in columns or len(scores) < SAMPLE.low:
+        return [], []
+    return agreements(columns), front_losses(columns, np.array(scores), DEPLOYED)
+
+
+def _front_of(
+    run: str, output: Any
+) -> "tuple[SearchConfig, tuple[SearchSpace, Shape, list[Architecture]], list[float]]":
+    """The configuration of a run; space, shape and networks of its front; their scores."""
     from pelnas.report import front_points
     from pelnas.spaces import get_space
     from pelnas.store import RunStore, find_run
@@ -80,22 +109,38 @@ def _front(
         shape = store.sources().shape(settings)
     space = get_space(settings.space)
     chosen = [space.parse(point.architecture) for point in points]
-    columns = latencies(space, shape, chosen, names, settings.measurement, default_cache())
-    if DEPLOYED not in columns or len(points) < SAMPLE.low:
-        return [], []
-    scores = np.array([point.score for point in points])
-    return agreements(columns), front_losses(columns, scores, DEPLOYED)
+    return settings, (space, shape, chosen), [point.score for point in points]
 
 
-def _followed(duel: "Duel") -> "Duel":
-    from pelnas.app.display.output import say
+def _repeats(
+    settings: "SearchConfig", runtime: str, sample: int, run: str | None, repeat: int
+) -> "list[Repeat]":
+    """Of a run's front, or of random networks.
 
-    say(
+    ConfigError: too few networks for a rank agreement.
+    """
+    from pelnas.bench.runtimes import repeated, sampled
+    from pelnas.cache import default_cache
+    from pelnas.errors import ConfigError
+
+    if run is None:
+        networks = sampled(settings, sample)
+    else:
+        settings, networks, _ = _front_of(run, settings.output)
+    if len(networks[-1]) < SAMPLE.low:
+        raise ConfigError(
+            f"expected at least {SAMPLE.low} networks to rank, found {len(networks[-1])}: choose"
+            " another run or a larger --sample"
+        )
+    measurement = settings.measurement.model_copy(update={"runtime": runtime})
+    return repeated(*networks, measurement, repeat, default_cache())
+
+
+def _line(duel: "Duel") -> str:
+    return (
         f"seed {duel.seed}: hypervolume by ONNX Runtime {duel.deployed:.4f} of its own search,"
-        f" {duel.interpreter:.4f} of a search by PyTorch",
-        errors=True,
+        f" {duel.interpreter:.4f} of a search by PyTorch"
     )
-    return duel
 
 
 def _print(title: str, found: "list[Agreement]") -> None:
@@ -113,6 +158,32 @@ def _print(title: str, found: "list[Agreement]") -> None:
                 f"{one.spearman:.3f}",
                 f"{one.kendall:.3f}",
                 "" if one.ratio is None else f"{one.ratio:.2f}",
+            )
+            for one in found
+        ),
+        right=numbers,
+    )
+
+
+def _print_repeats(found: "list[Repeat]", as_json: bool) -> None:
+    from pelnas.app.display.output import print_json, print_table
+
+    if as_json:
+        print_json({"repeats": [asdict(one) for one in found]})
+        return
+    numbers = ("networks", "times", "Spearman", "lowest", "deviation", "s a network")
+    print_table(
+        "how measurements of the same networks agree; deviation: of one latency, relative",
+        ("timed", *numbers),
+        (
+            (
+                one.way,
+                str(one.networks),
+                str(one.times),
+                f"{one.spearman:.3f}",
+                f"{one.lowest:.3f}",
+                f"{100 * one.deviation:.1f} %",
+                f"{one.seconds:.2f}",
             )
             for one in found
         ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,7 +34,11 @@ COLUMNS = (
         "accuracy",
         "base_url",
     ),
-    *("rounds", "per_niche", *options.BUDGETS, "output"),
+    *("rounds", "per_niche", "pool", *options.BUDGETS, "output"),
+    texts={
+        "pool": "Run the searches side by side: processes (here), ray, or ray://HOST:PORT."
+        " Without it: one after the other."
+    },
 )
 def compare(
     *,
@@ -66,10 +71,13 @@ def compare(
     from pelnas.bench.curves import draw_curves
     from pelnas.store import write_atomically
 
-    settings = load_config(config, given | {"name": "compare"})
+    settings = load_config(config, given | {"name": "compare", "knowledge": "off"})
     compared = [*(models or ()), *(more or ()), *([options.BY_HAND] if by_hand else [])]
     _foretell(settings, compared, seeds)
-    trials = list(_told(run_all(settings, compared, range(seeds), _run)))
+    if "pool" in given.get("scoring", {}):
+        trials = list(_told(_apart(settings, compared, range(seeds))))
+    else:
+        trials = list(_told(run_all(settings, compared, range(seeds), _run)))
     scale = scale_of(settings, trials)
     judged_by = "share of the true front's" if scale.truth else "in the ranges of all runs"
     means, runs = rows(trials, scale), [to_dict(trial, scale) for trial in trials]
@@ -80,6 +88,27 @@ def compare(
         return
     _print(means, f"means over {seeds} seeds; hypervolume {judged_by}, higher is better")
     say(f"picture  {file}")
+
+
+def _apart(
+    settings: "SearchConfig", models: Sequence[str], seeds: Sequence[int]
+) -> "Iterator[Trial]":
+    """The runs by the workers of a pool; a first signal ends the comparison cleanly."""
+    from pelnas.app.display.output import note
+    from pelnas.app.signals import INTERRUPTED, stopped_by_signals
+    from pelnas.bench.compare import compare_apart
+    from pelnas.errors import Stopped
+    from pelnas.pool import get_pool
+
+    pool, stop = get_pool(settings.scoring.pool), Event()
+    pool.check()
+    message = f"stopping; the runs that have ended stay in {settings.output}"
+    with stopped_by_signals(stop.set, message):
+        try:
+            yield from compare_apart(settings, models, seeds, pool, stop.is_set)
+        except Stopped:
+            note(message.replace("stopping", "stopped"))
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def _run(search: "Search") -> "Result":

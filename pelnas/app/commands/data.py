@@ -11,10 +11,13 @@ from pelnas.errors import ConfigError
 
 if TYPE_CHECKING:
     from pelnas.importing.found import Imported, Summary
+    from pelnas.importing.listing import Listed
 
 data = typer.Typer(help="Import benchmark tables, and list what there is.", no_args_is_help=True)
 Named = list[str] | None
 SPLITS = ("val", "test")
+COVERAGE = ("networks", "of the space", "cannot run")  # columns of tables
+MANY = 10**9  # networks that are not written out
 
 
 @data.callback()
@@ -64,7 +67,7 @@ def import_(
 ) -> None:
     """Take in tables of costs and accuracies, and say what they hold."""
     from pelnas.app.display.output import print_json
-    from pelnas.importing.keep import Choices, import_file
+    from pelnas.importing.keep import Choices, import_files
     from pelnas.importing.readers import Wanted
     from pelnas.tables import user_folder
 
@@ -76,7 +79,7 @@ def import_(
     )
     wanted = Wanted(architectures, dataset, unit, columns)
     choices = Choices(space, complete, duplicates)
-    found = [import_file(file, to or user_folder(), wanted, choices) for file in files]
+    found = import_files(files, to or user_folder(), wanted, choices)
     if as_json:
         print_json({"imported": [asdict(each) for each in found]})
         return
@@ -107,10 +110,10 @@ def _print(found: "Imported") -> None:
     from pelnas.app.display.output import note, print_table, say
 
     print_table(
-        f"{found.source}, kept as {found.kept}",
-        ("space", "data set", "device", "metric", "unit", "networks", "of the space", "cannot run"),
+        f"{found.source}, kept as {' and '.join(found.kept)}",
+        ("space", "data set", "device", "metric", "unit", *COVERAGE),
         (_row(each) for each in found.columns),
-        right=("networks", "of the space", "cannot run"),
+        right=COVERAGE,
     )
     for sentence in found.notes:
         say(sentence)
@@ -119,12 +122,7 @@ def _print(found: "Imported") -> None:
 
 
 def _row(each: "Summary") -> tuple[str, ...]:
-    told = each.dataset, each.device, each.metric, each.unit, f"{each.networks:,}"
-    return (each.space, *told, _share(each.coverage), str(each.infeasible or ""))
-
-
-def _share(coverage: float) -> str:
-    return f"{100 * coverage:.4g} %"
+    return (each.space, each.dataset, each.device, each.metric, each.unit, *_coverage(each))
 
 
 @data.command("list")
@@ -137,22 +135,27 @@ def list_(given: options.Data = None, as_json: options.Json = False) -> None:
     folder = folder_of(given)
     found = listed(folder) if folder is not None else []
     if as_json:
-        told = str(folder or user_folder())
-        print_json({"folder": told, "columns": [asdict(each) for each in found]})
+        place = str(folder or user_folder())
+        print_json({"folder": place, "columns": [asdict(each) for each in found]})
         return
     if not found:
         say(f"no tables in {folder or user_folder()}: `pelnas data import FILE` brings some")
         return
     print_table(
         str(folder),
-        ("file", "space", "data set", "device", "metric", "unit", "networks", "of the space"),
+        ("file", "space", "data set", "device", "metric", "unit", *COVERAGE),
         (
             (
                 *(each.file, each.space, each.dataset, each.device, each.metric, each.unit),
-                f"{each.networks:,}" if each.networks else "all",
-                _share(each.coverage),
+                *_coverage(each),
             )
             for each in found
         ),
-        right=("networks", "of the space"),
+        right=COVERAGE,
     )
+
+
+def _coverage(each: "Listed | Summary") -> tuple[str, str, str]:
+    """How many networks have a value, how much of the space that is, how many cannot run."""
+    count = f"{each.networks:,}" if each.networks < MANY else f"{each.networks:.3g}"
+    return count, f"{100 * each.coverage:.4g} %", f"{each.infeasible:,}" if each.infeasible else ""

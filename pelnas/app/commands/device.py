@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -36,11 +36,15 @@ def measure(
     classes: Annotated[
         int, options.number(Range(2, 100_000), "--classes", "Of the last layer. Default: 10.")
     ] = 10,
+    file_format: Annotated[
+        Literal["onnx", "tflite"],
+        typer.Option("--format", help="tflite: for LiteRT, by litert-torch. Default: onnx."),
+    ] = "onnx",
     as_json: options.Json = False,
 ) -> None:
     """Write networks that say most about a board, and a script that measures them there."""
     from pelnas import load_config
-    from pelnas.app.display.output import print_json, say
+    from pelnas.app.display.output import followed, print_json, say
     from pelnas.boards.manifest import informative_networks, write_folder
     from pelnas.cache import default_cache
     from pelnas.spaces import get_space
@@ -48,13 +52,17 @@ def measure(
     config = load_config(None, given)
     space, shape = get_space(config.space), _shape(config.scoring, classes)
     networks = informative_networks(space, shape, count, config.seed)
-    written = list(write_folder(export, space, shape, networks, default_cache()))
+    writing = write_folder(export, space, shape, networks, default_cache(), f".{file_format}")
+    if file_format == "tflite":  # seconds each
+        writing = followed(writing, lambda network: network.file)
+    written = list(writing)
     if as_json:
-        told = {"space": space.name, "networks": list(map(asdict, written))}
-        print_json({"folder": str(export), **told})
+        document = {"space": space.name, "networks": list(map(asdict, written))}
+        print_json({"folder": str(export), **document})
         return
     say(f"{len(written)} networks of {space.name} in {export}")
-    say(f"copy {export} to the board, run there: pip install onnxruntime numpy; python measure.py")
+    runtime = "ai-edge-litert" if file_format == "tflite" else "onnxruntime"
+    say(f"copy {export} to the board, run there: pip install {runtime} numpy; python measure.py")
     say(f"copy results.csv back, then: pelnas device fit {export / 'results.csv'} --name myboard")
 
 

@@ -138,6 +138,7 @@ def _conclude(result: "Result", as_json: bool) -> None:
     from pelnas.app.commands.runs import print_front
     from pelnas.app.display.output import print_json, say
     from pelnas.report import summary
+    from pelnas.report.knowledge import carried
     from pelnas.store import RunStore
 
     with RunStore.read(result.folder) as store:
@@ -145,6 +146,9 @@ def _conclude(result: "Result", as_json: bool) -> None:
             print_json(summary(store) | {"path": str(result.folder)})
             return
         print_front(store)
+        known = carried(store)
+    if known is not None:
+        say(known.said)
     say(f"ended: {result.reason or 'stopped before the end'}")
     for kind, name in FILES.items():
         if (result.folder / name).is_file():

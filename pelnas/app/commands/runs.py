@@ -151,7 +151,7 @@ def rules(
 
 def print_front(store: "RunStore") -> None:
     """The front as a table; numbers in place of texts where the terminal is narrow."""
-    from pelnas.app.display.output import console, print_table
+    from pelnas.app.display.output import EXTRAPOLATED, console, print_table
     from pelnas.report import front_points
 
     points = front_points(store)
@@ -168,6 +168,7 @@ def print_front(store: "RunStore") -> None:
         (*figures, "niche", "designed by", *(["architecture"] if wide else [])),
         (_front_row(store, point, more, wide) for point in points),
         right=figures,
+        below=EXTRAPOLATED if any(point.extrapolated for point in points) else "",
     )
 
 
@@ -196,7 +197,7 @@ def _front_row(
 
     space = get_space(store.config.space)
     return (
-        milliseconds(point.latency_ms),
+        milliseconds(point.latency_ms, extrapolated=point.extrapolated),
         milliseconds(point.spread_ms),
         *(_cost_text(point, name) for name in more),
         f"{point.score:.4g}",

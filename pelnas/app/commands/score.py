@@ -69,7 +69,7 @@ def latency(
 ) -> None:
     """Measure architectures on this machine, or look them up for a device of a table."""
     from pelnas import load_config
-    from pelnas.app.display.output import milliseconds, print_json, print_table
+    from pelnas.app.display.output import EXTRAPOLATED, milliseconds, print_json, print_table
     from pelnas.cache import default_cache
     from pelnas.devices import get_device
     from pelnas.graph.session.problem import shape_of
@@ -89,13 +89,14 @@ def latency(
         (
             (
                 str(record["index"]),
-                milliseconds(record["latency_ms"]),
+                milliseconds(record["latency_ms"], extrapolated=record["extrapolated"]),
                 milliseconds(record["spread_ms"]),
                 "" if record["energy_mj"] is None else f"{record['energy_mj']:.3f}",
             )
             for record in records
         ),
         right=("index", "latency ms", "spread ms", "energy mJ"),
+        below=EXTRAPOLATED if any(record["extrapolated"] for record in records) else "",
     )
 
 
@@ -126,6 +127,7 @@ def _costs(space: "SearchSpace", device: "Device", texts: list[str]) -> list[dic
             "index": space.index(architecture),
             "latency_ms": cost.latency_ms,
             "spread_ms": cost.spread_ms,
+            "extrapolated": cost.extrapolated,
             "energy_mj": cost.energy_mj,
         }
         for architecture, cost in zip(architectures, device.costs(architectures), strict=True)

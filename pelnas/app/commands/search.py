@@ -18,7 +18,7 @@ Chat = Annotated[
 ]
 
 
-@options.takes(*options.every(by_hand="reflection_model", config="name"))
+@options.takes(*options.every(by_hand="reflection_model", config="name", no_knowledge="knowledge"))
 def search(
     *,
     given: dict[str, Any],
@@ -30,6 +30,9 @@ def search(
         ),
     ] = False,
     config: options.Config = None,
+    no_knowledge: Annotated[
+        bool, typer.Option("--no-knowledge", help="Neither use nor keep what runs learned.")
+    ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Estimate cost only; do not search.")
     ] = False,
@@ -42,6 +45,8 @@ def search(
 
     if by_hand:
         given["designer_model"] = _person(given.get("designer_model"))
+    if no_knowledge:
+        given["knowledge"] = _off(given.get("knowledge"))
     settings = load_config(config, given)
     if estimate:
         _estimate(settings, as_json)
@@ -51,7 +56,10 @@ def search(
     follow(found, as_json, chat)
 
 
-@options.takes("rounds", *options.BUDGETS, texts={"rounds": "Rounds in all."})
+@options.takes(
+    *("rounds", "pool", *options.BUDGETS),
+    texts={"rounds": "Rounds in all.", "pool": "Where networks are scored from now on."},
+)
 def resume(
     *,
     run: options.Run = "last",
@@ -67,22 +75,28 @@ def resume(
     from pelnas.store import find_run
 
     rounds, budget = given.get("rounds"), load_config(None, given).budget
+    pool = given.get("scoring", {}).get("pool")
     folder = find_run(options.runs_folder(output), run)
     search = with_consent(
-        accept_address, lambda accept: _resumed(folder, rounds, budget, chat, accept)
+        accept_address, lambda accept: _resumed(folder, rounds, budget, pool, chat, accept)
     )
     follow(search, as_json, chat)
 
 
 def _resumed(
-    folder: Path, rounds: int | None, budget: "Budget", chat: bool, accept: bool
+    folder: Path,
+    rounds: int | None,
+    budget: "Budget",
+    pool: str | None,
+    chat: bool,
+    accept: bool,
 ) -> "Search":
     """The search that goes on, once its user agrees to what its models and its reader reach."""
     from pelnas import Search
     from pelnas.consent import reached
     from pelnas.errors import AddressError
 
-    search = Search.resume(folder, rounds=rounds, budget=budget, accept_address=accept)
+    search = Search.resume(folder, rounds=rounds, budget=budget, accept_address=accept, pool=pool)
     if chat:
         try:
             search.session.consent.check(
@@ -113,6 +127,19 @@ def _person(designer_model: str | None) -> str:
             f"expected one designer, found --by-hand and --designer-model {designer_model}: leave one"
         )
     return options.BY_HAND
+
+
+def _off(knowledge: str | None) -> str:
+    """The setting of ``--no-knowledge``."""
+    from pelnas.errors import ConfigError
+    from pelnas.knowledge.location import OFF
+
+    if knowledge is not None:
+        raise ConfigError(
+            f"expected one knowledge base or none, found --knowledge {knowledge[:200]} and"
+            " --no-knowledge: leave one"
+        )
+    return OFF
 
 
 def _estimate(config: "SearchConfig", as_json: bool) -> None:

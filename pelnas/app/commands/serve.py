@@ -16,6 +16,7 @@ from pelnas.text import install
 
 PORT = 8124
 GRAPHS = {"search": "pelnas.graph.serve.graphs:search", "chat": "pelnas.graph.serve.graphs:chat"}
+CHECKPOINTER = "pelnas.graph.serve.checkpointer.postgres"
 #: As in langgraph.json: the guard, and nothing that neither graph uses. A webhook would let a
 #: client send this machine to any address.
 HTTP: dict[str, Any] = {
@@ -23,7 +24,6 @@ HTTP: dict[str, Any] = {
     "disable_store": True,
     "disable_ui": True,
     "disable_mcp": True,
-    "disable_a2a": True,
     "disable_webhooks": True,
 }
 AT_ONCE = 8  # runs that are worked on at the same time; the others wait
@@ -41,11 +41,12 @@ def serve(
         raise ConfigError(f"expected LangGraph's server, found none: {install('serve')}")
     from pelnas.app.display.output import say
 
-    told = _token(no_token)
+    checkpointer = _checkpointer()
+    message = _token(no_token)
     with listen(port) as taken:  # else the server would quietly take another port
         port = int(taken.getsockname()[1])
-    say(f"http://{LOOPBACK}:{port}\n{told}", errors=True)
-    _run(options.runs_folder(output), port)
+    say(f"http://{LOOPBACK}:{port}\n{message}", errors=True)
+    _run(options.runs_folder(output), port, checkpointer)
 
 
 def _token(none: bool) -> str:
@@ -62,7 +63,19 @@ def _token(none: bool) -> str:
     return f"Authorization: Bearer {os.environ[TOKEN]}"
 
 
-def _run(output: Path, port: int) -> None:
+def _checkpointer() -> dict[str, str] | None:
+    """What LangGraph's server is told of the database for threads; ``None``: they stay in memory."""
+    import asyncio
+
+    from pelnas.graph.serve.checkpointer import address, check
+
+    if address() is None:
+        return None
+    asyncio.run(check())
+    return {"path": CHECKPOINTER}
+
+
+def _run(output: Path, port: int, checkpointer: dict[str, str] | None) -> None:
     from langgraph_api.cli import run_server
 
     from pelnas.graph.serve.policy import RUNS
@@ -76,6 +89,7 @@ def _run(output: Path, port: int) -> None:
         port=port,
         graphs=GRAPHS,
         http=HTTP,
+        checkpointer=checkpointer,
         n_jobs_per_worker=AT_ONCE,
         # Threads would be kept below the working directory as pickles, which run what they
         # hold when they are read: by whoever starts a server in a folder of somebody else.

@@ -33,12 +33,12 @@ def _space(name: str) -> dict[str, Any]:
     from pelnas.spaces import PLUGINS, SPACES, get_space
 
     package = "" if name in SPACES else PLUGINS.package(name)
-    told: dict[str, Any] = {"name": name, "package": package, "problem": None}
+    document: dict[str, Any] = {"name": name, "package": package, "problem": None}
     try:
         space = get_space(name)
     except SpaceError as error:
-        return told | {"size": None, "niches": [], "description": "", "problem": str(error)}
-    return told | {
+        return document | {"size": None, "niches": [], "description": "", "problem": str(error)}
+    return document | {
         "size": space.size,
         "niches": [label for label, _ in space.complexity_niches],
         "description": space.describe(),
@@ -67,12 +67,12 @@ def devices(
     found = devices_in(data) if data is not None else {"tables": (), "layered": ()}
     datasets = _datasets(data) if data is not None and found["tables"] else []
     if as_json:
-        told = {"measured": own, **found, "datasets": datasets}
-        print_json(told | {"plugins": list(plugins(PLUGINS, DEVICES))})
+        document = {"measured": own, **found, "datasets": datasets}
+        print_json(document | {"plugins": list(plugins(PLUGINS, DEVICES))})
         return
     rows = [(name, "measured on this machine", "any images") for name in own]
     rows += [(each["name"], _origin(each), "") for each in plugins(PLUGINS, DEVICES)]
-    rows += [(name, f"table in {data}", ", ".join(datasets)) for name in found["tables"]]
+    rows += [(name, f"table in {data}", _datasets_of(data, name)) for name in found["tables"]]
     rows += [(name, f"costs per layer in {data}", "") for name in found["layered"]]
     print_table("", ("device", "source", "data sets"), rows)
 
@@ -103,6 +103,15 @@ def plugins(group: "Group[Any]", besides: Iterable[str]) -> Iterable[dict[str, s
 
 def _origin(plugin: dict[str, str]) -> str:
     return plugin["problem"] or f"package {plugin['package']}"
+
+
+def _datasets_of(data: Path | None, device: str) -> str:
+    """For which a device of tables has latencies."""
+    from pelnas import tables
+
+    costs = tables.all_costs(data) if data is not None else {}
+    names = {dataset for name, dataset, metric in costs if (name, metric) == (device, "latency")}
+    return ", ".join("any images" if name == tables.ANY else name for name in sorted(names))
 
 
 def _datasets(data: Path) -> list[str]:

@@ -108,16 +108,16 @@ def directives(
         right=("refused", "passed over"),
     )
     for order in waiting:
-        told = _waits(order)
+        row = _waits(order)
         say(
-            f"{order.id} waits for a yes: {told['asks']} (asked for by {order.author}):"
+            f"{order.id} waits for a yes: {row['asks']} (asked for by {order.author}):"
             f" pelnas steer {name} --confirm {order.id}"
         )
 
 
 def _waits(order: "WaitingOrder") -> dict[str, str]:
-    told = {"id": order.id, "asks": order.order.say(), "command": order.order.command}
-    return told | {"author": order.author, "words": order.words}
+    row = {"id": order.id, "asks": order.order.say(), "command": order.order.command}
+    return row | {"author": order.author, "words": order.words}
 
 
 def _awaited(client: "SteeringClient", given: "Directive", seconds: float) -> "Directive":

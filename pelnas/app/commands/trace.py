@@ -118,8 +118,8 @@ def _line(event: "Event") -> str:
     from pelnas.traces.text import one_line
 
     moment = datetime.fromtimestamp(event.time).strftime("%H:%M:%S")
-    told = " ".join(f"{name}={_brief(value)}" for name, value in event.data.items())
-    return f"{moment}  {event.span:24}  {event.kind:14}  {one_line(told, LINE)}".rstrip()
+    fields = " ".join(f"{name}={_brief(value)}" for name, value in event.data.items())
+    return f"{moment}  {event.span:24}  {event.kind:14}  {one_line(fields, LINE)}".rstrip()
 
 
 def _brief(value: Any) -> str:

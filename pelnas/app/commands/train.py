@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pelnas.accelerator import CPU, Accelerator, Asked, found, title
 from pelnas.app import options
 from pelnas.inputs import bounds
 from pelnas.inputs.bounds import Range
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pelnas.app.commands.training_plan import Task
     from pelnas.store import RunStore, TrainingRecord
     from pelnas.training import Step, TrainingData
+    from pelnas.training.halving import Halving
 
 DEFAULTS = TrainingSettings()
 
@@ -66,6 +68,24 @@ def train(
         int | None,
         options.number(bounds.THREADS, "--threads", "Torch threads. Without it: every core."),
     ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            "--pool",
+            help="Train side by side: processes (here), ray, or ray://HOST:PORT. Without it: one"
+            " network after the other.",
+        ),
+    ] = None,
+    accelerator: Annotated[
+        Asked,
+        typer.Option(
+            "--accelerator", help="What trains: cpu, cuda, mps, or auto for the fastest here."
+        ),
+    ] = CPU,
+    asha: Annotated[
+        bool,
+        typer.Option("--asha", help="Stop networks early that fall behind the others."),
+    ] = False,
     resolution: options.Resolution = None,
     output: options.Output = None,
     as_json: options.Json = False,
@@ -85,6 +105,7 @@ def train(
         seed=seed,
     )
     from pelnas.app.commands import training_plan
+    from pelnas.pool import get_pool
     from pelnas.store import RunStore, find_run
     from pelnas.training import split
 
@@ -93,23 +114,80 @@ def train(
         chosen = training_plan.choose(store, architectures or [], front)
         given = training_plan.images_of(store, images, other_images, resolution)
         data = split(given, store.config.seed)
-        tasks = training_plan.tasks_of(store, chosen, data, settings, seeds)
-        if threads is not None:
+        apart = None if pool is None else get_pool(pool)
+        here = apart is None or apart.here
+        on = _named(accelerator, here)
+        tasks = training_plan.tasks_of(store, chosen, data, settings, seeds, on)
+        halving = training_plan.halving_of(store, tasks) if _halves(asha, pool) else None
+        if apart is not None:
+            apart.check()
+        elif threads is not None:
             import torch
 
             torch.set_num_threads(threads)
         limit = float("inf") if limit_minutes is None else began + 60 * limit_minutes
         with _stop(limit) as (stop, received), _watched(store, len(tasks)) as (on_step, on_end):
             records = []
-            for record in training_plan.train_all(store, given, data, tasks, on_step, stop):
+            if apart is not None:
+                ended = training_plan.train_apart(
+                    store, given, data, tasks, stop, apart, threads or 1
+                )
+            elif halving is not None:
+                ended = training_plan.train_best(store, given, data, tasks, on_step, stop, halving)
+            else:
+                ended = training_plan.train_all(store, given, data, tasks, on_step, stop)
+            for record in ended:
                 records.append(record)
                 on_end(record)
-        _print(store, data, records, len(tasks) - len(records), as_json)
-    if len(records) < len(tasks):
-        left = len(tasks) - len(records)
+        behind = halving.stopped if halving is not None else []
+        left = len(tasks) - len(records) - len(behind)
+        about = _about(tasks, halving)
+        _print(store, data, records, left, title(on) if here else on, about, as_json)
+    if behind and not as_json:
+        note(
+            f"{len(behind)} of {len(tasks)} trainings fell behind and were stopped:"
+            f" {about['epochs']} epochs in place of at most {about['epochs_at_most']}"
+        )
+    if left:
         note(f"stopped; {left} of {len(tasks)} left: the same command goes on")
     if received:
         raise typer.Exit(128 + received[0])
+
+
+def _named(asked: Asked, here: bool) -> Accelerator:
+    """What trains; of workers elsewhere only ``auto`` is looked up, on this machine."""
+    return found(asked) if here or asked == "auto" else asked
+
+
+def _halves(asha: bool, pool: str | None) -> bool:
+    """ConfigError: ``--asha`` judges trainings one after the other, and a pool runs them side by side."""
+    from pelnas.errors import ConfigError
+
+    if asha and pool is not None:
+        raise ConfigError(
+            f"expected trainings one after the other for --asha, found --pool {pool[:80]}: leave one"
+        )
+    return asha
+
+
+def _about(tasks: Sequence["Task"], halving: "Halving | None") -> dict[str, Any]:
+    """What was saved, and which were stopped, after how many epochs and with which accuracy."""
+    if halving is None:
+        return {}
+    texts = {task.id: (task.text, task.settings.seed) for task in tasks}
+    return {
+        "epochs": halving.spent(list(texts)),
+        "epochs_at_most": sum(task.settings.epochs for task in tasks),
+        "stopped": [
+            {
+                "architecture": texts[each.id][0],
+                "seed": texts[each.id][1],
+                "epochs": each.epochs,
+                "validation_accuracy": each.validation_accuracy,
+            }
+            for each in halving.stopped
+        ],
+    }
 
 
 @contextmanager
@@ -176,6 +254,8 @@ def _print(
     data: "TrainingData",
     records: Sequence["TrainingRecord"],
     left: int,
+    accelerator: str,
+    asha: dict[str, Any],
     as_json: bool,
 ) -> None:
     from pelnas.app.display.output import duration, print_json, print_table
@@ -189,12 +269,14 @@ def _print(
     if as_json:
         trainings = [_plain(store, record) for record in records]
         about = {"run": store.name, "images": {"name": data.name, **counts}}
+        about |= {"accelerator": accelerator} | ({"asha": asha} if asha else {})
         print_json(about | {"trainings": trainings, "left": left})
         return
     space = get_space(store.config.space)
+    on = "" if accelerator == CPU else f" by {accelerator}"
     parts = ", ".join(f"{count} for {part}" for part, count in counts.items())
     print_table(
-        f"{len(records)} {plural(len(records), 'network')} trained on {data.name}: images {parts}",
+        f"{len(records)} {plural(len(records), 'network')} trained on {data.name}{on}: images {parts}",
         ("index", "seed", "validation %", "test %", "epochs", "best", "time", "weights"),
         (
             (

@@ -2,21 +2,42 @@
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pelnas.accelerator import CPU, CUDA, Accelerator
 from pelnas.architecture import Architecture
 from pelnas.config import with_settings
-from pelnas.errors import ArchitectureError, ConfigError, ImagesError, RunError
+from pelnas.errors import (
+    ArchitectureError,
+    ConfigError,
+    ImagesError,
+    RunError,
+    Stopped,
+    StoreError,
+)
 from pelnas.images import ImageSet, load_images
+from pelnas.pool import Pool
 from pelnas.report import front_points
 from pelnas.spaces import SearchSpace, get_space
 from pelnas.store import RunStore, TrainingRecord
 from pelnas.store.folder import inside
-from pelnas.training import Step, TrainingData, TrainingSettings, TrainingStopped, initial, train
+from pelnas.training import (
+    Step,
+    TrainingData,
+    TrainingResult,
+    TrainingSettings,
+    TrainingStopped,
+)
+from pelnas.training.halving import Halving
+from pelnas.training.task import result_of, task_of, train_to, work_of
 
 FOLDER = "training"  # in the run's folder: weights, and checkpoints of what is under way
 BEST = "best"  # the name of the most accurate network of a front
@@ -31,6 +52,7 @@ class Task:
     architecture: Architecture
     text: str
     settings: TrainingSettings
+    accelerator: Accelerator = CPU
 
 
 def choose(store: RunStore, texts: Sequence[str], front: bool) -> list[Architecture]:
@@ -116,6 +138,7 @@ def tasks_of(
     data: TrainingData,
     settings: TrainingSettings,
     seeds: int,
+    accelerator: Accelerator = CPU,
 ) -> list[Task]:
     """Every architecture with the first seed, then every one with the next."""
     space = get_space(store.config.space)
@@ -124,9 +147,10 @@ def tasks_of(
         own = replace(settings, seed=settings.seed + offset)
         for architecture in architectures:
             text = space.format(architecture)
-            what = json.dumps([space.name, text, asdict(own), data.digest], sort_keys=True)
+            about = asdict(own) if accelerator == CPU else asdict(own) | {"on": accelerator}
+            what = json.dumps([space.name, text, about, data.digest], sort_keys=True)
             id_ = hashlib.sha256(what.encode()).hexdigest()[:16]
-            tasks.append(Task(id_, architecture, text, own))
+            tasks.append(Task(id_, architecture, text, own, accelerator))
     return tasks
 
 
@@ -143,39 +167,118 @@ def train_all(
     Ends early where ``stop`` says so; the training under way goes on another time.
     """
     done = {record.id: record for record in store.trainings(images.digest)}
+    space = get_space(store.config.space)
     for task in tasks:
         if task.id in done:
             yield done[task.id]
             continue
+        checkpoint, weights = _files(store, task)
         try:
-            yield _train(store, images, data, task, on_step, stop)
+            result = train_to(
+                space,
+                data,
+                task.text,
+                task.settings,
+                checkpoint,
+                weights,
+                on_step=partial(on_step, task),
+                stop=stop,
+                accelerator=task.accelerator,
+            )
         except TrainingStopped:
             return
+        yield _record(store, images, task, result)
 
 
-def _train(
+def halving_of(store: RunStore, tasks: Sequence[Task]) -> Halving:
+    """What judges these trainings, and judged them before. Errors: as of ``Halving``."""
+    ids = hashlib.sha256(json.dumps([task.id for task in tasks]).encode()).hexdigest()[:16]
+    epochs = tasks[0].settings.epochs if tasks else 1
+    return Halving(inside(store.folder, f"{FOLDER}/asha-{ids}.json"), epochs)
+
+
+def train_best(
     store: RunStore,
     images: ImageSet,
     data: TrainingData,
-    task: Task,
+    tasks: Sequence[Task],
     on_step: Callable[[Task, Step], None],
     stop: Callable[[], bool],
-) -> TrainingRecord:
-    from pelnas.training import checkpoint  # brings torch
+    halving: Halving,
+) -> Iterator[TrainingRecord]:
+    """As ``train_all``, but those that fall behind the others are stopped; see ``halving.stopped``."""
+    for task in tasks:
+        halving.begin(task.id)
 
-    space = get_space(store.config.space)
-    network = initial(space, task.architecture, data, task.settings.seed)
-    under_way = inside(store.folder, f"{FOLDER}/{task.id}.checkpoint.pt")
-    result = train(
-        network,
-        data,
-        task.settings,
-        checkpoint=under_way,
-        on_step=lambda step: on_step(task, step),
-        stop=stop,
-    )
-    weights = f"{FOLDER}/{task.id}.pt"
-    place = inside(store.folder, weights)
+        def heard(task: Task, step: Step) -> None:
+            on_step(task, step)
+            if step.last is not None:
+                halving.heard(step.epoch, step.last.validation_accuracy)
+
+        def asked_to() -> bool:
+            return halving.behind or stop()
+
+        is_done = False
+        for record in train_all(store, images, data, [task], heard, asked_to):
+            is_done = True
+            yield record
+        if is_done:
+            continue
+        if not halving.behind:
+            return  # it was asked to stop
+        halving.stop()
+        _files(store, task)[0].unlink(missing_ok=True)
+
+
+def train_apart(
+    store: RunStore,
+    images: ImageSet,
+    data: TrainingData,
+    tasks: Sequence[Task],
+    stop: Callable[[], bool],
+    pool: Pool,
+    threads: int,
+) -> Iterator[TrainingRecord]:
+    """The same by the workers of a pool, as many trainings at a time as it has room for.
+
+    The workers write into the run's folder, so it has to be at the same place for all of them. Those
+    under way when ``stop`` says so, or when a worker is lost, go on from their last checkpoint.
+    """
+    done = {record.id: record for record in store.trainings(images.digest)}
+    yield from (done[task.id] for task in tasks if task.id in done)
+    waiting = [task for task in tasks if task.id not in done]
+    asked = [task_of(task.text, task.settings, *_files(store, task)) for task in waiting]
+    accelerator = tasks[0].accelerator if tasks else CPU
+    work = work_of(get_space(store.config.space), data, accelerator)
+    # Here one process has the accelerator to itself.
+    count = 1 if pool.here and accelerator != CPU else 0
+    gpus = int(accelerator == CUDA)
+    with closing(pool.workers(work, count, threads, gpus=gpus)) as workers:
+        try:
+            for ended in workers.done(asked, stop):
+                task, result = waiting[ended.place], result_of(ended.value())
+                yield _record(store, images, task, result)
+        except Stopped:
+            return
+
+
+def _files(store: RunStore, task: Task) -> tuple[Path, Path]:
+    """Of a training: its checkpoint while it is under way, and its weights."""
+    names = (f"{FOLDER}/{task.id}.checkpoint.pt", f"{FOLDER}/{task.id}.pt")
+    checkpoint, weights = (inside(store.folder, name) for name in names)
+    return checkpoint, weights
+
+
+def _record(
+    store: RunStore, images: ImageSet, task: Task, result: TrainingResult
+) -> TrainingRecord:
+    """Keep what came of a training, whose weights are there; its checkpoint goes."""
+    checkpoint, weights = _files(store, task)
+    if not weights.is_file():
+        raise StoreError(
+            f"expected the weights of a training at {weights}, found none: give all workers the"
+            " folder of runs at the same place (--output), such as a shared disk"
+        )
     record = TrainingRecord(
         id=task.id,
         architecture=task.text,
@@ -186,11 +289,28 @@ def _train(
         best_epoch=result.best_epoch,
         seconds=result.seconds,
         images=images.digest,
-        settings=asdict(task.settings),
-        weights=weights,
+        settings=_kept(task, result),
+        weights=f"{FOLDER}/{weights.name}",
         finished=time.time(),
     )
-    checkpoint.save_trained(place, space.name, task.text, network, data)
+    if result.pieces > 1:
+        logging.getLogger("pelnas").warning(
+            "pelnas: %s has no memory for batches of %d images; %s was trained by %d passes per step",
+            task.accelerator,
+            task.settings.batch,
+            task.text,
+            result.pieces,
+        )
     store.record_training(record)
-    under_way.unlink(missing_ok=True)
+    checkpoint.unlink(missing_ok=True)
     return record
+
+
+def _kept(task: Task, result: TrainingResult) -> dict[str, Any]:
+    """Everything that the weights depend on."""
+    kept: dict[str, Any] = asdict(task.settings)
+    if task.accelerator != CPU:
+        kept["accelerator"] = task.accelerator
+    if result.pieces > 1:
+        kept["pieces"] = result.pieces
+    return kept

@@ -3,8 +3,8 @@
 import json
 import math
 import sys
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pelnas.config import BUILTIN
 from pelnas.text import plural
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PLAIN_WIDTH = 240  # columns where no terminal says how many: nothing is cut in a file or a pipe
+
+T = TypeVar("T")
 
 
 def print_json(document: Any) -> None:
@@ -43,9 +45,13 @@ def console(*, errors: bool = False) -> "Console":
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Collection[str] = (),
+    below: str = "",
 ) -> None:
-    """A table; ``right``: the columns of numbers."""
+    """A table; ``right``: the columns of numbers; ``below``: what its marks mean."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -59,6 +65,8 @@ def print_table(
         # What people and models wrote is no markup, and does nothing to the terminal.
         table.add_row(*(Text(visible(cell)) for cell in row))
     console().print(table)
+    if below:
+        say(below)
 
 
 def say(text: str, *, errors: bool = False) -> None:
@@ -73,6 +81,13 @@ def say(text: str, *, errors: bool = False) -> None:
         stream.flush()
 
 
+def followed(items: Iterable[T], line: Callable[[T], str]) -> Iterator[T]:
+    """Each as it comes, with a line about it on standard error."""
+    for item in items:
+        say(line(item), errors=True)
+        yield item
+
+
 def note(text: str) -> None:
     """A sentence of the program itself, beside what a command was asked for."""
     say(f"pelnas: {text}", errors=True)
@@ -83,9 +98,15 @@ def millions(count: float) -> str:
     return f"{count / 1e6:.2f}"
 
 
-def milliseconds(latency: float | None) -> str:
-    """``5.81``, or what a latency of ``None`` means."""
-    return "cannot run" if latency is None or math.isinf(latency) else f"{latency:.3f}"
+#: For below a table in which ``milliseconds`` marked a latency.
+EXTRAPOLATED = "* extrapolated: far from all networks that were measured"
+
+
+def milliseconds(latency: float | None, *, extrapolated: bool = False) -> str:
+    """``5.81``, or what a latency of ``None`` means; an extrapolated one is marked."""
+    if latency is None or math.isinf(latency):
+        return "cannot run"
+    return f"{latency:.3f}" + (" *" if extrapolated else "")
 
 
 def counted(number: int, one: str) -> str:

@@ -111,9 +111,9 @@ def _note(event: Event) -> str:
 
 def _directive_note(event: Event) -> str:
     status, why = event.data["status"], event.data["reason"]
-    told = {"active": "in force", "undone": f"undone {why}", "refused": f"refused: {why}"}
+    state = {"active": "in force", "undone": f"undone {why}", "refused": f"refused: {why}"}
     name, who, asks = event.data["directive"], event.data["author"], event.data["asks"]
-    return f"{name} ({who}): {asks}: {told[status]}"
+    return f"{name} ({who}): {asks}: {state[status]}"
 
 
 def counts(progress: Progress) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NOTED = (
     "run-forked",
     "fallback",
+    "form-chosen",
+    "share-set",
+    "probe-failed",
     "error",
     "budget",
     "notice",
@@ -80,9 +83,9 @@ class Labels:
         return self._store.name, counts, self._store.reason
 
     def _round(self, span: "Span") -> tuple[str, ...]:
-        told = span.data
-        front = f"{told['front']} on the front" if "front" in told else ""
-        area = f"hypervolume {told['hypervolume']:.4f}" if told.get("hypervolume") else ""
+        data = span.data
+        front = f"{data['front']} on the front" if "front" in data else ""
+        area = f"hypervolume {data['hypervolume']:.4f}" if data.get("hypervolume") else ""
         return f"round {span.round}", f"{self._evaluated[span.id]} evaluated", front, area
 
     def _step(self, span: "Span") -> tuple[str, ...]:
@@ -90,7 +93,7 @@ class Labels:
         if span.niche is not None:
             label = self._niches[span.niche] if span.niche < len(self._niches) else ""
             name += f", niche {span.niche} ({label})"
-        return name, *(told for note in span.notes if (told := _told(note)))
+        return name, *(line for note in span.notes if (line := _line(note)))
 
     def _call(self, span: "Span") -> tuple[str, ...]:
         tokens = f"{span.data['tokens']:,} tokens" if "tokens" in span.data else ""
@@ -98,29 +101,31 @@ class Labels:
         return span.id, str(span.data.get("model", "")), tokens, price
 
     def _tool(self, span: "Span") -> tuple[str, ...]:
-        return str(span.data.get("tool")), counted(int(span.data.get("candidates", 0)), "candidate")
+        candidates = int(span.data.get("candidates", 0))
+        parts = (str(span.data.get("tool")), counted(candidates, "candidate") if candidates else "")
+        return (*parts, "refused") if any(n.kind == "tool-refused" for n in span.notes) else parts
 
 
-def _told(note: "Event") -> str:
+def _line(note: "Event") -> str:
     """What a step brought, in words."""
-    told = note.data
+    data = note.data
     match note.kind:
         case "round-planned":
-            shares = (f"niche {share['niche']}: {share['designs']}" for share in told["plan"])
+            shares = (f"niche {share['niche']}: {share['designs']}" for share in data["plan"])
             return ", ".join(shares)
         case "designed":
-            return f"{told['accepted']} accepted, {told['refused']} refused"
+            return f"{data['accepted']} accepted, {data['refused']} refused"
         case "reflected":
-            return f"rules proposed: {len(told['rules'])}"
+            return f"rules proposed: {len(data['rules'])}"
         case "learned":
-            return f"{counted(told['in_force'], 'rule')} in force, {told['retired']} retired"
+            return f"{counted(data['in_force'], 'rule')} in force, {data['retired']} retired"
     return ""
 
 
 def _note(note: "Event") -> Text:
-    told = note.data
-    said = told.get("problem") or told.get("message") or told.get("asks") or ""
-    named = f"{told['directive']} {told.get('status', '')}".rstrip() if "directive" in told else ""
+    data = note.data
+    said = data.get("problem") or data.get("message") or data.get("asks") or ""
+    named = f"{data['directive']} {data.get('status', '')}".rstrip() if "directive" in data else ""
     text = f"{note.kind} {named}".rstrip() + (f": {one_line(str(said), NOTE)}" if said else "")
     return Text(text, style="yellow")
 

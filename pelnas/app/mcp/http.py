@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pelnas.app.mcp import Steering
+from pelnas.app.mcp.searches import Allowed
 from pelnas.app.mcp.tools import server
 from pelnas.app.socket import LOOPBACK, listen
 from pelnas.guard import Guard, chosen_token, new_token
@@ -16,10 +17,18 @@ class Host:
     """One server; ``address`` is what an MCP host is given."""
 
     def __init__(
-        self, output: Path, port: int, token: str | None, steering: Steering = "ask"
+        self,
+        output: Path,
+        port: int,
+        token: str | None,
+        steering: Steering = "ask",
+        allowed: Allowed | None = None,
     ) -> None:
-        """``token``: ``None`` asks for none. InputError: a package is missing, or the port taken."""
-        made = server(output, steering)
+        """``token``: ``None`` asks for none. InputError: a package is missing, or the port taken.
+
+        ``steering``, ``allowed``: as of ``server``.
+        """
+        made = server(output, steering, allowed)
         import uvicorn
 
         self._socket = listen(port)

@@ -18,7 +18,7 @@ from pelnas.app.mcp.arguments import NEWEST
 from pelnas.app.mcp.failures import told
 from pelnas.directives import Order, parse
 from pelnas.errors import InputError
-from pelnas.graph.session.steering_client import SteeringClient
+from pelnas.graph.session.steering_client import Permit, SteeringClient
 from pelnas.tools.runs import run_below
 
 AUTHOR = "mcp"
@@ -36,7 +36,7 @@ def asking(output: Path) -> Steer:
 
     def question(run: str, command: str, context: Context[Any, Any]) -> Elicit[Answer] | None:
         """What a person is asked; ``None``: this host cannot ask one."""
-        if not _can_ask(context):
+        if not can_ask(context):
             return None
         with _client(output, run) as client:
             order = client.check(parse(command))
@@ -74,29 +74,32 @@ def asking(output: Path) -> Steer:
     return steer
 
 
-def trusting(output: Path) -> Steer:
-    """The tool that gives every order at once: the owner of the server has said so."""
+def trusting(output: Path, permit: Permit | None = None) -> Steer:
+    """The tool that gives every order at once: the owner of the server has said so.
+
+    ``permit``: raises DirectiveError where an order is not for a model to give.
+    """
 
     def steer(run: str, command: str) -> dict[str, Any]:
         """Steer a run by a command such as '/ban avg_pool_3x3' or '/limit latency<=5'."""
-        with _client(output, run) as client:
+        with _client(output, run, permit) as client:
             order = client.check(parse(command))
             return _told(client, order) | {"given": client.give(order, AUTHOR, command).id}
 
     return steer
 
 
-def _client(output: Path, run: str) -> SteeringClient:
+def _client(output: Path, run: str, permit: Permit | None = None) -> SteeringClient:
     if run == NEWEST:
         raise InputError("expected the full name of a run to steer, found 'last': see runs")
-    return SteeringClient.open(run_below(output, run))
+    return SteeringClient.open(run_below(output, run), permit)
 
 
 def _told(client: SteeringClient, order: Order) -> dict[str, Any]:
     return {"command": order.command, "says": client.say(order)}
 
 
-def _can_ask(context: Context[Any, Any]) -> bool:
+def can_ask(context: Context[Any, Any]) -> bool:
     """Whether the host shows forms to its person: ``elicitation`` without a mode is such a form."""
     capabilities = context.client_capabilities
     asks = capabilities.elicitation if capabilities is not None else None

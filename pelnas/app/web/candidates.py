@@ -21,8 +21,9 @@ FIGURES = 7  # significant figures in columns: more than a screen can show
 
 
 def constrained(store: RunStore) -> bool:
-    """Whether a directive in force keeps candidates off the front, those to come among them."""
-    return Directives(store.directives()).constrain
+    """Whether more than latency and score decides who is on the front: a directive, another cost."""
+    other_costs = Objectives.of(store.config.objectives) != DEFAULT
+    return other_costs or Directives(store.directives()).constrain
 
 
 def columns(
@@ -32,9 +33,9 @@ def columns(
 ) -> dict[str, Any]:
     """Evaluated candidates as equally long lists, oldest first; names once, by number.
 
-    A candidate's id follows from round, niche and slot. ``fronts[r]``: places, by
-    latency, of the front after round r, without those that stand ``aside``, whose
-    places are ``aside``.
+    A candidate's id follows from round, niche and slot. ``costs``: by name, what is minimised
+    beside latency. ``fronts[r]``: places, by the first cost, of the front after round r, without
+    those that stand ``aside``, whose places are ``aside``.
     """
     authors = list(dict.fromkeys(e.candidate.design.author for e in evaluations))
     methods = list(dict.fromkeys(e.candidate.design.method for e in evaluations))
@@ -43,6 +44,11 @@ def columns(
         "niche": [e.candidate.niche for e in evaluations],
         "slot": [e.candidate.slot for e in evaluations],
         "latency": [_short(e.latency_ms) for e in evaluations],
+        "costs": {
+            cost.name: [_short(cost.of(e)) for e in evaluations]
+            for cost in objectives.costs
+            if cost.name != "latency"
+        },
         "score": [_short(e.score) for e in evaluations],
         "author": [authors.index(e.candidate.design.author) for e in evaluations],
         "method": [methods.index(e.candidate.design.method) for e in evaluations],
@@ -139,10 +145,13 @@ def _figures(store: RunStore, evaluation: Evaluation) -> dict[str, Any]:
         "score_source": sources.accuracy,
         "latency_ms": finite(evaluation.latency_ms),
         "spread_ms": finite(cost.spread_ms),
+        "extrapolated": cost.extrapolated,
         "latency_source": sources.latency,
         "energy_mj": finite(cost.energy_mj),
         "parameters": evaluation.parameters,
         "flops": finite(evaluation.flops),
+        "memory": evaluation.memory,
+        "size": evaluation.size,
         "proxies": {k: finite(float(v)) for k, v in evaluation.prediction.proxies.items()},
     }
 

@@ -84,6 +84,6 @@ def _verdict(rule: Rule | None) -> dict[str, Any] | None:
 
 
 def _agreement(row: dict[str, Any]) -> tuple[int, float]:
-    told = [verdict for verdict in row["verdicts"].values() if verdict]
-    in_force = sum(verdict["status"] == "in-force" for verdict in told)
-    return in_force, max(verdict["measured"] or 0.0 for verdict in told)
+    verdicts = [verdict for verdict in row["verdicts"].values() if verdict]
+    in_force = sum(verdict["status"] == "in-force" for verdict in verdicts)
+    return in_force, max(verdict["measured"] or 0.0 for verdict in verdicts)

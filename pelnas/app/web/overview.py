@@ -34,6 +34,10 @@ def overview(store: RunStore) -> dict[str, Any]:
         "device": config.device,
         "rounds": config.rounds,
         "niches": store.niches(),
+        "costs": [
+            {"name": cost.name, "unit": cost.unit, "label": cost.label}
+            for cost in Objectives.of(store.config.objectives).costs
+        ],
         "sources": _sources(store),
         "models": {role: config.model_of(role) for role in ROLES},
         "spent": spent,

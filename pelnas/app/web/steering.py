@@ -68,8 +68,8 @@ class Talks:
         talk, alone = self._talk(folder, name)
         with alone:
             says = talk.say(line)
-            told = {"says": says, "waiting": talk.waiting, "cost": talk.cost}
-            return told | {"time": time.time()}
+            answer = {"says": says, "waiting": talk.waiting, "cost": talk.cost}
+            return answer | {"time": time.time()}
 
     def _talk(self, folder: Path, name: str) -> "tuple[Talk, Lock]":
         from pelnas.graph.chat.console import Talk

@@ -6,7 +6,17 @@ from typing import Any
 from pelnas.errors import RunError
 from pelnas.traces.tree import Span
 
-NOTED = ("fallback", "budget", "error", "directive", "paused", "unpaused")
+NOTED = (
+    "fallback",
+    "form-chosen",
+    "share-set",
+    "probe-failed",
+    "budget",
+    "error",
+    "directive",
+    "paused",
+    "unpaused",
+)
 
 
 def rounds(root: Span) -> list[dict[str, Any]]:

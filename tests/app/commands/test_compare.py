@@ -1,18 +1,22 @@
 """``pelnas compare``: models side by side, at equal budget and on one scale."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from fakes import agents, drawn, plan, proposed
+from fakes import PoolHere, agents, drawn, plan, proposed
+from pyarrow import parquet
 
 from pelnas.agents.testing.server import LoopbackServer
-from pelnas.bench.compare import Moment, Scale, Trial, rows
-from pelnas.bench.search import Truth
+from pelnas.bench.compare import Moment, Scale, Trial, rows, scale_of
 from pelnas.calls.call import Message
+from pelnas.config import SearchConfig
+from pelnas.errors import DeviceError
 from pelnas.spaces import get_space
 
 Pelnas = Callable[..., Any]
@@ -20,7 +24,7 @@ SPACE = get_space("tiny")
 PNG = b"\x89PNG"
 
 
-def trial(model: str, places: Sequence[tuple[float, float]], **changes: Any) -> Trial:
+def trial(model: str, places: Sequence[tuple[float, ...]], **changes: Any) -> Trial:
     values: dict[str, Any] = {
         "model": model,
         "seed": 0,
@@ -66,11 +70,47 @@ def test_a_mean_with_an_unknown_part_is_unknown_and_the_best_comes_first() -> No
 
 
 def test_the_whole_true_front_has_volume_one(tiny_tables: Path) -> None:
-    truth = Truth.load(tiny_tables, "toy10", "toy")
-    scale = Scale.of_truth(truth)
-    everything = [Moment(text, (0.0, 0.0), 0, 0.0, 0.0) for text in truth.texts]
+    config = SearchConfig(space="tiny", data=tiny_tables, dataset="toy10", device="toy")
+    scale = scale_of(config, [])
+    everything = [Moment(text, (0.0, 0.0), 0, 0.0, 0.0) for text in scale.truth]
+    assert len(everything) == SPACE.size
     assert scale.volume(everything) == pytest.approx(1)
     assert 0 <= scale.volume(everything[:3]) < 1
+
+
+def test_runs_of_three_objectives_are_judged_by_all_of_them(
+    pelnas: Pelnas, tiny_tables: Path, tmp_path: Path
+) -> None:
+    texts = [SPACE.format(SPACE.at(index)) for index in range(SPACE.size)]
+    costs: dict[str, Any] = {
+        "arch_str": texts,
+        "toy10__meter_latency": [1.0 + index % 7 for index in range(SPACE.size)],
+        "toy10__meter_energy": [-1.0, *(1.0 + index % 11 for index in range(1, SPACE.size))],
+    }
+    folder = tmp_path / "tables"
+    shutil.copytree(tiny_tables, folder)
+    parquet.write_table(pa.table(costs), folder / "meter.parquet")
+    (tmp_path / "three.toml").write_text('objectives = ["latency", "energy"]\n')
+    found = pelnas(
+        "compare", "--config", tmp_path / "three.toml", "--space", "tiny", "--data", folder,
+        "--device", "meter", "--dataset", "toy10", "--accuracy", "table", "--seeds", "1",
+        "--rounds", "1", "--per-niche", "4", "--output", tmp_path / "runs", "--json",
+    ).json()  # fmt: skip
+    assert found["judged_by"] == "share of the true front's"
+    assert all(0 < row["hypervolume"] <= 1 for row in found["models"])
+    config = SearchConfig(
+        space="tiny", data=folder, dataset="toy10", device="meter", objectives=("latency", "energy")
+    )
+    scale = scale_of(config, [])
+    assert {len(place) for place in scale.truth.values()} == {3}
+    assert len(scale.truth) == SPACE.size - 1  # what cannot run is no network to find
+    everything = [Moment(text, (0.0, 0.0, 0.0), 0, 0.0, 0.0) for text in scale.truth]
+    assert scale.volume(everything) == pytest.approx(1)
+    toy = config.model_copy(update={"device": "toy"})
+    with pytest.raises(DeviceError, match="expected tables of latency and energy for toy, found"):
+        scale_of(toy, [])
+    counted = config.model_copy(update={"objectives": ("latency", "parameters")})
+    assert not scale_of(counted, [trial("a", [(1, 2, 3), (2, 1, 4)])]).truth
 
 
 designs = agents(
@@ -129,7 +169,7 @@ def test_a_person_is_compared_like_a_model(
     person.start()
     try:
         found = pelnas(
-            "compare", "--by-hand", "--seeds", "1", *table_options, "--rounds", "1",
+            "compare", "--by-hand", "--seeds", "1", *table_options, "--rounds", "2",
             "--output", "runs", "--json",
         ).json()  # fmt: skip
     finally:
@@ -165,3 +205,23 @@ def test_a_model_that_cannot_be_used_is_told_before_the_first_search(
     )
     assert outcome.code == 2
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_pool_runs_the_same_searches(
+    pelnas: Pelnas, tiny_tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
+    tables = ["--space", "tiny", "--device", "toy", "--dataset", "toy10", "--data", tiny_tables]
+    command = ["compare", *tables, "--accuracy", "table", "--rounds", "1", "--per-niche", "2"]
+    told = {}
+    for pool in ([], ["--pool", "ray"]):
+        output = tmp_path / f"runs{len(pool)}"
+        told[len(pool)] = pelnas(
+            *command, "--seeds", "1", "--output", output, *pool, "--json"
+        ).json()
+        assert {run["run"] for run in told[len(pool)]["runs"]} == {
+            folder.name for folder in output.iterdir() if folder.is_dir()
+        }
+    for one, other in zip(told[0]["runs"], told[2]["runs"], strict=True):
+        same = ("model", "seed", "front", "evaluations", "hypervolume")
+        assert [one[name] for name in same] == [other[name] for name in same]

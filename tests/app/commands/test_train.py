@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import warm
+from fakes import PoolHere
 from patience import limited
 
 from pelnas.architecture import Cost, Design, Prediction
@@ -138,6 +139,26 @@ def test_a_second_time_nothing_is_trained_again(pelnas: Pelnas, cheap: Path) -> 
         assert len(store.trainings()) == 2
 
 
+def test_a_pool_trains_the_same_networks_to_the_same_weights(
+    pelnas: Pelnas, cheap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["--front", *BRIEF, "--epochs", "1", "--threads", "1", "--json"]
+    alone = pelnas("train", cheap, *command).json()["trainings"]
+    other = make_run(tmp_path / "others", tmp_path / "few.npz")
+    monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
+    first = pelnas("train", other, GOOD, *command[1:], "--pool", "ray").json()["trainings"]
+    both = pelnas("train", other, *command, "--pool", "ray").json()["trainings"]
+    assert first[0] in both
+    told = ("test_accuracy", "validation_accuracy", "epochs", "best_epoch")
+    by_id = {record["id"]: record for record in both}
+    for record in alone:
+        again = by_id[record["id"]]
+        assert [again[name] for name in told] == [record[name] for name in told]
+        mine, theirs = weights(cheap, record), weights(other, again)
+        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert list((other / "training").glob("*.checkpoint.pt")) == []
+
+
 # -- stopping ------------------------------------------------------------------------
 
 
@@ -188,6 +209,7 @@ def test_when_the_time_is_up_the_rest_is_left(pelnas: Pelnas, folder: Path) -> N
         ([GOOD, "--lr", "nan"], "expected learning_rate of a training"),
         ([GOOD, "--seeds", "0"], "Input should be greater than or equal to 1"),
         ([GOOD, "--images", "nowhere"], "at nowhere, found nothing there"),
+        ([GOOD, "--accelerator", "mps"], "expected mps on this machine, found no graphics"),
     ],
 )
 def test_bad_input_is_one_sentence(
@@ -287,3 +309,37 @@ def test_a_cell_of_median_size_reaches_97_percent_on_the_digits(
         store.finish("done")
     (record,) = pelnas("train", store.folder, text, "--json").json()["trainings"]
     assert record["test_accuracy"] >= 97
+
+
+# -- stopping bad networks early --------------------------------------------------------
+
+ASHA = ["--epochs", "9", "--batch", "64", "--threads", "1", "--patience", "0", "--json"]
+
+
+def test_networks_that_fall_behind_are_stopped_and_the_others_are_as_ever(
+    pelnas: Pelnas, folder: Path, tmp_path: Path
+) -> None:
+    names = [GOOD, WORSE, FAST]
+    first = pelnas("train", folder, *names, *ASHA, "--asha").json()
+    assert first["left"] == 0
+    stopped = first["asha"]["stopped"]
+    assert WORSE in [each["architecture"] for each in stopped]
+    assert all(each["epochs"] < 9 for each in stopped)
+    assert len(first["trainings"]) + len(stopped) == 3
+    kept = 9 * len(first["trainings"]) + sum(each["epochs"] for each in stopped)
+    assert first["asha"] | {"stopped": []} == {
+        "epochs": kept, "epochs_at_most": 27, "stopped": []
+    }  # fmt: skip
+    assert list((folder / "training").glob("*.checkpoint.pt")) == []
+    assert pelnas("train", folder, *names, *ASHA, "--asha").json() == first
+
+    other = make_run(tmp_path / "others")
+    alone = pelnas("train", other, GOOD, *ASHA).json()["trainings"]
+    mine, theirs = weights(folder, first["trainings"][0]), weights(other, alone[0])
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def test_asha_and_a_pool_are_one_too_many(pelnas: Pelnas, cheap: Path) -> None:
+    outcome = pelnas("train", cheap, GOOD, "--asha", "--pool", "processes")
+    assert outcome.code == 2
+    assert "one after the other for --asha, found --pool processes" in outcome.err

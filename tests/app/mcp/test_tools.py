@@ -1,17 +1,13 @@
 """``pelnas mcp`` with the official client, over standard input and output and over HTTP."""
 
-import asyncio
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import warm
-from patience import limited
+from mcp_talks import COMMAND, both, hold, http, talk_by_stdio
 
 from pelnas.directives import parse
 from pelnas.report import front_points
@@ -19,9 +15,7 @@ from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
 pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
-COMMAND = str(Path(sys.executable).with_name("pelnas"))
 TINY = get_space("tiny")
-Ask = Callable[[Any], Awaitable[None]]
 Talk = Callable[..., None]
 Command = Callable[..., Any]
 
@@ -36,61 +30,6 @@ def begun(begin: Callable[..., Path]) -> Path:
     return begin(name="begun")
 
 
-@contextmanager
-def http(output: Path, *options: str) -> Iterator[tuple[str, str]]:
-    """Address and token line of a server in a process of its own."""
-    command = [COMMAND, "mcp", "--http", "--port", "0", "--output", str(output), *options]
-    with warm.Warm(command, stderr=subprocess.PIPE, text=True) as child:
-        try:
-            assert child.stderr is not None
-            with limited(child):
-                lines = child.stderr.readline().strip(), child.stderr.readline().strip()
-            yield lines
-        finally:
-            child.terminate()
-            child.communicate(timeout=20)
-
-
-def hold(transport: Any, ask: Ask, person: Any = None) -> None:
-    """``person``: answers what the server asks; ``None``: this host can show no questions."""
-    from mcp import Client
-
-    async def held() -> None:
-        async with Client(transport, elicitation_callback=person) as client:
-            await ask(client)
-
-    asyncio.run(held())
-
-
-def talk_by_stdio(output: Path, ask: Ask, *options: str, person: Any = None) -> None:
-    """Hold a conversation with a server in a process of its own."""
-    from mcp import StdioServerParameters, stdio_client
-
-    command, *arguments = warm.relay("mcp", "--output", str(output), *options)
-    parameters = StdioServerParameters(command=command, args=arguments)
-    hold(stdio_client(parameters), ask, person)
-
-
-def talk_by_http(output: Path, ask: Ask, *options: str, person: Any = None) -> None:
-    from mcp.client.streamable_http import streamable_http_client
-    from mcp.shared._httpx_utils import create_mcp_http_client
-
-    async def held(address: str, name: str, value: str) -> None:
-        from mcp import Client
-
-        async with create_mcp_http_client({name: value}) as http_client:
-            transport = streamable_http_client(address, http_client=http_client)
-            async with Client(transport, elicitation_callback=person) as client:
-                await ask(client)
-
-    with http(output, *options) as (address, told):
-        name, _, value = told.partition(": ")
-        asyncio.run(held(address, name, value))
-
-
-both = pytest.mark.parametrize("talk", [talk_by_stdio, talk_by_http], ids=["stdio", "http"])
-
-
 @both
 def test_questions_are_marked_as_such_and_answered(talkative_run: Path, talk: Talk) -> None:
     with RunStore.read(talkative_run) as store:
@@ -102,6 +41,7 @@ def test_questions_are_marked_as_such_and_answered(talkative_run: Path, talk: Ta
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         reading = {name for name, tool in tools.items() if tool.annotations.read_only_hint}
         assert set(tools) - reading == {"steer"}
+        assert {"estimate_search", "follow_search"} <= reading
         assert {"status", "front", "explain", "compare", "afford", "tried", "rules"} <= reading
         assert {"score", "latency", "directives", "call"} <= reading
         assert "run" in tools["steer"].input_schema["required"]

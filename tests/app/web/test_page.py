@@ -81,6 +81,33 @@ def others(site: Site, tiny_tables: Path) -> list[str]:
     return [Search(one).run().folder.name for one in seeds]
 
 
+@pytest.fixture(scope="module")
+def triples(site: Site) -> list[str]:
+    """Two finished runs that minimise latency and energy; what is cheap takes much energy."""
+    names = []
+    for shift, name in enumerate(("a", "b")):
+        config = SearchConfig(
+            space="tiny", device="toy", output=site.output, name=name, rounds=1,
+            objectives=("latency", "energy"),
+        )  # fmt: skip
+        with RunStore.create(config) as store:
+            store.set_sources(Sources("toy10", "accuracy, %", "a table", "a table"))
+            store.set_niches(["all"])
+            cells = [SPACE.format(SPACE.at(10 * i)) for i in range(4)]
+            ids = store.replace_designs(0, 0, [Design(c, "openai:x", "free") for c in cells], [])
+            for id_, (ms, mj, score) in zip(ids, PLACES, strict=True):
+                store.record_prediction(id_, Prediction(score), 10, 20.0)
+                store.record_cost(id_, Cost(ms + shift, energy_mj=mj))
+            store.event("round-done", round=0, seconds=1.0)
+            store.finish("all rounds done")
+            names.append(store.name)
+    return names
+
+
+#: Latency, energy, score: the last beats the third in every objective, and nothing else.
+PLACES = ((1.0, 9.0, 50.0), (2.0, 5.0, 50.0), (3.0, 4.0, 60.0), (3.0, 3.0, 61.0))
+
+
 def dealt(messages: Sequence[Message]) -> dict[str, Any]:
     start = len(messages[-1].content)
     cells = [SPACE.format(SPACE.at((start + 7 * i) % SPACE.size)) for i in range(20)]
@@ -422,6 +449,27 @@ def test_runs_of_different_devices_share_no_scale(page: Page, written: str) -> N
     page.go(f"#/compare/{written}/{here}")
     page.until(lambda: "share no scale" in page.text("main"))
     assert "each in its own ranges" in page.text("main")
+
+
+def test_three_objectives_are_shown_two_at_a_time(page: Page, triples: list[str]) -> None:
+    page.go(f"#/run/{triples[0]}")
+    choice = Select(page.one("#pair"))
+    names = [option.text for option in choice.options]
+    assert names == ["score over latency", "score over energy", "energy over latency"]
+    page.until(lambda: len(page.all(".front table tbody tr")) == 3)  # also what energy alone saves
+    assert page.text(".front table thead").count("energy, mJ") == 1
+    choice.select_by_visible_text("energy over latency")
+    assert page.text(".y-name") == "energy, mJ (down is better)"
+    assert page.text(".x-name") == "latency on toy, ms"
+    page.one(".plot").send_keys(Keys.HOME)
+    page.until(lambda: "1 ms, 9 mJ, 50" in page.text("#told"))
+    assert "Better in all" not in page.text(".candidate")
+    page.go(f"#/compare/{triples[0]}/{triples[1]}")
+    page.until(lambda: "Runs side by side" in page.text("main h1") and page.all("#pair"))
+    choice = Select(page.one("#pair"))
+    choice.select_by_visible_text("score over energy")
+    assert page.text("section .x-name") == "energy on toy, mJ"
+    assert page.text("section .y-name") == "accuracy, %"
 
 
 @pytest.mark.parametrize("width", [390, 1366])

@@ -115,11 +115,36 @@ def test_an_interrupt_has_the_form_that_chat_interfaces_draw_buttons_for(begun: 
     assert "pause after the piece" in action["description"]
     (review,) = asked["review_configs"]
     assert review["action_name"] == action["name"]
+    assert review["allowed_decisions"] == ["approve", "reject", "edit"]
     for decisions in ([{"type": "edit"}], [{"type": "approve"}] * 2, [], "approve", [None]):
         state = chat.invoke(Command(resume={"decisions": decisions}), config)
         assert "__interrupt__" in state, f"{decisions} is neither a yes nor a no"
     chat.invoke(Command(resume={"decisions": [{"type": "reject"}]}), config)
     assert given(begun) == []
+
+
+def edit(**arguments: str) -> Command[Any]:
+    action = {"name": "steer", "args": arguments}
+    return Command(resume={"decisions": [{"type": "edit", "edited_action": action}]})
+
+
+def test_an_order_is_corrected_before_it_is_given(begun: Path) -> None:
+    chat = build_chat(begun.parent, InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    chat.invoke({"messages": [HumanMessage("/rounds 7")], "run": begun.name}, config)
+    for wrong, told in (
+        ("/rounds many", "Nothing is given yet"),
+        ("/front", "/front is a question"),
+        ("do it", "is no command"),
+    ):
+        state = chat.invoke(edit(command=wrong), config)
+        assert "__interrupt__" in state
+        assert told in state["messages"][-1].text
+    for arguments in ({"command": "/rounds 9", "run": "another"}, {"command": "/pause", "x": "y"}):
+        assert "__interrupt__" in chat.invoke(edit(**arguments), config)
+    assert given(begun) == []
+    chat.invoke(edit(run=begun.name, command="/rounds 8"), config)
+    assert given(begun) == [("/rounds 8", "chat", "/rounds 8")]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Diligent(ScriptedModel):
     def __init__(self, settings: SearchConfig) -> None:
         super().__init__(self._say)
         partition = ground_of(settings).partition
-        self._cells = [[partition.space.format(m) for m in ms] for ms in partition.members]
+        self._cells = [[partition.space.in_letters(m) for m in ms] for ms in partition.members]
         self._one_at_a_time = threading.Lock()
 
     def _say(self, messages: Sequence[Message], schema: dict[str, Any]) -> str:
@@ -56,8 +56,15 @@ class Diligent(ScriptedModel):
         parents = list(dict.fromkeys(re.findall(r"r\d+n\d+c\d+", user)))[:2]
         with self._one_at_a_time:
             cells = [self._cells[niche].pop() for _ in range(count)]
-        how = {"operation": "crossover", "parents": parents, "rationale": WORDS}
+        how = {"parents": parents, "rationale": "A wider convolution on the longest path."}
         return json.dumps({"designs": [{"architecture": cell, **how} for cell in cells]})
+
+
+def test_rounds_in_which_the_model_has_no_share_ask_no_designer(config: Settings) -> None:
+    """Of 4, 8 and 12 designs of a niche a tenth is none, none and one."""
+    told = estimated(config(model="scripted:answers", designer_share=0.1))
+    assert told.calls == 3 * (1 + 3) + 3
+    assert told.evaluations == 3 * 3 * 4
 
 
 def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(config: Settings) -> None:

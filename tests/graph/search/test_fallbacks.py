@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pelnas import Search, SearchConfig
-from pelnas.agents.designer import DesignBrief
+from pelnas.agents.design_brief import DesignBrief
 from pelnas.agents.evolver import EvolvingDesigner
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.agents.testing.server import LoopbackServer

@@ -67,6 +67,7 @@ def test_a_search_with_a_small_local_model(settings: Settings, smollm2: Path) ->
     config = settings(
         designer_model=f"local:{smollm2}",
         rounds=1,
+        question_form="letters",
         per_niche=1,
         budget=Budget(calls=4),
     )
@@ -77,6 +78,29 @@ def test_a_search_with_a_small_local_model(settings: Settings, smollm2: Path) ->
         assert {call.model for call in calls} == {f"local:{smollm2}"}
         assert all(json.loads(call.answer)["designs"] for call in calls if call.outcome != "failed")
         assert len(store.evaluations()) == len(store.candidates()) > 0
+
+
+@pytest.mark.alone
+@pytest.mark.slow
+def test_a_small_local_model_chooses_its_actions(settings: Settings, smollm2: Path) -> None:
+    """Decoding is constrained to the schema of all actions, so that each can be read."""
+    config = settings(
+        designer_model=f"local:{smollm2}",
+        rounds=1,
+        question_form="letters",
+        per_niche=1,
+        tool_calls=2,
+        budget=Budget(calls=6),
+    )
+    result = Search(config).run()
+    with RunStore.read(result.folder) as store:
+        calls = [call for call in store.calls() if call.outcome != "failed"]
+        actions = [json.loads(call.answer) for call in calls if call.schema == "Action"]
+        begun = [event for event in store.events() if event.kind == "tool-begun"]
+        assert actions
+        assert all(call.outcome == "ok" for call in calls if call.schema == "Action")
+        called = [each for each in actions if each["action"]["tool"] != "submit"]
+        assert len([event for event in begun if ".design." in event.parent]) == len(called)
 
 
 def faults(seed: int, share: float) -> Iterator[Fault | None]:

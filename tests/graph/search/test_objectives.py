@@ -178,7 +178,7 @@ def test_a_fork_keeps_objectives(settings: Toy) -> None:
 def test_the_figure_of_three_objectives_draws_each_pair(
     settings: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pelnas.report import figure, pairs
+    from pelnas.report import figure, pairs, two_fronts
 
     drawn: list[pairs.Pair] = []
 
@@ -187,7 +187,14 @@ def test_the_figure_of_three_objectives_draws_each_pair(
         pairs.draw_pair(axes, archive, pair, *rest)
 
     monkeypatch.setattr(figure, "draw_pair", draw)
+
+    def beside(axes: Any, pair: pairs.Pair, unit: str) -> None:
+        drawn.append(pair)
+        pairs.name_axes(axes, pair, unit)
+
+    monkeypatch.setattr(two_fronts, "name_axes", beside)
     with RunStore.read(Search(settings(objectives=BOTH)).run().folder) as store:
         assert figure.render(store, figure.LIGHT).startswith(b"\x89PNG")
-    told = [(pair.right.name, pair.up.name if pair.up else "score") for pair in drawn]
-    assert told == [("latency", "score"), ("energy", "score"), ("latency", "energy")]
+        assert two_fronts.render_two(store, store).startswith(b"\x89PNG")
+    names = [(pair.right.name, pair.up.name if pair.up else "score") for pair in drawn]
+    assert names == 2 * [("latency", "score"), ("energy", "score"), ("latency", "energy")]

@@ -41,9 +41,10 @@ ASKED: tuple[tuple[int, str, str, str], ...] = (
     (2, "learned", f"/model designer {MODEL}", r"[1-9]\d* designs? by it since"),
     (2, "learned", "/rounds 9", r"5 of 9 rounds begun"),
     (2, "learned", "/budget evaluations 900", r"\d\d evaluations spent of 900"),
+    (2, "learned", "/share 1", r"[1-9]\d* designs? by models since"),
     (3, "evaluated", "/pause", r"the search waited \d+ s"),
-    (3, "paused", "/resume", r"ended the wait of d16"),
-    (4, "round-planned", "/stop", r"stopped after round 5 by d18 \(ann\)"),
+    (3, "paused", "/resume", r"ended the wait of d17"),
+    (4, "round-planned", "/stop", r"stopped after round 5 by d19 \(ann\)"),
 )  # fmt: skip
 
 

@@ -1,101 +1,20 @@
 """The graph as LangGraph's own server serves it: a client posts settings and gets the front."""
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from served import JSON, KNOWN, OPENS, SETTINGS, begin, client_of, directives, running
 
-from pelnas.agents.testing.server import LoopbackServer, ToolCalls
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
 
 ROOT = Path(__file__).resolve().parents[3]
-OPENS = "a-token-of-the-tests"
-SETTINGS = {
-    "space": "tiny",
-    "device": "toy",
-    "dataset": "toy10",
-    "accuracy": "table",
-    "rounds": 2,
-    "per_niche": 3,
-}
-JSON = {"Content-Type": "application/json"}
-KNOWN = {"Authorization": f"Bearer {OPENS}"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def talking() -> Iterator[LoopbackServer]:
-    """A server of a model that proposes to pause, whatever it is asked."""
-    proposal = ToolCalls([("steer", '{"command": "/pause"}')])
-    with LoopbackServer(lambda *_: proposal, tools="free") as model:
-        yield model
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
-    """The working directory of a server, with its owner's settings."""
-    pytest.importorskip("langgraph_api", reason="the extra 'serve' is not installed")
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "search.toml").write_text(f'data = "{tiny_tables}"\n')
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path, talking: LoopbackServer) -> Iterator[str]:
-    """``pelnas serve`` on loopback, without any key; it offers one model."""
-    offer = {"PELNAS_CHAT_MODELS": "builtin:evolver openai:toy", "OPENAI_BASE_URL": talking.url}
-    command = [sys.executable, "-m", "pelnas", "serve", "--output", "runs"]
-    with running(command, folder, offer | {"PELNAS_SERVE_TOKEN": OPENS}) as address:
-        yield address
-
-
-@contextmanager
-def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[str]:
-    """The address of a server in a process of its own, on a port that is free."""
-    port = free_port()
-    variables = os.environ | variables | {"PELNAS_SEARCH_SETTINGS": "search.toml"}
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)],
-            cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=variables,
-        )  # fmt: skip
-        try:
-            wait_for(port, process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def client_of(server: str) -> Any:
-    from langgraph_sdk import get_sync_client
-
-    return get_sync_client(url=server, headers={"Authorization": f"Bearer {OPENS}"})
-
-
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(240):
-        assert process.poll() is None, "the server ended early"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.25)
-    raise AssertionError("the server did not answer within a minute")
 
 
 def test_a_posted_run_completes_and_is_talked_about(
@@ -104,7 +23,7 @@ def test_a_posted_run_completes_and_is_talked_about(
     settings = SETTINGS
     with client_of(server) as client:
         thread = client.threads.create()
-        state = client.runs.wait(thread["thread_id"], "search", input={"settings": settings})
+        state = followed(client, thread["thread_id"], settings)
         assert state["stop"] == "all rounds done"
         assert state["front"]
         assert {"architecture", "latency_ms", "score", "niche"} <= set(state["front"][0])
@@ -114,6 +33,35 @@ def test_a_posted_run_completes_and_is_talked_about(
         begun = begin(folder / "runs", settings | {"data": tiny_tables})
         steer_by_talking(client, begun)
         talk_freely(client, begun)
+
+
+def followed(client: Any, thread: str, settings: dict[str, Any]) -> Any:
+    """Run a search whose events are streamed: all of them from its plan on, each once, in order."""
+    parts = client.runs.stream(
+        thread, "search", input={"settings": settings}, stream_mode=["custom", "values"]
+    )
+    told = [(part.event, part.data) for part in parts]
+    events = [data for kind, data in told if kind == "custom"]
+    order = [event["seq"] for event in events]
+    assert order == sorted(set(order))
+    kinds = [event["kind"] for event in events]
+    assert kinds.count("round-done") == settings["rounds"]
+    state = next(data for kind, data in reversed(told) if kind == "values")
+    evaluated = [e["data"]["candidate"] for e in events if e["kind"] == "evaluated"]
+    assert len(evaluated) == len(set(evaluated)) > len(state["front"])
+    return state
+
+
+def test_clients_are_told_what_settings_they_may_choose(server: str) -> None:
+    with client_of(server) as client:
+        (assistant,) = client.assistants.search(graph_id="search")
+        schema = client.assistants.get_schemas(assistant["assistant_id"])["input_schema"]
+    settings = schema["properties"]["settings"]
+    while "$ref" in settings:
+        settings = schema["$defs"][settings["$ref"].rsplit("/", 1)[1]]
+    assert settings["properties"]["rounds"]["type"] == "integer"
+    assert set(SETTINGS) <= set(settings["properties"])
+    assert {"data", "output", "base_url"}.isdisjoint(settings["properties"])
 
 
 HOSTILE: list[tuple[dict[str, str], int]] = [
@@ -156,14 +104,14 @@ def test_a_page_in_the_browser_reaches_nothing(server: str, folder: Path) -> Non
         {"X-Api-Key": ""}, {"Cookie": f"token={OPENS}"},
     ]  # fmt: skip
     for headers in wrong:
-        for path in ("/threads", "/runs/wait", "/assistants/search"):
+        for path in ("/threads", "/runs/wait", "/assistants/search", "/a2a/chat"):
             answered = httpx.post(f"{server}{path}", json={}, headers=headers, timeout=30)
             assert answered.status_code == 401
             assert answered.json()["error"]
         assert httpx.get(f"{server}/ok", headers=headers, timeout=30).status_code == 401
     by_key = {"X-Api-Key": OPENS}
     assert httpx.post(f"{server}/threads", json={}, headers=by_key, timeout=30).status_code == 200
-    for path in ("/mcp", "/a2a/search", "/store/items"):
+    for path in ("/mcp", "/store/items"):
         assert httpx.post(f"{server}{path}", json={}, headers=KNOWN).status_code in (404, 405)
     assert sorted((folder / "runs").glob("*")) == before
 
@@ -180,7 +128,12 @@ def test_the_documented_langgraph_dev_is_closed_to_pages(folder: Path) -> None:
         assert hostile(address, {}) == {n: status for n, (_, status) in enumerate(HOSTILE)}
         assert sorted((folder / "runs").glob("*")) == before
         with get_sync_client(url=address) as client:
-            assert {a["graph_id"] for a in client.assistants.search()} == {"search", "chat"}
+            known = {a["graph_id"]: a["assistant_id"] for a in client.assistants.search()}
+        assert set(known) == {"search", "chat"}
+        card = httpx.get(
+            f"{address}/.well-known/agent-card.json", params={"assistant_id": known["chat"]}
+        ).json()
+        assert card["url"] == f"{address}/a2a/{known['chat']}"
 
 
 def test_the_command_serves_what_the_file_does() -> None:
@@ -314,15 +267,6 @@ def talk_about(client: Any, run: str, point: str) -> None:
     assert "is no command" in state["messages"][-1]["content"]
 
 
-def begin(output: Path, settings: dict[str, Any]) -> Path:
-    """A run that nobody works on, where the server keeps its runs."""
-    from pelnas import Search, load_config
-
-    search = Search(load_config(None, settings | {"output": output, "name": "steered"}))
-    search.session.close()
-    return search.session.store.folder
-
-
 def steer_by_talking(client: Any, folder: Path) -> None:
     """An order to the second graph: an interrupt, then a yes."""
     thread = client.threads.create()["thread_id"]
@@ -349,8 +293,3 @@ def talk_freely(client: Any, folder: Path) -> None:
     state = client.runs.wait(thread, "chat", command={"resume": "no"})
     assert state["messages"][-1]["content"] == "Nothing was changed."
     assert directives(folder) == ["ann"]
-
-
-def directives(folder: Path) -> list[str]:
-    with RunStore.read(folder) as store:
-        return [directive.author for directive in store.directives()]

@@ -43,20 +43,23 @@ export class CandidatePanel {
       this._relatives("Parents", c.parents, c.parents.length),
       this._relatives("Earlier ancestors", c.ancestors, c.ancestors.length),
       this._relatives("Children", c.children, c.children_in_all),
-      c.dominators ? this._relatives("Better in both", c.dominated_by, c.dominators) : null,
+      c.dominators ? this._relatives(`Better in ${this._data.info.costs.length > 1 ? "all" : "both"}`, c.dominated_by, c.dominators) : null,
       this._proxies(c.proxies),
     ];
   }
 
   _figures(c) {
     const spread = c.spread_ms ? ` ± ${figures(c.spread_ms / 2, 2)}` : "";
+    const far = c.extrapolated ? " (extrapolated: far from all networks that were measured)" : "";
     const error = c.uncertainty ? ` ± ${figures(c.uncertainty, 2)}` : "";
     const rows = [
-      ["latency", `${latency(c.latency_ms)}${spread}`],
+      ["latency", `${latency(c.latency_ms)}${spread}${far}`],
       [c.unit, `${figures(c.score)}${error}`],
       ["energy", c.energy_mj === null ? null : `${figures(c.energy_mj)} mJ`],
       ["parameters", count(c.parameters)],
       ["FLOPs", count(c.flops)],
+      ["peak memory", c.memory === null ? null : `${count(c.memory)} B`],
+      ["size on disk", c.size === null ? null : `${count(c.size)} B`],
     ].filter(([, value]) => value !== null);
     return [
       h("dl", { class: "figures" }, ...rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),

@@ -4,6 +4,7 @@ import { get, of } from "./api.js";
 import { kindColours, onLook } from "./colours.js";
 import { curves } from "./curve.js";
 import { fill, h, table } from "./dom.js";
+import { axisName, costsAt, nameOf, pairsOf, shared, values } from "./objectives.js";
 import { FrontPlot } from "./plot.js";
 import { count, device, duration, figures, latency, plural } from "./words.js";
 
@@ -57,6 +58,9 @@ class ComparePage {
       }),
     ]);
     this._sides = sides;
+    this._costs = shared(sides.map(({ info }) => info));
+    this._pairs = pairsOf(this._costs);
+    [this._pair] = this._pairs;
     this._plot = this._picture();
     const curve = h("div", {});
     const draw = () => {
@@ -68,7 +72,7 @@ class ComparePage {
     fill(
       this._body,
       together.together ? null : h("p", { class: "refused" }, "These runs differ in device, data set or unit of the score: their points share no scale."),
-      this._plot.element, this._legend, figuresOf(sides, together), curve,
+      this._axes(), this._plot.element, this._legend, figuresOf(sides, together), curve,
       reached(sides), settings(sides), rules(sides, together.rules),
     );
   }
@@ -84,6 +88,17 @@ class ComparePage {
     });
   }
 
+  _axes() {
+    if (this._pairs.length < 2) return null;
+    const chosen = (event) => {
+      this._pair = this._pairs[event.target.value];
+      this._points();
+      this._plot.fit();
+    };
+    return h("div", { class: "tools" }, h("label", { for: "pair" }, "Show"),
+      h("select", { id: "pair", change: chosen }, ...this._pairs.map((pair, i) => h("option", { value: i }, nameOf(pair)))));
+  }
+
   _id(run, i) {
     const { round, niche, slot } = this._sides[run].columns;
     return `r${round[i]}n${niche[i]}c${slot[i]}`;
@@ -91,7 +106,7 @@ class ComparePage {
 
   _describe(run, i) {
     const { name, columns } = this._sides[run];
-    return `${name}, ${this._id(run, i)}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}`;
+    return `${name}, ${this._id(run, i)}: ${costsAt(columns, this._costs, i)}, ${figures(columns.score[i])}`;
   }
 
   _open(run, i) {
@@ -103,14 +118,16 @@ class ComparePage {
     const palette = kindColours(sides.length);
     const devices = [...new Set(sides.map(({ info }) => device(info.device)))];
     const units = [...new Set(sides.map(({ info }) => info.sources.unit))];
+    const { right, up } = this._pair;
     this._plot.setPoints(
       {
-        x: sides.flatMap(({ columns }) => columns.latency),
-        y: sides.flatMap(({ columns }) => columns.score),
+        x: sides.flatMap(({ columns }) => values(columns, right)),
+        y: sides.flatMap(({ columns }) => (up ? values(columns, up) : columns.score)),
+        whole: up !== null,
         colour: sides.flatMap(({ columns }, run) => columns.round.map(() => run)),
         palette,
       },
-      { x: `latency on ${devices.join(", ")}, ms`, y: units.join(", ") },
+      { x: axisName(right, devices.join(", ")), y: up ? `${up.label} (down is better)` : units.join(", ") },
     );
     fill(this._legend, sides.map((side, run) => this._key(side, run, palette[run])));
     this._view();
@@ -139,7 +156,8 @@ class ComparePage {
       before += columns.round.length;
     });
     const flat = this._flat;
-    this._plot.setView({ shown: (at) => !this._hidden.has(flat[at][0]), front: fronts.flat(), fronts, aside });
+    const stairs = this._sides.every(({ info }) => info.costs.length === 1);
+    this._plot.setView({ shown: (at) => !this._hidden.has(flat[at][0]), front: fronts.flat(), fronts, stairs, aside });
   }
 }
 
@@ -168,8 +186,8 @@ function figuresOf(sides, { together, growth }) {
     ["models", (s) => [...new Set(Object.values(s.info.models))].join(", ")],
     [together ? "hypervolume, in the ranges of all" : "hypervolume, each in its own ranges", (s) => figures(growth[s.name].hypervolume.at(-1))],
     ["on the front", (s) => s.front.length],
-    ["fastest on the front", (s) => (s.front.length ? latency(s.columns.latency[s.front[0]]) : "\u2013")],
-    ["best score", (s) => (s.front.length ? figures(s.columns.score[s.front.at(-1)]) : "\u2013")],
+    ["fastest on the front", (s) => (s.front.length ? latency(Math.min(...s.front.map((i) => s.columns.latency[i]))) : "\u2013")],
+    ["best score", (s) => (s.front.length ? figures(Math.max(...s.front.map((i) => s.columns.score[i]))) : "\u2013")],
     ["rounds", (s) => s.columns.fronts.length],
     ["evaluations", (s) => spent(s).evaluations],
     ["model calls", (s) => spent(s).calls],
@@ -201,7 +219,7 @@ function reached(sides) {
     const limit = low + ((high - low) * n) / 5;
     const scores = sides.map(({ columns, front }) => {
       const within = front.filter((i) => columns.latency[i] <= limit * (1 + 1e-9));
-      return within.length ? columns.score[within.at(-1)] : null;
+      return within.length ? Math.max(...within.map((i) => columns.score[i])) : null;
     });
     const best = Math.max(...scores.filter((score) => score !== null));
     return h("tr", {}, h("td", { class: "n" }, figures(limit)),

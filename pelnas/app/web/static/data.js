@@ -68,7 +68,7 @@ export class RunData extends EventTarget {
     return this.columns.fronts.length;
   }
 
-  /** Places of the front after a round, by latency. */
+  /** Places of the front after a round, by the first cost. */
   front(round) {
     return this.columns.fronts[Math.min(round, this.rounds - 1)] ?? [];
   }
@@ -108,6 +108,7 @@ export class RunData extends EventTarget {
     columns.niche.push(niche);
     columns.slot.push(slot);
     columns.latency.push(event.data.latency_ms);
+    for (const values of Object.values(columns.costs)) values.push(null);
     columns.score.push(score);
     columns.author.push(Math.max(0, columns.authors.indexOf(this.info.models.designer)));
     columns.method.push(0);

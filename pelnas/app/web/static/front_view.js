@@ -3,8 +3,9 @@
 import { CandidatePanel } from "./candidate.js";
 import { kindColours, nicheColours, onLook } from "./colours.js";
 import { h, fill, link, table } from "./dom.js";
+import { axisName, costsAt, nameOf, pairsOf, values } from "./objectives.js";
 import { FrontPlot } from "./plot.js";
-import { device, figures, latency } from "./words.js";
+import { device, figures } from "./words.js";
 
 const STEP = 350; // ms a round while the rounds play
 
@@ -13,6 +14,8 @@ export class FrontTab {
     this._data = data;
     this._go = go;
     this._by = "niche";
+    this._pairs = pairsOf(data.info.costs);
+    this._pair = this._pairs[0];
     this._hidden = new Set();
     this._round = Math.max(0, data.rounds - 1);
     this._selected = -1;
@@ -89,6 +92,7 @@ export class FrontTab {
         h(
           "div",
           { class: "tools" },
+          ...this._axes(),
           h("label", { for: "colour" }, "Colour by"), colour,
           h("span", { class: "push" }),
           ...this._zooms(),
@@ -100,6 +104,18 @@ export class FrontTab {
       ),
       this._panel.element,
     );
+  }
+
+  /** A choice of two objectives, where there are more. */
+  _axes() {
+    if (this._pairs.length < 2) return [];
+    const options = this._pairs.map((pair, i) => h("option", { value: i }, nameOf(pair)));
+    const chosen = (event) => {
+      this._pair = this._pairs[event.target.value];
+      this._points();
+      this._plot.fit();
+    };
+    return [h("label", { for: "pair" }, "Show"), h("select", { id: "pair", change: chosen }, ...options)];
   }
 
   _zooms() {
@@ -119,9 +135,11 @@ export class FrontTab {
     const names = { niche: info.niches, author: columns.authors, method: columns.methods }[this._by];
     const known = Math.max(names.length, ...(this._by === "niche" ? [1 + max(columns.niche)] : [1]));
     const palette = this._by === "niche" ? nicheColours(known) : kindColours(known);
+    const { right, up } = this._pair;
+    const y = up ? values(columns, up) : columns.score;
     this._plot.setPoints(
-      { x: columns.latency, y: columns.score, colour: columns[this._by], palette },
-      { x: `latency on ${device(info.device)}, ms`, y: info.sources.unit },
+      { x: values(columns, right), y, whole: up !== null, colour: columns[this._by], palette },
+      { x: axisName(right, device(info.device)), y: up ? `${up.label} (down is better)` : info.sources.unit },
     );
     this._aside = new Set(columns.aside);
     this._keys(names, palette);
@@ -161,7 +179,8 @@ export class FrontTab {
       ? (i) => round[i] <= until && !hidden.has(kinds[i])
       : (i) => round[i] <= until;
     const front = this._data.front(until);
-    this._plot.setView({ shown, front, aside: this._aside, selected: this._selected });
+    const stairs = this._pairs.length < 2;
+    this._plot.setView({ shown, front, stairs, aside: this._aside, selected: this._selected });
     this._told.textContent = this._data.rounds
       ? `after round ${until + 1} of ${this._data.info.rounds}: ${front.length} on the front`
       : "no candidate is evaluated yet";
@@ -177,13 +196,13 @@ export class FrontTab {
         { class: i === this._selected ? "chosen" : null },
         h("td", { class: "n" }, n + 1),
         h("td", {}, link(this._data.id(i), () => this._go("front", this._data.id(i)))),
-        h("td", { class: "n" }, figures(columns.latency[i])),
+        ...info.costs.map((cost) => h("td", { class: "n" }, figures(values(columns, cost)[i]))),
         h("td", { class: "n" }, figures(columns.score[i])),
         h("td", {}, info.niches[columns.niche[i]] ?? columns.niche[i]),
         h("td", {}, columns.authors[columns.author[i]]),
       ),
     );
-    const heads = [["#", "n"], ["candidate"], ["latency, ms", "n"], ["score", "n"], ["niche"], ["designed by"]];
+    const heads = [["#", "n"], ["candidate"], ...info.costs.map(({ label }) => [label, "n"]), ["score", "n"], ["niche"], ["designed by"]];
     fill(this._list, table(heads, rows, `The front after round ${this._round + 1}`));
   }
 
@@ -191,7 +210,7 @@ export class FrontTab {
     const { columns, info } = this._data;
     const niche = info.niches[columns.niche[i]] ?? `niche ${columns.niche[i]}`;
     const off = this._aside.has(i) ? ", off the front by a directive" : "";
-    return `${this._data.id(i)}: ${latency(columns.latency[i])}, ${figures(columns.score[i])}, ${niche}${off}`;
+    return `${this._data.id(i)}: ${costsAt(columns, info.costs, i)}, ${figures(columns.score[i])}, ${niche}${off}`;
   }
 
   // -- what a person does -------------------------------------------------------------

@@ -66,7 +66,21 @@ function paintAll(pen, { x, y, shown, aside, colour, sprites, ring, width, heigh
   return below;
 }
 
-function paintFront(pen, { x, y, fronts, colour, palette, width }, front) {
+function paintFront(pen, scene, front) {
+  const { x, y, colour, palette } = scene;
+  if (scene.stairs) paintStairs(pen, scene, front);
+  pen.strokeStyle = ink("ink");
+  pen.lineWidth = 1.4;
+  for (const i of front) {
+    pen.fillStyle = palette[colour[i]];
+    pen.beginPath();
+    pen.arc(x[i], y[i], LARGE, 0, 7);
+    pen.fill();
+    pen.stroke();
+  }
+}
+
+function paintStairs(pen, { x, y, fronts, colour, palette, width }, front) {
   pen.strokeStyle = fronts && front.length ? palette[colour[front[0]]] : ink("ink");
   pen.lineWidth = 1.4;
   pen.globalAlpha = 0.7;
@@ -78,14 +92,6 @@ function paintFront(pen, { x, y, fronts, colour, palette, width }, front) {
   if (front.length) pen.lineTo(width, y[front.at(-1)]);
   pen.stroke();
   pen.globalAlpha = 1;
-  pen.strokeStyle = ink("ink");
-  for (const i of front) {
-    pen.fillStyle = palette[colour[i]];
-    pen.beginPath();
-    pen.arc(x[i], y[i], LARGE, 0, 7);
-    pen.fill();
-    pen.stroke();
-  }
 }
 
 function mark(pen, { x, y }, i, width) {

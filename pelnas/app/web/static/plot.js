@@ -16,7 +16,7 @@ export class FrontPlot {
     this._describe = describe;
     this._onPick = onPick;
     this._points = { x: [], y: [], colour: [], palette: [] };
-    this._view = { shown: () => true, front: [], fronts: null, aside: new Set(), selected: -1 };
+    this._view = { shown: () => true, front: [], fronts: null, stairs: true, aside: new Set(), selected: -1 };
     this._hover = -1;
     this._build(label);
     this._axes = new Axes(this._axesHost, MARGIN, (x, y) => this._moved(x, y));
@@ -35,16 +35,17 @@ export class FrontPlot {
     window.removeEventListener("pointerup", this._released);
   }
 
-  /** Columns: x (null: not shown), y, colour (a place in the palette). */
+  /** Columns: x and y (null: not shown), colour (a place in the palette). `whole`: no y is cut off. */
   setPoints(points, names) {
     this._points = points;
     this._xName.textContent = names.x;
     this._yName.textContent = names.y;
     this._sprites = null;
-    if (this._measured !== points.x || this._many !== points.x.length) {
-      [this._measured, this._many] = [points.x, points.x.length];
+    const measured = [points.x, points.y, points.x.length];
+    if (measured.some((now, i) => now !== this._measured?.[i])) {
+      this._measured = measured;
       const before = JSON.stringify(this._window);
-      this._window = windowOf(points.x, points.y);
+      this._window = windowOf(points.x, points.y, points.whole);
       if (!this._zoomed) this._fitted();
       if (JSON.stringify(this._window) !== before) this._mark();
     }
@@ -55,7 +56,8 @@ export class FrontPlot {
   /**
    * What of the points is seen: `shown(i)`, the `front`'s places by x, the `selected` place, those
    * that stand `aside` of the front. `fronts`: several of them, each in the colour of its points;
-   * `front` then holds the places of all.
+   * `front` then holds the places of all. `stairs`: whether a line joins the front, which it does
+   * where nothing but x and y decides on it.
    */
   setView(view) {
     this._view = { ...this._view, ...view };
@@ -196,7 +198,7 @@ export class FrontPlot {
     }
     for (let i = 0; i < xs.length; i++) {
       this._x[i] = xs[i] === null ? NaN : left + ((log ? Math.log10(xs[i]) : xs[i]) - x[0]) * wide;
-      this._y[i] = bottom - (ys[i] - y[0]) * high;
+      this._y[i] = ys[i] === null ? NaN : bottom - (ys[i] - y[0]) * high;
     }
   }
 

@@ -3,16 +3,16 @@
 const WIDE = 20; // a ratio of latencies beyond which the axis is logarithmic
 const MARGIN = 0.05;
 
-/** Ranges of all finite points: all scores, unless a few far below squeeze the rest. */
-export function windowOf(xs, ys) {
-  const shown = ys.filter((_, i) => xs[i] !== null).sort((a, b) => a - b);
+/** Ranges of all finite points: all heights, unless a few far below squeeze the rest and not `whole`. */
+export function windowOf(xs, ys, whole = false) {
+  const shown = ys.filter((y, i) => y !== null && xs[i] !== null).sort((a, b) => a - b);
   if (!shown.length) return { x: [0, 1], y: [0, 1], log: false };
   const at = (share) => shown[Math.round(share * (shown.length - 1))];
-  const fence = at(0.25) - 1.5 * (at(0.75) - at(0.25));
+  const fence = whole ? -Infinity : at(0.25) - 1.5 * (at(0.75) - at(0.25));
   const low = shown.find((score) => score >= fence);
   let [left, right] = [Infinity, -Infinity];
   xs.forEach((x, i) => {
-    if (x === null || ys[i] < low) return;
+    if (x === null || ys[i] === null || ys[i] < low) return;
     left = Math.min(left, x);
     right = Math.max(right, x);
   });

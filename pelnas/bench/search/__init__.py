@@ -1,0 +1,1 @@
+"""Searches of many methods at equal budget, judged against the truth."""

@@ -1,0 +1,249 @@
+"""Workers on the nodes of a Ray cluster, each an actor that Ray makes again where it is lost."""
+
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from pelnas.errors import InputError, PoolError, WorkerDiedError
+from pelnas.pool import base
+from pelnas.pool.base import LOOK, Done, Pool, Task, Work, Workers, never, stopped
+from pelnas.pool.ray_cluster import HEAD, Cluster, said
+from pelnas.pool.ray_worker import RayWorker, versions
+
+ATTEMPTS = (
+    4  # at one task, each ended by the loss of its worker: nodes are lost for reasons of their own
+)
+Asked = tuple[int, Task]  # a task with its place
+PATIENCE = 120.0  # seconds in which some node has to have room for some worker
+
+
+class RayPool(Pool):
+    """Each worker is an actor with as many cores as threads, on any node but those of devices."""
+
+    name = "ray"
+    here = False
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def check(self) -> None:
+        self._cluster.check()
+
+    def cores(self) -> int:
+        nodes = (node for node in self._cluster.nodes() if not _devices(node))
+        return max(1, int(sum(node["Resources"].get("CPU", 0) for node in nodes)))
+
+    def devices(self) -> tuple[str, ...]:
+        return tuple(sorted({name for node in self._cluster.nodes() for name in _devices(node)}))
+
+    def workers(
+        self, work: Work, count: int, threads: int = 1, device: str = "", gpus: int = 0
+    ) -> Workers:
+        return _Actors(self, self._cluster, work, count, threads, device, gpus)
+
+    def room(self, threads: int, gpus: int) -> int:
+        """How many workers fit at a time. PoolError: none, for want of graphics processors."""
+        fits = self.cores() // threads
+        if gpus:
+            there = sum(node["Resources"].get("GPU", 0) for node in self._cluster.nodes())
+            if there < gpus:
+                raise PoolError(
+                    "expected a node of the Ray cluster with a graphics processor, found none: start"
+                    " one with `ray start --num-gpus=1`, or use --accelerator cpu"
+                )
+            fits = min(fits, int(there) // gpus)
+        return max(1, fits)
+
+    def close(self) -> None:
+        """Disconnect; a cluster that began here ends."""
+        self._cluster.close()
+
+
+def _devices(node: dict[str, Any]) -> list[str]:
+    return [name.removeprefix(HEAD) for name in node["Resources"] if name.startswith(HEAD)]
+
+
+class _Actors(Workers):
+    def __init__(
+        self,
+        pool: RayPool,
+        cluster: Cluster,
+        work: Work,
+        count: int,
+        threads: int,
+        device: str,
+        gpus: int = 0,
+    ) -> None:
+        self._pool, self._cluster, self._work = pool, cluster, work
+        self._count, self._threads, self._device, self._gpus = count, threads, device, gpus
+        self._actors: list[Any] = []
+        self._idle: deque[Any] = deque()
+        self._shared: tuple[Any, Any] | None = None  # the class of the actors, and the arrays
+        #: By the reference of an answer: who gives it, and to which task; no task: it begins.
+        self._asked: dict[Any, tuple[Any, Asked | None]] = {}
+
+    def done(
+        self, tasks: Sequence[Task], stop: Callable[[], bool] = never
+    ) -> Generator[Done, None, None]:
+        if not tasks:
+            return
+        ray, left, complete = self._cluster.ray(), len(tasks), False
+        waiting, tried = deque(enumerate(tasks)), Counter[int]()
+        try:
+            room = self._pool.room(self._threads, self._gpus) if not self._device else 1
+            self._start(ray, min(self._count or room, len(tasks)))
+            while left:
+                self._hand_out(waiting)  # workers that have begun before
+                for reference in self._ready(ray, stop):
+                    found = self._answer(ray, reference, waiting, tried)
+                    self._hand_out(waiting)
+                    if found is not None:
+                        left -= 1
+                        complete = not left  # whoever has the last one need not ask for more
+                        yield found
+        except (ConnectionError, ray.exceptions.RaySystemError):
+            raise self._cluster.lost() from None
+        finally:
+            if not complete:
+                self.close()
+
+    def close(self) -> None:
+        actors, self._actors = self._actors, []
+        self._idle.clear()
+        self._asked.clear()
+        self._shared = None
+        self._cluster.end(actors)
+
+    # -- actors -----------------------------------------------------------------
+
+    def _start(self, ray: Any, wanted: int) -> None:
+        """As many as are wanted; what a node lacks is told by its ``begin``."""
+        if self._shared is None:
+            self._shared = self._kind(ray), self._put(ray)
+        kind, arrays = self._shared
+        work = self._work
+        while len(self._actors) < wanted:
+            actor = kind.remote(work.maker, json.dumps(work.settings), self._threads)
+            self._actors.append(actor)
+            self._asked[actor.begin.remote(arrays)] = (actor, None)
+
+    def _kind(self, ray: Any) -> Any:
+        places: dict[str, Any] = {"num_cpus": self._threads, "num_gpus": self._gpus}
+        if self._device:
+            places = {"num_cpus": 0, "resources": {HEAD + self._device: 1}}
+        elif apart := [node["NodeID"] for node in self._cluster.nodes() if _devices(node)]:
+            places["label_selector"] = {"ray.io/node-id": f"!in({','.join(apart)})"}
+        return ray.remote(RayWorker).options(max_restarts=-1, max_task_retries=0, **places)
+
+    def _put(self, ray: Any) -> Any:
+        """The arrays in the object store, once for all workers. PoolError: it is full."""
+        full = (ray.exceptions.ObjectStoreFullError, ray.exceptions.OutOfDiskError)
+        try:
+            return ray.put(dict(self._work.arrays))
+        except full:
+            size = sum(array.nbytes for array in self._work.arrays.values())
+            raise PoolError(
+                f"expected room for {size / 2**20:.0f} MiB of images in the object store of the Ray"
+                " cluster, found it full: start its head with more (--object-store-memory), or take"
+                " fewer or smaller images"
+            ) from None
+
+    # -- tasks ------------------------------------------------------------------
+
+    def _hand_out(self, waiting: deque[Asked]) -> None:
+        while self._idle and waiting:
+            actor, task = self._idle.popleft(), waiting.popleft()
+            self._asked[actor.ask.remote(json.dumps(task[1]))] = (actor, task)
+
+    def _ready(self, ray: Any, stop: Callable[[], bool]) -> list[Any]:
+        """Calls that have ended, at least one; the head is watched meanwhile."""
+        began = time.monotonic()
+        if not self._asked:
+            raise PoolError("expected workers, found that they were ended meanwhile: begin again")
+        while not (ready := _ready(ray, list(self._asked))):
+            if stop():
+                raise stopped()
+            self._cluster.watch()
+            if all(task is None for _, task in self._asked.values()) and _is_over(began):
+                raise self._no_room()
+        self._cluster.watch()
+        return ready
+
+    def _answer(
+        self, ray: Any, reference: Any, waiting: deque[Asked], tried: Counter[int]
+    ) -> Done | None:
+        """What became of one call; ``None``: no task has ended by it."""
+        actor, task = self._asked.pop(reference)
+        try:
+            answer = ray.get(reference)
+        except ray.exceptions.RayActorError as loss:
+            self._begin_again(actor, loss)
+            return None if task is None else _again(task, waiting, tried)
+        except ray.exceptions.RayTaskError as failure:
+            raise self._misfit(said(failure.cause or failure)) from None
+        if task is None:
+            self._check(answer)
+        self._idle.append(actor)
+        return None if task is None else base.done(task[0], json.loads(answer))
+
+    def _begin_again(self, actor: Any, loss: Exception) -> None:
+        """Ray makes the actor anew, on whatever node has room. PoolError: it cannot be made at all."""
+        if _refused(loss):
+            raise self._misfit(said(loss))
+        time.sleep(LOOK / 5)  # calls to one that is lost fail at once for a moment
+        if self._shared is not None:
+            self._asked[actor.begin.remote(self._shared[1])] = (actor, None)
+
+    # -- nodes ------------------------------------------------------------------
+
+    def _check(self, about: dict[str, Any]) -> None:
+        """PoolError: a node whose values would be others."""
+        for name, wanted in versions().items():
+            found = about["versions"].get(name) or "none"
+            if found != wanted:
+                raise PoolError(
+                    f"expected {name} {wanted} on every node of the Ray cluster, as it is here, found"
+                    f" {found} on node {about['node']}: install the same there, or stop that node"
+                )
+
+    def _misfit(self, found: str) -> InputError:
+        return PoolError(
+            f"expected this package, installed alike, on every node of the Ray cluster, found:"
+            f" {found}: install it there (pip install), or stop that node"
+        )
+
+    def _no_room(self) -> PoolError:
+        need = f"the device {self._device}" if self._device else f"{self._threads} free cores"
+        return PoolError(
+            f"expected a node of the Ray cluster with {need}, found none in {PATIENCE:g} s: start"
+            " one, or wait until others have ended"
+        )
+
+
+def _again(task: Asked, waiting: deque[Asked], tried: Counter[int]) -> Done | None:
+    """A task whose worker was lost: it comes next, unless too many were lost with it."""
+    tried[task[0]] += 1
+    if tried[task[0]] < ATTEMPTS:
+        waiting.appendleft(task)
+        return None
+    return Done(task[0], error=WorkerDiedError(f"its worker was lost {ATTEMPTS} times"))
+
+
+def _ready(ray: Any, references: list[Any]) -> list[Any]:
+    """All that are ready, after at most half a second."""
+    ready, rest = ray.wait(references, num_returns=1, timeout=LOOK)
+    if ready and rest:
+        more, _ = ray.wait(rest, num_returns=len(rest), timeout=0)
+        ready = [*ready, *more]
+    return list(ready)
+
+
+def _is_over(began: float) -> bool:
+    return time.monotonic() - began > PATIENCE
+
+
+def _refused(loss: Exception) -> bool:
+    """Whether an actor could not be made at all, such as for want of this package on its node."""
+    return "creation task" in str(loss) or "ModuleNotFoundError" in str(loss)

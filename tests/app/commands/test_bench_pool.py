@@ -1,0 +1,23 @@
+"""``pelnas bench pool``: two pools on the same networks, and simulated searches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes import PoolHere
+
+Pelnas = Callable[..., Any]
+COMMAND = ("bench", "pool", "--space", "tiny", "--resolution", "8", "--networks", "16")
+
+
+def test_pools_are_compared_and_searches_simulated(
+    pelnas: Pelnas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
+    told = pelnas(*COMMAND, "--pool", "ray", "--json").json()
+    assert told["equal"]
+    assert [one["networks"] for one in told["throughputs"]] == [16, 16]
+    assert {row["workers"] for row in told["simulated"]} == {1, 10, 100, 1_000}
+    shown = pelnas(*COMMAND, "--recording", "0.001").out
+    assert "1.00 ms to store an evaluation" in shown
+    assert "values equal to the last bit" in shown

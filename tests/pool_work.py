@@ -1,0 +1,92 @@
+"""What workers of tests do, where any interpreter finds it."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pelnas.errors import DataError, SpaceError
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def echoing(settings: Mapping[str, Any], arrays: Arrays) -> Callable[[Any], Any]:
+    """Answers with the task, the settings, and the sum of all arrays."""
+    total = sum(float(np.sum(array)) for array in arrays.values())
+    return lambda task: [task, settings["name"], total]
+
+
+def acting(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    """A task is what to do and with what, see ``ACTS``."""
+    return lambda task: ACTS[task[0]](*task[1:])
+
+
+def failing(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    return lambda _: {}["missing"]
+
+
+def answering_once(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    """The first task of each worker; the others take longer than any test."""
+    seconds = iter([0.0])
+
+    def answer(_: Any) -> Any:
+        time.sleep(next(seconds, 60))
+        return {}
+
+    return answer
+
+
+def refusing_the_first_last(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    """Every task is refused, the one of the settings long after all others."""
+
+    def refuse(task: Any) -> Any:
+        time.sleep(2.0 if task == settings["first"] else 0)
+        raise DataError("it does not fit")
+
+    return refuse
+
+
+def refusing(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    raise SpaceError("there is no such space here")
+
+
+def _misfit(text: str) -> None:
+    raise DataError(text)
+
+
+def _die(marker: str, times: int) -> str:
+    """Ends the worker the first ``times`` times; each time leaves a line in the file ``marker``."""
+    before = len(Path(marker).read_text().splitlines()) if os.path.exists(marker) else 0
+    if before < times:
+        with open(marker, "a") as file:
+            file.write("died\n")
+        os._exit(3)
+    return "lived"
+
+
+def _await(marker: str) -> str:
+    end = time.monotonic() + 60
+    while not os.path.exists(marker) and time.monotonic() < end:
+        time.sleep(0.02)
+    return "seen"
+
+
+def _sleep(seconds: float) -> str:
+    time.sleep(seconds)
+    return "slept"
+
+
+ACTS: Mapping[str, Callable[..., Any]] = {
+    "say": lambda value: value,
+    "misfit": _misfit,
+    "fail": lambda: {}["missing"],
+    "die": _die,
+    "sleep": _sleep,
+    "await": _await,
+    "threads": lambda: os.environ["OMP_NUM_THREADS"],
+    "process": os.getpid,
+}
