@@ -119,7 +119,9 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if not hasattr(error, "sqlite_errorcode"):  # of the module: a text that is no UTF-8
+            # No code: of the module, a text that is no UTF-8. The code of no other cause: a
+            # statement of ours that its tables do not understand, so they are not as we made them.
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
                 raise self._damaged(error) from error
             raise StoreError(
                 f"{self.path} cannot be written or read ({error}): free disk space or correct its"
@@ -238,10 +240,9 @@ def _make_tables(connection: Connection, version: int, wanted: int) -> None:
 
 
 def _schema(connection: Connection) -> frozenset[tuple[str, ...]]:
-    """What a database consists of. Triggers with their text: what they do happens unasked."""
+    """What a database consists of, each part with its definition: no released step ever changes."""
     found = connection.execute(
-        "SELECT type, name, tbl_name, CASE type WHEN 'trigger' THEN sql ELSE '' END"
-        " FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
     )
     return frozenset(tuple(row) for row in found)
 

@@ -163,6 +163,26 @@ def test_a_byte_that_is_no_utf_8_in_the_definition_of_a_table_is_damage(store: R
         RunStore.read(store.folder)
 
 
+def test_a_flipped_bit_in_the_name_of_a_column_is_damage(store: RunStore) -> None:
+    """SQLite reads such a table; only statements that name the column would fail, later."""
+    store.close()
+    database = store.folder / "run.sqlite"
+    content = bytearray(database.read_bytes())
+    content[content.index(b"proxies TEXT")] ^= 1
+    database.write_bytes(content)
+    for way in (RunStore.open, RunStore.read):
+        with pytest.raises(RunError, match="something else changed the file"):
+            way(store.folder)
+
+
+def test_tables_that_change_beneath_an_open_run_are_damage(store: RunStore) -> None:
+    other = sqlite3.connect(store.folder / "run.sqlite")
+    other.execute("ALTER TABLE predictions RENAME COLUMN proxies TO qroxies")
+    other.close()
+    with pytest.raises(RunError, match="no such column: proxies"):
+        store.predictions()
+
+
 def test_a_newer_format_is_refused(store: RunStore) -> None:
     store.close()
     newer = sqlite3.connect(store.folder / "run.sqlite")
