@@ -11,11 +11,11 @@ import logging
 import math
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from filelock import Timeout
 from platformdirs import user_cache_dir
@@ -27,6 +27,7 @@ from pelnas.inputs.paths import expanded
 
 #: Scalars or nested tuples of them; best made by ``cache_key``.
 Key: TypeAlias = tuple[Any, ...]
+Entry: TypeAlias = tuple[str, str, str]  # hash and text of a key, and its value, as JSON
 
 BUSY_SECONDS = 10.0  # how long a writer waits for another process
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -46,11 +47,22 @@ def is_number(value: object, low: float = -math.inf) -> bool:
     return math.isfinite(value) and value >= low
 
 
+class Entries(Protocol):
+    """Entries that several machines share. What goes wrong there is not found, or not kept."""
+
+    def values(self, hashes: Sequence[str]) -> dict[str, str]:
+        """The values that are there, as JSON, by the hash of their key."""
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """Add these, as JSON; the last of a key wins."""
+
+
 @dataclass(frozen=True)
 class Cache:
     """JSON values by key, for any number of threads and processes.
 
-    It holds nothing but its path: every operation opens the file anew, so that
+    ``shared``: entries of other machines, asked for what this file lacks, and given what is put.
+    It holds no connection: every operation opens the file anew, so that
     a cache may be pickled, forked and shared. Values come back as JSON has
     them (tuples as lists; whole numbers of 64 bits). ``put`` is atomic, and the
     last one wins. Where another process keeps the file to itself (a stopped one,
@@ -59,6 +71,7 @@ class Cache:
     """
 
     path: Path
+    shared: Entries | None = None
 
     def __post_init__(self) -> None:
         with self._problems():
@@ -76,7 +89,7 @@ class Cache:
         """
         wanted = {_hash(key): key for key in keys}
         found: dict[Key, Any] = {}
-        for hash_, text in self._rows(list(wanted)):
+        for hash_, text in self._texts(wanted).items():
             try:
                 value = parse_json(text, strict=False)
             except (UnreadableError, TypeError):
@@ -85,17 +98,28 @@ class Cache:
                 found[wanted[hash_]] = value
         return found
 
-    def _rows(self, hashes: list[str]) -> list[tuple[str, Any]]:
-        rows: list[tuple[str, Any]] = []
+    def _texts(self, wanted: Mapping[str, Key]) -> dict[str, str]:
+        """By hash, from the file, else from other machines, whose entries are kept here, too."""
+        found = self.values(list(wanted))
+        missing = [hash_ for hash_ in wanted if hash_ not in found]
+        if self.shared is not None and missing:
+            further = self.shared.values(missing)
+            self.keep([(hash_, _text(wanted[hash_]), text) for hash_, text in further.items()])
+            found |= further
+        return found
+
+    def values(self, hashes: Sequence[str]) -> dict[str, str]:
+        """As ``Entries``, of the file alone."""
+        found: dict[str, str] = {}
         if self.path in _GIVEN_UP:
-            return rows
+            return found
         with self._problems(), closing(self._connect()) as connection:
             for start in range(0, len(hashes), _CHUNK):
                 part = hashes[start : start + _CHUNK]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT hash, value FROM entries WHERE hash IN ({marks})"  # noqa: S608
-                rows.extend(connection.execute(query, part))
-        return rows
+                found.update(connection.execute(query, part))
+        return found
 
     def put(self, key: Key, value: Any) -> None:
         """Keep one JSON value."""
@@ -103,11 +127,17 @@ class Cache:
 
     def put_many(self, values: Mapping[Key, Any]) -> None:
         """Keep all of these or, on an error, none."""
-        rows = [(_hash(key), _text(key), json.dumps(value)) for key, value in values.items()]
-        if self.path in _GIVEN_UP:
+        entries = [(_hash(key), _text(key), json.dumps(value)) for key, value in values.items()]
+        self.keep(entries)
+        if self.shared is not None:
+            self.shared.keep(entries)
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        """As ``Entries``, in the file alone: all of these or, on an error, none."""
+        if self.path in _GIVEN_UP or not entries:
             return
         with self._problems(), closing(self._connect()) as connection, connection:
-            connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", entries)
 
     def _is_made(self) -> bool:
         """Whether the file has its table and its write-ahead log: then nobody needs the lock."""
@@ -159,10 +189,19 @@ class Cache:
             )
 
 
+_shared: Entries | None = None
+
+
+def share(entries: Entries | None) -> None:
+    """From now on the caches of this process share these, see ``Cache.shared``; ``None``: no more."""
+    global _shared
+    _shared = entries
+
+
 def default_cache() -> Cache:
     """The user's cache: in the folder PELNAS_CACHE, or where the system keeps caches."""
     folder = os.environ.get("PELNAS_CACHE") or user_cache_dir("pelnas")
-    return Cache(expanded(Path(folder)) / "measurements.sqlite")
+    return Cache(expanded(Path(folder)) / "measurements.sqlite", _shared)
 
 
 def _text(key: Key) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pelnas.cache import cache_key, default_cache
 from pelnas.errors import DataError, SpaceError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -27,6 +28,19 @@ def acting(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
 
 def failing(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
     return lambda _: {}["missing"]
+
+
+def remembering(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
+    """A worker with a cache of its own folder: the value of a key is told, and a new one put."""
+    os.environ["PELNAS_CACHE"] = settings["folder"]
+    cache = default_cache()
+
+    def remember(task: Any) -> Any:
+        wanted, put = cache_key(task[0]), cache_key(task[1])
+        cache.put(put, os.getpid())
+        return cache.get_many([wanted]).get(wanted), os.getpid()
+
+    return remember
 
 
 def answering_once(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from patience import limited
 
 from pelnas.architecture import Shape
-from pelnas.cache import Cache, cache_key, default_cache
+from pelnas.cache import Cache, Entry, cache_key, default_cache, share
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, _is_timing
 from pelnas.errors import StoreError
@@ -186,3 +187,52 @@ def test_the_default_is_where_the_environment_says(
 ) -> None:
     monkeypatch.setenv("PELNAS_CACHE", str(tmp_path / "mine"))
     assert default_cache().path.parent == tmp_path / "mine"
+
+
+class Elsewhere:
+    """Entries of another machine, in memory."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    def values(self, hashes: Sequence[str]) -> dict[str, str]:
+        self.asked += hashes
+        return {hash_: self.held[hash_] for hash_ in hashes if hash_ in self.held}
+
+    def keep(self, entries: Sequence[Entry]) -> None:
+        self.held |= {hash_: value for hash_, _, value in entries}
+
+
+def test_what_another_machine_has_is_found_and_kept_here(tmp_path: Path) -> None:
+    elsewhere, key, other = Elsewhere(), cache_key("score", of="a"), cache_key("score", of="b")
+    Cache(tmp_path / "theirs", elsewhere).put(key, {"zen": 1.5})
+    mine = Cache(tmp_path / "mine", elsewhere)
+    assert Cache(tmp_path / "mine").get_many([key]) == {}
+    assert mine.get_many([key, other]) == {key: {"zen": 1.5}}
+    assert len(elsewhere.asked) == 2
+    assert mine.get_many([key]) == {key: {"zen": 1.5}}
+    assert len(elsewhere.asked) == 2  # not asked again for what is here now
+    assert Cache(tmp_path / "mine").get_many([key]) == {key: {"zen": 1.5}}
+
+
+def test_what_another_machine_has_damaged_counts_as_missing(tmp_path: Path) -> None:
+    elsewhere, key = Elsewhere(), cache_key("score", of="a")
+    Cache(tmp_path / "theirs", elsewhere).put(key, 1.5)
+    elsewhere.held = dict.fromkeys(elsewhere.held, "{")
+    mine = Cache(tmp_path / "mine", elsewhere)
+    assert mine.get_many([key]) == {}
+    mine.put(key, 2.5)
+    assert mine.get_many([key]) == {key: 2.5}
+
+
+def test_the_caches_of_a_process_share_what_it_was_told_to() -> None:
+    elsewhere = Elsewhere()
+    share(elsewhere)
+    try:
+        default_cache().put(cache_key("score"), 1)
+    finally:
+        share(None)
+    assert list(elsewhere.held.values()) == ["1"]
+    default_cache().put(cache_key("score"), 2)
+    assert list(elsewhere.held.values()) == ["1"]

@@ -21,6 +21,7 @@ from pelnas.partition import (
     partition_by_flops,
     partition_by_operations,
 )
+from pelnas.pool import get_pool
 from pelnas.predictors import best_predictor, get_predictor
 from pelnas.predictors.labels import Label
 from pelnas.recording import RecordedDevice, RecordedPredictor, Recording
@@ -57,7 +58,7 @@ class SearchProblem:
         images = _images(config)
         shape = shape_of(config, images)
         space.check_shape(shape)
-        cache = default_cache()
+        cache = get_pool(config.scoring.pool).cache()
         device = get_device(config, space, shape, cache)
         labels = labels_of(config, space, images)
         predictor = get_predictor(config, space, images, cache, labels)

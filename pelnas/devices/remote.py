@@ -22,7 +22,7 @@ class RemoteDevice(Device):
     """Latency on a node that offers the resource ``pelnas_device:NAME``, measured as ``host`` does.
 
     One worker measures there, and one network at a time; nothing is scored on that node. The node
-    keeps what it measured in a cache of its own. Nothing is connected to before the first
+    keeps what it measured in its cache. Nothing is connected to before the first
     cost or the source is asked for. DeviceError then: no node offers the device.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pelnas.cache import Cache, default_cache
 from pelnas.errors import InputError, Stopped, TaskFailedError, rebuilt
 
 if TYPE_CHECKING:
@@ -158,6 +159,10 @@ class Pool(ABC):
     def devices(self) -> tuple[str, ...]:
         """The names of the devices that are reached through the pool."""
         return ()
+
+    def cache(self) -> Cache:
+        """Of measurements and scores, for all searches that run in this pool or by it."""
+        return default_cache()
 
     def close(self) -> None:
         """Let go of what the pool holds; a second call does nothing."""

@@ -126,6 +126,11 @@ class Cluster:
         """Those that live: ``NodeID``, ``NodeManagerAddress``, ``Resources``."""
         return [node for node in self.ray().nodes() if node["Alive"]]
 
+    def apart_from_devices(self) -> dict[str, Any]:
+        """Options of actors that keep off nodes on which nothing but measurements may run."""
+        apart = [node["NodeID"] for node in self.nodes() if devices_of(node)]
+        return {"label_selector": {"ray.io/node-id": f"!in({','.join(apart)})"}} if apart else {}
+
     def end(self, actors: Sequence[Any]) -> None:
         """End these actors, as far as there still is somebody who can."""
         ray = self._ray
@@ -147,6 +152,11 @@ class Cluster:
             for process in helpers:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
+
+
+def devices_of(node: dict[str, Any]) -> list[str]:
+    """The names of the devices that a node offers."""
+    return [name.removeprefix(HEAD) for name in node["Resources"] if name.startswith(HEAD)]
 
 
 def _module(local: bool = False) -> Any:

@@ -4,12 +4,15 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pelnas.cache import Cache, default_cache
 from pelnas.errors import InputError, PoolError, WorkerDiedError
 from pelnas.pool import base
 from pelnas.pool.base import LOOK, Done, Pool, Task, Work, Workers, never, stopped
-from pelnas.pool.ray_cluster import HEAD, Cluster, said
+from pelnas.pool.ray_cache import RayEntries
+from pelnas.pool.ray_cluster import HEAD, Cluster, devices_of, said
 from pelnas.pool.ray_worker import RayWorker, versions
 
 ATTEMPTS = (
@@ -32,11 +35,11 @@ class RayPool(Pool):
         self._cluster.check()
 
     def cores(self) -> int:
-        nodes = (node for node in self._cluster.nodes() if not _devices(node))
+        nodes = (node for node in self._cluster.nodes() if not devices_of(node))
         return max(1, int(sum(node["Resources"].get("CPU", 0) for node in nodes)))
 
     def devices(self) -> tuple[str, ...]:
-        return tuple(sorted({name for node in self._cluster.nodes() for name in _devices(node)}))
+        return tuple(sorted({name for node in self._cluster.nodes() for name in devices_of(node)}))
 
     def workers(
         self, work: Work, count: int, threads: int = 1, device: str = "", gpus: int = 0
@@ -56,13 +59,15 @@ class RayPool(Pool):
             fits = min(fits, int(there) // gpus)
         return max(1, fits)
 
+    def cache(self) -> Cache:
+        """Shared with the cluster, unless that begins here and is this machine alone."""
+        if not self._cluster.address:
+            return default_cache()
+        return replace(default_cache(), shared=RayEntries(self._cluster))
+
     def close(self) -> None:
         """Disconnect; a cluster that began here ends."""
         self._cluster.close()
-
-
-def _devices(node: dict[str, Any]) -> list[str]:
-    return [name.removeprefix(HEAD) for name in node["Resources"] if name.startswith(HEAD)]
 
 
 class _Actors(Workers):
@@ -127,14 +132,14 @@ class _Actors(Workers):
         while len(self._actors) < wanted:
             actor = kind.remote(work.maker, json.dumps(work.settings), self._threads)
             self._actors.append(actor)
-            self._asked[actor.begin.remote(arrays)] = (actor, None)
+            self._asked[actor.begin.remote(arrays, bool(self._cluster.address))] = (actor, None)
 
     def _kind(self, ray: Any) -> Any:
         places: dict[str, Any] = {"num_cpus": self._threads, "num_gpus": self._gpus}
         if self._device:
             places = {"num_cpus": 0, "resources": {HEAD + self._device: 1}}
-        elif apart := [node["NodeID"] for node in self._cluster.nodes() if _devices(node)]:
-            places["label_selector"] = {"ray.io/node-id": f"!in({','.join(apart)})"}
+        else:
+            places |= self._cluster.apart_from_devices()
         return ray.remote(RayWorker).options(max_restarts=-1, max_task_retries=0, **places)
 
     def _put(self, ray: Any) -> Any:
@@ -194,7 +199,10 @@ class _Actors(Workers):
             raise self._misfit(said(loss))
         time.sleep(LOOK / 5)  # calls to one that is lost fail at once for a moment
         if self._shared is not None:
-            self._asked[actor.begin.remote(self._shared[1])] = (actor, None)
+            self._asked[actor.begin.remote(self._shared[1], bool(self._cluster.address))] = (
+                actor,
+                None,
+            )
 
     # -- nodes ------------------------------------------------------------------
 

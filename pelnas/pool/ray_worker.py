@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pelnas.cache import share
 from pelnas.pool.base import Array, Do, Work, answered
+from pelnas.pool.ray_cache import RayEntries
+from pelnas.pool.ray_cluster import Cluster
 from pelnas.processes import THREADS
 
 CHECKED = ("pelnas", "torch", "numpy")  # packages whose versions decide the values of scores
@@ -41,10 +44,14 @@ class RayWorker:
         self._arrays: Mapping[str, Array] = {}
         self._do: Do | None = None
 
-    def begin(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Take the arrays; the node's address and versions. Also after Ray made the actor again."""
+    def begin(self, arrays: Mapping[str, Array], shares: bool) -> dict[str, Any]:
+        """Take the arrays; the node's address and versions. Also after Ray made the actor again.
+
+        ``shares``: whether caches of this process share the entries of the cluster's.
+        """
         from ray.util import get_node_ip_address
 
+        share(RayEntries(Cluster()) if shares else None)
         self._arrays = arrays
         node = str(get_node_ip_address())  # type: ignore[no-untyped-call]
         return {"node": node, "versions": versions()}
