@@ -320,6 +320,14 @@ class SearchConfig(_Frozen):
         within(bounds.PER_NICHE),
         served("Designs per niche and round, on average.", "tokens"),
     ] = 10
+    overlap: Annotated[
+        bool,
+        served(
+            "Design the next round while this one is scored; agents then see the results of the"
+            " round before it.",
+            "time",
+        ),
+    ] = False
     # Pareto parents and rules that are shown to a designer
     parents: Annotated[int, within(bounds.PARENTS), served("", "tokens")] = 8
     rules: Annotated[int, within(bounds.RULES), served("", "tokens")] = 8

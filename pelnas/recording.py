@@ -53,6 +53,12 @@ class Recording:
         limited = any(isinstance(o, SetBudget) and o.name == "minutes" for o in asked)
         return limited or self.store.config.budget.minutes is not None
 
+    def opened_ahead(self, round_: int) -> bool:
+        """Whether a round was begun before the one before it was evaluated."""
+        planned = self.store.first_begun("plan", round_)
+        evaluated = self.store.first_begun("evaluate", round_ - 1)
+        return planned is not None and (evaluated is None or planned < evaluated)
+
     def calls_tools(self, model: str) -> bool:
         """Whether a model was offered tools by its provider's protocol."""
         return any(call.model == model and call.schema == TOOL_CALLS for call in self._calls)

@@ -38,16 +38,17 @@ def _rng(*seed: int) -> np.random.Generator:
 def plan_brief(session: Session, round_: int) -> PlanBrief:
     """Fronts, gaps and spend of every niche before a round."""
     archive, config = session.archive(), session.config
+    newest = session.newest(round_)
     niches, objectives = session.problem.partition.niches, archive.objectives
     union = archive.union()
     wanted = config.per_niche * len(niches)
     brief = PlanBrief(
         round=round_,
         rounds=config.rounds,
-        total=session.meter.allow_evaluations(wanted),
+        total=session.allowance(round_, wanted),
         device=config.device,
         unit=session.problem.evaluator.predictor.unit,
-        niches=tuple(_status(session, archive, niche.index, round_) for niche in niches),
+        niches=tuple(_status(session, archive, niche.index, newest) for niche in niches),
         front=tuple((_costs(objectives, e), e.score, e.candidate.niche) for e in union),
         directives=session.directives.wishes(),
         in_focus=in_focus(session.directives.focus, archive, len(niches)),
@@ -64,7 +65,7 @@ def _costs(objectives: Objectives, evaluation: Evaluation) -> tuple[float, ...]:
     return tuple(cost.of(evaluation) for cost in objectives.costs)
 
 
-def _status(session: Session, archive: Archive, niche: int, round_: int) -> NicheStatus:
+def _status(session: Session, archive: Archive, niche: int, newest: int) -> NicheStatus:
     partition = session.problem.partition
     members = archive.niche(niche)
     on_front = [e for e in archive.union() if e.candidate.niche == niche]
@@ -75,7 +76,7 @@ def _status(session: Session, archive: Archive, niche: int, round_: int) -> Nich
         designed=len(session.store.candidates(niche=niche)),
         left=left(session, niche),
         on_front=len(on_front),
-        gained=sum(e.candidate.round == round_ - 1 for e in on_front),
+        gained=sum(e.candidate.round == newest for e in on_front),
         best_score=max((e.score for e in feasible), default=None),
         least=min(map(archive.objectives.first.of, feasible), default=None),
         gap=archive.largest_gap(niche),

@@ -56,7 +56,10 @@ def _step(name: str, agent: str = "") -> Callable[[Node], Node]:
             if session.ending or not at.is_due(name, state.get("round"), niche):
                 return {}
             with session.tracer.step(name, at.round, agent, niche):
-                return _ends(session, node(self, state | {"round": at.round}))
+                change = node(self, state | {"round": at.round})
+                if at.ahead and "stop" in change:  # what is designed is still evaluated
+                    change = change | {"stop": ""}
+                return _ends(session, change)
 
         return cast(Node, work)
 
@@ -97,14 +100,13 @@ class Nodes:
         session.step(at.round, "plan")
         with session.tracer.inheriting():
             try:
-                done = evaluate_inherited(session, at.round)
+                done = evaluate_inherited(session, at.oldest)
             except BudgetExhausted as spent:
                 return _ends(session, {"stop": str(spent)})
             if not done:
                 return _ends(session, {"stop": session.meter.exhausted()})
-            remeasure(session, at.round - 1)
-        over = _why_over(session, at.round - 1) if at.step == "plan" else ""
-        return _ends(session, {"stop": over})
+            remeasure(session, at.oldest - 1)
+        return _ends(session, {"stop": _over_before(session, at)})
 
     @_step("plan", "planner")
     def plan(self, state: SearchState) -> Change:
@@ -220,8 +222,9 @@ class Nodes:
         reason = session.ending = session.ending or _already_over(session, at)
         if not reason:  # asked for by a state that is not this run's: there is work left
             return {}
-        if session.tracer.is_open(at.round):
-            session.tracer.round_ends("round-cut", at.round, reason=reason)
+        for round_ in (at.oldest, at.oldest + 1):
+            if session.tracer.is_open(round_):
+                session.tracer.round_ends("round-cut", round_, reason=reason)
         session.let_go()  # the pictures of the report take as much
         warning = session.contribute(session.store)
         if warning:
@@ -276,15 +279,21 @@ def _tell_knowledge(session: Session, round_: int) -> None:
 
 def _already_over(session: Session, at: Position) -> str:
     """Why a run that an earlier process left between two rounds ends here; '' where it goes on."""
-    if at.step != "plan" or at.round == 0:
-        return ""
-    reason = _why_over(session, at.round - 1)
+    reason = _over_before(session, at) if at.round else ""
     return "" if reason and goes_on(session.store, reason) else reason
+
+
+def _over_before(session: Session, at: Position) -> str:
+    """Why the search ends before this step; '' where it goes on, such as within a round."""
+    is_between = at.step == "plan" and not at.ahead
+    return _why_over(session, at.round - 1) if is_between else ""
 
 
 def _why_over(session: Session, round_: int) -> str:
     """Why the search ends after a round; '' where it goes on."""
     if session.queue.scheduled:  # the run that this one repeats was let go on from here
+        return ""
+    if session.config.overlap and session.store.plans(round_ + 1):  # designed already
         return ""
     asked = session.directives.stop
     if asked is not None:

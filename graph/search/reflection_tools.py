@@ -83,9 +83,10 @@ def measured(session: Session, rules: Iterable[Rule]) -> list[Rule]:
     if not session.config.tool_calls:
         return session.measure_rules(rules, evidence)
     rounds = {e.id: e.candidate.round for e in session.archive().evaluations}
+    later = int(session.config.overlap)  # drafts of the round after it exist already
     groups: dict[int, list[Rule]] = {}
     for rule in rules:
-        groups.setdefault(rule.born if _is_fitted(rule) else -1, []).append(rule)
+        groups.setdefault(rule.born + later if _is_fitted(rule) else -1, []).append(rule)
     found: dict[str, Rule] = {}
     for born, alike in groups.items():
         unseen = evidence.where(lambda id_, born=born: rounds[id_] > born or not is_open(id_))  # type: ignore[misc]

@@ -59,6 +59,7 @@ def lead(session: Session, brief: DesignBrief, intake: Intake) -> DesignBrief | 
 
 def _shared(session: Session, brief: DesignBrief, intake: Intake) -> Shared:
     archive, niche = session.archive(brief.round), brief.niche.index
+    newest = session.newest(brief.round)
     parse = brief.partition.space.parse
     designs = [design.architecture for design in intake.accepted]
     parents = [parent.architecture for parent in brief.parents]
@@ -71,7 +72,9 @@ def _shared(session: Session, brief: DesignBrief, intake: Intake) -> Shared:
             f"{id_}{view}" for id_, view in zip(ids, views[len(designs) :], strict=False)
         ),
         credit=tuple(_credit(members[-LATEST:], front)),
-        failed=tuple([*_refused(session, brief), *_dominated(brief, members, front)][:FAILURES]),
+        failed=tuple(
+            [*_refused(session, brief), *_dominated(brief, newest, members, front)][:FAILURES]
+        ),
         gap=str(archive.largest_gap(niche) or ""),
     )
 
@@ -97,12 +100,12 @@ def _refused(session: Session, brief: DesignBrief) -> Iterable[tuple[str, str, s
 
 
 def _dominated(
-    brief: DesignBrief, members: Sequence[Evaluation], front: Sequence[Evaluation]
+    brief: DesignBrief, round_: int, members: Sequence[Evaluation], front: Sequence[Evaluation]
 ) -> Iterable[tuple[str, str, str]]:
-    """Designs of the previous round that are not on the front, newest first."""
+    """Designs of a round that are not on the front, newest first."""
     kept, names = {e.id for e in front}, brief.objectives.fields
     for evaluation in reversed(members):
-        if evaluation.candidate.round == brief.round - 1 and evaluation.id not in kept:
+        if evaluation.candidate.round == round_ and evaluation.id not in kept:
             point = [cost.of(evaluation) for cost in brief.objectives.costs] + [evaluation.score]
             figures = "  ".join(
                 f"{name} {short(value)}" if isfinite(value) else f"{name}: does not run"

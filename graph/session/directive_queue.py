@@ -124,10 +124,18 @@ class DirectiveQueue:
     def _admit(self, boundary: Boundary, *, everything: bool) -> None:
         """Decide on what is pending; about the clock alone while designers work side by side."""
         for directive in [d for d in self._known if d.status == "pending"]:
-            if not _due(directive, boundary):
+            if not self._is_due(directive, boundary):
                 continue
             if everything or self._only_clock(directive):
                 self._decide(directive, boundary)
+
+    def _is_due(self, directive: Directive, boundary: Boundary) -> bool:
+        """Whether a directive of a run that is repeated has come to its boundary there."""
+        at = directive.scheduled
+        if at is None or at == boundary or at in self._passed:
+            return True
+        # Where rounds overlap, the first steps of one come before the last ones of another.
+        return not self._store.config.overlap and _place(at) <= _place(boundary)
 
     def _only_clock(self, directive: Directive) -> bool:
         order = directive.order
@@ -191,7 +199,3 @@ def _changed(known: list[Directive], changes: list[Directive]) -> list[Directive
 
 def _place(boundary: Boundary) -> tuple[int, int]:
     return boundary.round, STEPS.index(boundary.node)
-
-
-def _due(directive: Directive, boundary: Boundary) -> bool:
-    return directive.scheduled is None or _place(directive.scheduled) <= _place(boundary)

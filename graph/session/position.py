@@ -2,9 +2,13 @@
 
 A step is done when the event of its end is stored; it is stored last. What comes later in a
 round shows that what comes before it is done, also in runs of an older pelnas.
+
+Rounds follow one another, or overlap: then round 1 is planned and designed before round 0 is
+evaluated, round 2 before round 1 is, and so on. At most two rounds are under way at a time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pelnas.store import PlanEntry, RunStore
 from pelnas.traces.spans import INHERIT
@@ -20,11 +24,18 @@ class Position:
     """The step that comes next, in a round counted from 0.
 
     ``waiting``: the entries of the plan that ``design`` or ``reflect`` has not done yet.
+    ``ahead``: the round before this one is designed, and waits to be evaluated.
     """
 
     round: int
     step: str
     waiting: tuple[PlanEntry, ...] = ()
+    ahead: bool = False
+
+    @property
+    def oldest(self) -> int:
+        """The first round that is not done; all before it should be evaluated."""
+        return self.round - self.ahead
 
     def is_due(self, step: str, round_: int | None, niche: int | None) -> bool:
         """Whether this very piece of work comes next; ``None``: no niche of its own."""
@@ -35,13 +46,20 @@ class Position:
         return round_ == self.round and niche in (entry.niche for entry in self.waiting)
 
 
-def position(store: RunStore) -> Position:
-    """The next step of a run. Costs what one round holds, however long the run is."""
+def position(store: RunStore, opens: Callable[[int], bool] | None = None) -> Position:
+    """The next step of a run. Costs what one or two rounds hold, however long the run is.
+
+    ``opens``: of a run whose rounds overlap, whether a round may begin while the one before it waits
+    to be evaluated. Asked only where this is to be decided: what has begun goes on.
+    """
     first = store.first_round()
     done = store.last_round_done()
     if done >= first and _under_way(store, done, "learn"):
         return Position(done, "learn")
-    return _within(store, max(done + 1, first))
+    at = _within(store, max(done + 1, first))
+    if opens is None or at.step != "evaluate" or _has_begun(store, at):
+        return at
+    return _ahead(store, at.round + 1, opens) or at
 
 
 def is_behind(store: RunStore, at: Position) -> bool:
@@ -50,7 +68,7 @@ def is_behind(store: RunStore, at: Position) -> bool:
     untouched = (
         at.step == "plan" and at.round == store.first_round() and not store.ended_here(INHERIT)
     )
-    return (fork and untouched) or store.lacks_evaluations(before=at.round)
+    return (fork and untouched) or store.lacks_evaluations(before=at.oldest)
 
 
 def _within(store: RunStore, round_: int) -> Position:
@@ -75,6 +93,22 @@ def _within(store: RunStore, round_: int) -> Position:
         whole = ("evaluate", None) in ended and not any(missing)
         return Position(round_, "reflect", plan) if whole else Position(round_, "evaluate")
     return Position(round_, "design", plan) if ("plan", None) in ended else Position(round_, "plan")
+
+
+def _ahead(store: RunStore, round_: int, opens: Callable[[int], bool]) -> Position | None:
+    """What is left to plan or design of the round after one that waits; ``None``: nothing."""
+    begun, ended = store.steps(round_)
+    if not begun:
+        return Position(round_, "plan", ahead=True) if opens(round_) else None
+    at = _within(store, round_)
+    is_void = at.step == "plan" and ("plan", None) in ended  # nothing was left to design
+    if at.step not in ("plan", "design") or is_void:
+        return None
+    return replace(at, ahead=True)
+
+
+def _has_begun(store: RunStore, at: Position) -> bool:
+    return (at.step, None) in store.steps(at.round)[0]
 
 
 def _under_way(store: RunStore, round_: int, step: str) -> bool:

@@ -66,6 +66,7 @@ class SearchProblem:
         evaluator = Evaluator(space, device, predictor, shape)
         _check_energy(config, ground(partition, device, config))
         _check_runs(partition, device)
+        _check_overlap(config, device)
         dataset = config.dataset or (images.name if images else "")
         shown = (images.class_images, images.held_out) if images else ({}, 0)
         return cls(space, partition, evaluator, dataset, *shown, images, labels)
@@ -105,6 +106,16 @@ def _check_runs(partition: Partition, device: Device) -> None:
                 f" can run none of niche {niche.index} ({niche.label}): choose another device or"
                 " another partition"
             )
+
+
+def _check_overlap(config: SearchConfig, device: Device) -> None:
+    """ConfigError: rounds overlap, and what is scored meanwhile would disturb what is measured."""
+    if config.overlap and device.measures and config.device in known_devices():
+        raise ConfigError(
+            f"expected rounds one after the other (overlap) where {config.device} measures latency"
+            " beside what scores networks, found overlapping ones: leave --overlap out, or use a"
+            " device of a table or a node of a Ray cluster"
+        )
 
 
 def _runs_any(device: Device, members: Sequence[Architecture]) -> bool:
@@ -183,6 +194,7 @@ def _without_scores(config: SearchConfig) -> tuple[Partition, Device, ImageSet |
     shape = shape_of(config, images)
     space.check_shape(shape)
     device = get_device(config, space, shape, default_cache())
+    _check_overlap(config, device)
     return _partition(config, space, shape), device, images
 
 

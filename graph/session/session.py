@@ -168,7 +168,28 @@ class Session:
 
     def position(self) -> Position:
         """The step that comes next, by the run's own records."""
-        return position(self.store)
+        return position(self.store, self._opens if self.config.overlap else None)
+
+    def _opens(self, round_: int) -> bool:
+        """Whether a round begins before the one before it is evaluated: nothing ends the search there.
+
+        In a replay as in the run that it repeats, whose limits may have been other ones by then.
+        """
+        if self._recording is not None:
+            return self._recording.opened_ahead(round_)
+        if round_ >= self.config.rounds or self.directives.stop is not None:
+            return False
+        return not self.meter.exhausted() and self.allowance(round_, 1) > 0
+
+    def newest(self, round_: int) -> int:
+        """The last round whose evaluations agents of this one see."""
+        is_ahead = self.config.overlap and self.position().ahead
+        return round_ - 1 - is_ahead
+
+    def allowance(self, round_: int, wanted: int) -> int:
+        """How many of the designs wanted of a round may still be scored, beside those that wait for it."""
+        *_, waiting = self.store.progress(round_ - 1)
+        return max(0, self.meter.allow_evaluations(wanted + waiting) - waiting)
 
     def archive(self, before: int | None = None) -> Archive:
         """All evaluations so far; those that break a directive in force are excluded from the front.

@@ -54,6 +54,9 @@ class Launched:
 
 def _options(given: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
+        if isinstance(value, bool):
+            yield from [f"--{name.replace('_', '-')}"] * value
+            continue
         several = isinstance(value, Sequence) and not isinstance(value, str)
         for one in value if several else (value,):
             yield f"--{name.replace('_', '-')}={one}"

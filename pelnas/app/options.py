@@ -85,9 +85,8 @@ def option(name: str, text: str = "", otherwise: str = "") -> Any:
     """The type of a parameter that is the option of a setting, see ``takes``."""
     known = SETTINGS[OPTIONS[name]]
     default = _field(name).default
-    default_text = otherwise or (
-        known.otherwise if default in (None, "", ()) else _in_words(default)
-    )
+    plain = default is False or default in (None, "", ())  # a flag is off unless it is given
+    default_text = otherwise or (known.otherwise if plain else _in_words(default))
     text = text or known.text + (f" Default: {default_text}." if default_text else "")
     shown = typer.Option(f"--{name.replace('_', '-')}", help=text, autocompletion=NAMED.get(name))
     return Annotated[kind(name) | None, shown]
@@ -151,7 +150,7 @@ def _plain(annotation: Any) -> Any:
         return list[_plain(parts[0])]  # type: ignore[misc]
     if parts and get_origin(annotation) is not Literal:
         return _plain(parts[0])
-    return annotation if annotation in (int, float, Path) else str
+    return annotation if annotation in (bool, int, float, Path) else str
 
 
 def number(allowed: Range, name: str, text: str) -> Any:

@@ -106,6 +106,14 @@ class Events:
                 ended.add(step)
         return begun, ended
 
+    def first_begun(self, step: str, round_: int) -> int | None:
+        """The ``seq`` with which a step without niches first began; ``None``: it has not."""
+        found = self._database.rows(
+            "SELECT min(seq) FROM events WHERE kind = 'step-begun' AND span = 'r' || ?1 || '.' || ?2",
+            (round_, step),
+        )
+        return None if found[0][0] is None else int(found[0][0])
+
     def ended_here(self, span: str) -> bool:
         """Whether a step was done in this run itself, not in one that it was forked from."""
         found = self._database.rows(

@@ -1,6 +1,7 @@
 """The progress of a search, derived from its events."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from threading import Lock
 
@@ -28,9 +29,9 @@ class Progress:
         self.round = 0  # counted from 0
         self.niche: int | None = None  # the one that was last heard of
         self.stage = "starting"
-        self.planned = 0  # designs of this round
-        self.scored = 0  # candidates of this round with a score
-        self.timed = 0  # candidates of this round with a latency
+        self._planned = Counter[int]()  # designs, by round
+        self._scored = Counter[int]()  # candidates with a score
+        self._timed = Counter[int]()  # candidates with a latency
         self.evaluations = 0
         self.refused = 0
         self.calls = 0
@@ -48,6 +49,21 @@ class Progress:
         self._aside: frozenset[str] = frozenset()  # what directives keep off the front
         self._paused_at: float | None = None
         self._lock = Lock()
+
+    @property
+    def planned(self) -> int:
+        """Designs of this round."""
+        return self._planned[self.round]
+
+    @property
+    def scored(self) -> int:
+        """Candidates of this round with a score."""
+        return self._scored[self.round]
+
+    @property
+    def timed(self) -> int:
+        """Candidates of this round with a latency."""
+        return self._timed[self.round]
 
     @property
     def seconds(self) -> float:
@@ -89,18 +105,21 @@ class Progress:
 
     def _on_round_planned(self, event: Event) -> None:
         self.round = event.round or 0
-        self.stage, self.niche, self.planned, self.scored, self.timed = "designing", None, 0, 0, 0
+        self.stage, self.niche = "designing", None
+        for counts in (self._planned, self._scored, self._timed):
+            counts[self.round] = 0
 
     def _on_designed(self, event: Event) -> None:
         self.stage, self.niche = "designing", event.niche
-        self.planned += event.data["accepted"]
+        self._planned[self.round] += event.data["accepted"]
         self.refused += event.data["refused"]
 
     def _on_run_forked(self, event: Event) -> None:
         """Everything so far was done by the run that this one was forked from."""
         self.round = self._first = event.data["after"] + 1
         self.stage, self.niche = "taking over", None
-        self.planned = self.scored = self.timed = 0
+        for counts in (self._planned, self._scored, self._timed):
+            counts.clear()
         self.evaluations = self.refused = self.calls = self.tokens = self.unpriced = 0
         self.dollars, self._rounds_done, self._seconds_then = 0.0, 0, 0.0
         if not event.data["scores"]:
@@ -110,16 +129,23 @@ class Progress:
 
     def _on_predicted(self, event: Event) -> None:
         self.stage, self.niche = "scoring", None
-        self.scored += 1
+        self._turn_to(event.round)
+        self._scored[self.round] += 1
         self._scores[event.data["candidate"]] = event.data["score"]
 
     def _on_evaluated(self, event: Event) -> None:
         self.stage, self.niche = "measuring", event.niche
-        self.timed += 1
+        self._turn_to(event.round)
+        self._timed[self.round] += 1
         self.evaluations += event.round is None or event.round >= self._first
         costs = event.data.get("costs", [event.data["latency_ms"]])
         if None not in costs:
             self._costs[event.data["candidate"]] = tuple(costs)
+
+    def _turn_to(self, round_: int | None) -> None:
+        """Where rounds overlap, the one that is evaluated is not the one that was planned last."""
+        if round_ is not None and round_ in self._planned:
+            self.round = round_
 
     def _on_call(self, event: Event) -> None:
         self.calls += 1

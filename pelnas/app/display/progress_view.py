@@ -50,7 +50,7 @@ class Lines(View):
         super().__call__(event)
         if event.kind == "round-done":
             self.note(
-                f"round {self.progress.round + 1} of {self.progress.rounds} done,"
+                f"round {(event.round or 0) + 1} of {self.progress.rounds} done,"
                 f" {event.data['front']} on the front, {counts(self.progress)}"
             )
 

@@ -32,7 +32,7 @@ PAUSE = 0.1  # seconds
 SHOWN = 600  # characters of settings that are shown to a person
 LASTING = 600.0  # seconds that a code for a start is good for
 CODES = 20  # that are good at the same time
-KINDS = {int: "integer", float: "number"}
+KINDS = {bool: "boolean", int: "integer", float: "number"}
 COSTLY = ("calls", "tokens", "dollars")
 
 

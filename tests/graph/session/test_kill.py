@@ -53,7 +53,7 @@ def finish(process: BaseProcess) -> None:
     assert process.exitcode == 0
 
 
-def settings(output: Path, tables: Path, model: str) -> SearchConfig:
+def settings(output: Path, tables: Path, model: str, *, overlap: bool = False) -> SearchConfig:
     return SearchConfig(
         space="tiny",
         device="toy",
@@ -63,6 +63,7 @@ def settings(output: Path, tables: Path, model: str) -> SearchConfig:
         model=model,
         rounds=4,
         per_niche=5,
+        overlap=overlap,
         output=output,
     )
 
@@ -137,19 +138,25 @@ def check_same(run: Path, whole: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("model", ["builtin:evolver", "scripted:answers"])
+@pytest.mark.parametrize(
+    ("model", "overlap"),
+    [("builtin:evolver", False), ("scripted:answers", False), ("scripted:answers", True)],
+)
 def test_runs_killed_at_fifty_random_moments_end_the_same(
-    tmp_path: Path, tiny_tables: Path, start: Start, model: str
+    tmp_path: Path, tiny_tables: Path, start: Start, model: str, overlap: bool
 ) -> None:
-    finish(start(settings(tmp_path / "first", tiny_tables, model)))  # loads what is loaded late
+    def of(name: str) -> SearchConfig:
+        return settings(tmp_path / name, tiny_tables, model, overlap=overlap)
+
+    finish(start(of("first")))  # loads what is loaded late
     began = time.monotonic()
-    whole = settings(tmp_path / "whole", tiny_tables, model)
+    whole = of("whole")
     finish(start(whole))
     longest = time.monotonic() - began
     (expected,) = list_runs(whole.output)
     moments, kills, runs = random.Random(7), 0, 0
     while kills < KILLS:
-        config = settings(tmp_path / f"killed-{runs}", tiny_tables, model)
+        config = of(f"killed-{runs}")
         kills += killed(start, config, moments, longest)
         (run,) = list_runs(config.output)
         check_same(run.folder, expected.folder)
