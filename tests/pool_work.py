@@ -2,6 +2,7 @@
 
 import os
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,29 @@ def refusing_the_first_last(settings: Mapping[str, Any], _: Arrays) -> Callable[
     return refuse
 
 
+def scoring_two_rounds(settings: Mapping[str, Any], _: Arrays) -> Callable[[str], Any]:
+    """Made proxies. A network named in the file ``slow`` waits until one named in ``later`` is scored.
+
+    ``folder``: where these files are; then a file ``seen`` is there, too.
+    """
+    folder = Path(settings["folder"])
+
+    def texts(name: str) -> list[str]:
+        return (folder / name).read_text().split() if (folder / name).exists() else []
+
+    def score(text: str) -> Any:
+        _note(str(folder / "scored"), text)
+        end = time.monotonic() + 60
+        while text in texts("slow") and time.monotonic() < end:
+            if set(texts("later")) & set(texts("scored")):
+                (folder / "seen").touch()
+                break
+            time.sleep(0.05)
+        return dict.fromkeys(settings["proxies"], zlib.crc32(text.encode()) / 2**32)
+
+    return score
+
+
 def refusing(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
     raise SpaceError("there is no such space here")
 
@@ -89,6 +113,12 @@ def _await(marker: str) -> str:
     return "seen"
 
 
+def _note(log: str, text: str) -> str:
+    with open(log, "a") as file:
+        file.write(text + "\n")
+    return text
+
+
 def _sleep(seconds: float) -> str:
     time.sleep(seconds)
     return "slept"
@@ -99,6 +129,7 @@ ACTS: Mapping[str, Callable[..., Any]] = {
     "misfit": _misfit,
     "fail": lambda: {}["missing"],
     "die": _die,
+    "note": _note,
     "sleep": _sleep,
     "await": _await,
     "threads": lambda: os.environ["OMP_NUM_THREADS"],

@@ -35,6 +35,10 @@ class Evaluator:
         """Predicted accuracy of each, higher is better; each as soon as it is known."""
         return self.predictor.predict(self.read(texts))
 
+    def begin(self, texts: Sequence[str]) -> None:
+        """Compute in the background what ``predict`` of these will need, see ``AccuracyPredictor``."""
+        self.predictor.begin(self.read(texts))
+
     def costs(self, texts: Sequence[str]) -> Iterator[Cost]:
         """Latency of each in ms, lower is better; ``None`` inside where the device cannot run it."""
         return self.device.costs(self.read(texts))

@@ -24,6 +24,16 @@ def evaluate_round(session: Session, round_: int) -> bool:
     return evaluate(session, unscored, uncosted, Boundary(round_, "evaluate"))
 
 
+def score_ahead(session: Session, round_: int) -> None:
+    """Have workers score the candidates of a round while something else goes on; nothing is recorded.
+
+    Once in a process for each round; ``evaluate_round`` takes what was found, or what went wrong.
+    """
+    if session.is_first(f"scored ahead {round_}"):
+        waiting = session.store.without_prediction(round_)
+        session.problem.evaluator.begin([candidate.architecture for candidate in waiting])
+
+
 def evaluate(
     session: Session, unscored: Sequence[Candidate], uncosted: Sequence[Candidate], at: Boundary
 ) -> bool:

@@ -23,7 +23,7 @@ from pelnas.agents.reflection import Reflection, Reflector
 from pelnas.errors import AnswerError, BudgetExhausted, ModelCallError
 from pelnas.graph.search.briefs import design_brief, plan_brief, reflect_brief
 from pelnas.graph.search.directive_effects import claims, note_exhaustion
-from pelnas.graph.search.evaluate import evaluate_round
+from pelnas.graph.search.evaluate import evaluate_round, score_ahead
 from pelnas.graph.search.inherit import evaluate_inherited, remeasure
 from pelnas.graph.search.probe import ask_probes
 from pelnas.graph.search.reflection_tools import measured
@@ -55,6 +55,8 @@ def _step(name: str, agent: str = "") -> Callable[[Node], Node]:
             at = session.position()
             if session.ending or not at.is_due(name, state.get("round"), niche):
                 return {}
+            if at.ahead:
+                score_ahead(session, at.oldest)
             with session.tracer.step(name, at.round, agent, niche):
                 change = node(self, state | {"round": at.round})
                 if at.ahead and "stop" in change:  # what is designed is still evaluated
@@ -162,6 +164,9 @@ class Nodes:
         """Accuracy, then latency, of every candidate of the round that does not have them yet."""
         session = self._sessions.get(state["run"])
         session.step(state["round"], "evaluate")
+        if session.config.overlap:
+            score_ahead(session, state["round"])
+            score_ahead(session, state["round"] + 1)
         try:
             done = evaluate_round(session, state["round"])
         except BudgetExhausted as spent:

@@ -70,6 +70,8 @@ class Session:
         self.write_report: Callable[[RunStore], None] | None = None  # None: all files
         self.ending = ""  # why the search is about to end: the report follows
         self._stop = threading.Event()
+        self._done_once = set[str]()
+        self._once = threading.Lock()
         self._measuring = threading.Lock()
         self._evaluated = self._held()
         self._allowed: tuple[Directives, dict[int, frozenset[str]]] = (Directives(), {})
@@ -313,6 +315,13 @@ class Session:
     def measuring(self) -> AbstractContextManager[Any]:
         """Held by whoever evaluates while others may: two at once would disturb each other."""
         return self._measuring
+
+    def is_first(self, work: str) -> bool:
+        """Whether a piece of work has not been asked about before in this process."""
+        with self._once:
+            is_new = work not in self._done_once
+            self._done_once.add(work)
+            return is_new
 
     # -- time -----------------------------------------------------------------
 

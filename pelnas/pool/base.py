@@ -1,10 +1,13 @@
 """The protocol of pools: work as plain values, workers that do it, tasks answered as they end."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pelnas.cache import Cache, default_cache
@@ -90,41 +93,113 @@ def never() -> bool:
     return False
 
 
+@dataclass(eq=False)
+class Job:
+    """A task that waits for a worker. ``tried``: how often its worker was lost."""
+
+    task: Task
+    ended: Future[Done] = field(default_factory=Future)
+    tried: int = 0
+
+
+class Waiting:
+    """Tasks that wait for a worker, those for later behind all others. For one thread at a time."""
+
+    def __init__(self) -> None:
+        self._soon, self._later = deque[Job](), deque[Job]()
+
+    def __len__(self) -> int:
+        return len(self._soon) + len(self._later)
+
+    def add(self, job: Job, *, later: bool) -> None:
+        """Behind those of its kind."""
+        (self._later if later else self._soon).append(job)
+
+    def add_first(self, job: Job) -> None:
+        """Before all others: it has been under way."""
+        self._soon.appendleft(job)
+
+    def take(self) -> Job | None:
+        """The one that comes next; ``None``: nothing waits."""
+        line = self._soon or self._later
+        return line.popleft() if line else None
+
+
 class Workers(ABC):
-    """Workers with one ``Work``, started when they are needed. For one thread at a time."""
+    """Workers with one ``Work``, started when they are needed. Safe to use from several threads."""
 
     @abstractmethod
+    def submit(self, task: Task, *, later: bool = False) -> Future[Done]:
+        """Have a task done beside all others; its place is 0. ``later``: behind those without it.
+
+        A worker that dies is replaced, and its task done again. WorkerDiedError, as the error of
+        a task: it took its workers with it each time, or was ended. PoolError, raised here or by
+        the future: the pool itself is lost.
+        """
+
     def done(
         self, tasks: Sequence[Task], stop: Callable[[], bool] = never
     ) -> Generator[Done, None, None]:
         """Each task once, as soon as it has ended.
 
-        A worker that dies is replaced, and its task done again. WorkerDiedError, as the error of
-        a task: it took its workers with it each time. PoolError: the pool itself is lost.
-        Stopped: ``stop`` said so. Breaking off ends the workers; the next call starts new ones.
+        Errors: as of ``submit``. Stopped: ``stop`` said so. Breaking off ends the workers, whatever
+        else they do; the next call starts new ones.
         """
+        ended: Ended = SimpleQueue()
+        complete = not tasks
+        try:
+            for place, task in enumerate(tasks):
+                self.submit(task).add_done_callback(partial(_ended, ended, place))
+            for left in reversed(range(len(tasks))):
+                place, future = _next(ended, stop)
+                found = replace(future.result(), place=place)
+                complete = not left  # whoever has the last one need not ask for more
+                yield found
+        finally:
+            if not complete:
+                self.close()
 
     def map(self, tasks: Sequence[Task]) -> Generator[Any, None, None]:
         """The answers in order, each as soon as it and all before it are known.
 
-        InputError: of the first task, in order, that has no answer.
+        InputError: of the first task, in order, that has no answer. Breaking off: as of ``done``.
         """
-        early: dict[int, Done] = {}
-        with closing(self.done(tasks)) as ended:
-            for place in range(len(tasks)):
-                yield _at(place, early, ended).value()
+        yield from self.in_order([self.submit(task) for task in tasks])
+
+    def in_order(self, submitted: Sequence[Future[Done]]) -> Generator[Any, None, None]:
+        """``map`` of tasks that were submitted before."""
+        left = len(submitted)
+        try:
+            for future in submitted:
+                while not future.done():
+                    wait([future], LOOK)
+                value = future.result().value()
+                left -= 1
+                yield value
+        finally:
+            if left:
+                self.close()
 
     @abstractmethod
     def close(self) -> None:
-        """End the workers; a second call does nothing."""
+        """End the workers; a second call does nothing. Tasks that were submitted end with errors."""
 
 
-def _at(place: int, early: dict[int, Done], ended: Iterator[Done]) -> Done:
-    """The task of this place; those that end before it are kept in ``early``."""
-    while place not in early:
-        one = next(ended)
-        early[one.place] = one
-    return early.pop(place)
+Ended = SimpleQueue[tuple[int, "Future[Done]"]]
+
+
+def _ended(ended: Ended, place: int, future: "Future[Done]") -> None:
+    ended.put((place, future))
+
+
+def _next(ended: Ended, stop: Callable[[], bool]) -> tuple[int, "Future[Done]"]:
+    """The next task that has ended. Stopped: somebody asked for it, and none has ended by now."""
+    while not (stop() and ended.empty()):
+        try:
+            return ended.get(timeout=LOOK)
+        except Empty:
+            continue
+    raise stopped()
 
 
 def stopped() -> Stopped:

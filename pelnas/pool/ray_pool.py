@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from concurrent.futures import Future
 from dataclasses import replace
+from threading import Lock, Thread
 from typing import Any
 
 from pelnas.cache import Cache, default_cache
 from pelnas.errors import InputError, PoolError, WorkerDiedError
 from pelnas.pool import base
-from pelnas.pool.base import LOOK, Done, Pool, Task, Work, Workers, never, stopped
+from pelnas.pool.base import LOOK, Done, Job, Pool, Task, Waiting, Work, Workers
 from pelnas.pool.ray_cache import RayEntries
 from pelnas.pool.ray_cluster import HEAD, Cluster, devices_of, said
 from pelnas.pool.ray_worker import RayWorker, versions
@@ -18,7 +19,7 @@ from pelnas.pool.ray_worker import RayWorker, versions
 ATTEMPTS = (
     4  # at one task, each ended by the loss of its worker: nodes are lost for reasons of their own
 )
-Asked = tuple[int, Task]  # a task with its place
+WAIT = LOOK / 5  # seconds after which tasks are noticed that were submitted meanwhile
 PATIENCE = 120.0  # seconds in which some node has to have room for some worker
 
 
@@ -87,44 +88,79 @@ class _Actors(Workers):
         self._idle: deque[Any] = deque()
         self._shared: tuple[Any, Any] | None = None  # the class of the actors, and the arrays
         #: By the reference of an answer: who gives it, and to which task; no task: it begins.
-        self._asked: dict[Any, tuple[Any, Asked | None]] = {}
+        self._asked: dict[Any, tuple[Any, Job | None]] = {}
+        self._waiting, self._left = Waiting(), set[Job]()  # without a worker, without an answer
+        self._turn = Lock()  # over both, and over what follows
+        self._thread: Thread | None = None
+        self._are_new = self._ends = False
+        self._since = 0.0  # when something happened last
 
-    def done(
-        self, tasks: Sequence[Task], stop: Callable[[], bool] = never
-    ) -> Generator[Done, None, None]:
-        if not tasks:
-            return
-        ray, left, complete = self._cluster.ray(), len(tasks), False
-        waiting, tried = deque(enumerate(tasks)), Counter[int]()
-        try:
-            room = self._pool.room(self._threads, self._gpus) if not self._device else 1
-            self._start(ray, min(self._count or room, len(tasks)))
-            while left:
-                self._hand_out(waiting)  # workers that have begun before
-                for reference in self._ready(ray, stop):
-                    found = self._answer(ray, reference, waiting, tried)
-                    self._hand_out(waiting)
-                    if found is not None:
-                        left -= 1
-                        complete = not left  # whoever has the last one need not ask for more
-                        yield found
-        except (ConnectionError, ray.exceptions.RaySystemError):
-            raise self._cluster.lost() from None
-        finally:
-            if not complete:
-                self.close()
+    def submit(self, task: Task, *, later: bool = False) -> Future[Done]:
+        ray, job = self._cluster.ray(), Job(task)
+        with self._turn:
+            self._waiting.add(job, later=later)
+            self._left.add(job)
+            self._are_new = True
+            if self._thread is None:
+                work = Thread(target=self._work_off, args=(ray,), name="pelnas-pool", daemon=True)
+                self._thread = work
+                work.start()
+        return job.ended
 
     def close(self) -> None:
-        actors, self._actors = self._actors, []
-        self._idle.clear()
-        self._asked.clear()
-        self._shared = None
+        self._ends = True
+        thread = self._thread
+        if thread is not None:
+            thread.join(PATIENCE)
+        self._let_go(
+            PoolError("expected workers, found that they were ended meanwhile: begin again")
+        )
+        self._ends = False
+
+    def _work_off(self, ray: Any) -> None:
+        """What a thread does, the only one that speaks to actors, until no task is left."""
+        try:
+            while self._goes_on():
+                self._start(ray)
+                self._hand_out()
+                for reference in self._ready(ray):
+                    self._answer(ray, reference)
+                    self._hand_out()
+        except (ConnectionError, ray.exceptions.RaySystemError):
+            self._let_go(self._cluster.lost())
+        except Exception as error:  # noqa: BLE001 - else whoever waits would wait for ever
+            self._let_go(error)
+
+    def _goes_on(self) -> bool:
+        with self._turn:
+            if self._left and not self._ends:
+                return True
+            self._thread = None
+            return False
+
+    def _let_go(self, error: Exception) -> None:
+        """End the actors; whoever waits for one gets the error."""
+        with self._turn:
+            actors, self._actors = self._actors, []
+            left, self._left, self._waiting = self._left, set(), Waiting()
+            self._thread = self._shared = None
+            self._idle.clear()
+            self._asked.clear()
+        for job in left:
+            job.ended.set_exception(error)
         self._cluster.end(actors)
 
     # -- actors -----------------------------------------------------------------
 
-    def _start(self, ray: Any, wanted: int) -> None:
-        """As many as are wanted; what a node lacks is told by its ``begin``."""
+    def _start(self, ray: Any) -> None:
+        """As many as tasks want and there is room for; what a node lacks is told by its ``begin``."""
+        with self._turn:
+            left, are_new, self._are_new = len(self._left), self._are_new, False
+        if not are_new:
+            return
+        self._since = time.monotonic()
+        room = 1 if self._device else self._pool.room(self._threads, self._gpus)
+        wanted = min(self._count or room, left)
         if self._shared is None:
             self._shared = self._kind(ray), self._put(ray)
         kind, arrays = self._shared
@@ -157,41 +193,57 @@ class _Actors(Workers):
 
     # -- tasks ------------------------------------------------------------------
 
-    def _hand_out(self, waiting: deque[Asked]) -> None:
-        while self._idle and waiting:
-            actor, task = self._idle.popleft(), waiting.popleft()
-            self._asked[actor.ask.remote(json.dumps(task[1]))] = (actor, task)
+    def _hand_out(self) -> None:
+        while self._idle:
+            with self._turn:
+                job = self._waiting.take()
+            if job is None:
+                return
+            actor = self._idle.popleft()
+            self._asked[actor.ask.remote(json.dumps(job.task))] = (actor, job)
 
-    def _ready(self, ray: Any, stop: Callable[[], bool]) -> list[Any]:
-        """Calls that have ended, at least one; the head is watched meanwhile."""
-        began = time.monotonic()
-        if not self._asked:
-            raise PoolError("expected workers, found that they were ended meanwhile: begin again")
-        while not (ready := _ready(ray, list(self._asked))):
-            if stop():
-                raise stopped()
-            self._cluster.watch()
-            if all(task is None for _, task in self._asked.values()) and _is_over(began):
-                raise self._no_room()
+    def _ready(self, ray: Any) -> list[Any]:
+        """Calls that have ended, after a moment; the head is watched meanwhile."""
+        ready = _ready(ray, list(self._asked))
         self._cluster.watch()
+        if ready:
+            self._since = time.monotonic()
+        elif all(job is None for _, job in self._asked.values()) and _is_over(self._since):
+            raise self._no_room()
         return ready
 
-    def _answer(
-        self, ray: Any, reference: Any, waiting: deque[Asked], tried: Counter[int]
-    ) -> Done | None:
-        """What became of one call; ``None``: no task has ended by it."""
-        actor, task = self._asked.pop(reference)
+    def _answer(self, ray: Any, reference: Any) -> None:
+        """See what became of one call."""
+        actor, job = self._asked.pop(reference)
         try:
             answer = ray.get(reference)
         except ray.exceptions.RayActorError as loss:
             self._begin_again(actor, loss)
-            return None if task is None else _again(task, waiting, tried)
+            if job is not None:
+                self._again(job)
+            return
         except ray.exceptions.RayTaskError as failure:
             raise self._misfit(said(failure.cause or failure)) from None
-        if task is None:
-            self._check(answer)
         self._idle.append(actor)
-        return None if task is None else base.done(task[0], json.loads(answer))
+        if job is None:
+            self._check(answer)
+        else:
+            self._end(job, base.done(0, json.loads(answer)))
+
+    def _end(self, job: Job, found: Done) -> None:
+        with self._turn:
+            self._left.discard(job)
+        job.ended.set_result(found)
+
+    def _again(self, job: Job) -> None:
+        """Its worker was lost: it comes next, unless too many were lost with it."""
+        job.tried += 1
+        if job.tried < ATTEMPTS:
+            with self._turn:
+                self._waiting.add_first(job)
+        else:
+            lost = WorkerDiedError(f"its worker was lost {ATTEMPTS} times")
+            self._end(job, Done(0, error=lost))
 
     def _begin_again(self, actor: Any, loss: Exception) -> None:
         """Ray makes the actor anew, on whatever node has room. PoolError: it cannot be made at all."""
@@ -230,18 +282,9 @@ class _Actors(Workers):
         )
 
 
-def _again(task: Asked, waiting: deque[Asked], tried: Counter[int]) -> Done | None:
-    """A task whose worker was lost: it comes next, unless too many were lost with it."""
-    tried[task[0]] += 1
-    if tried[task[0]] < ATTEMPTS:
-        waiting.appendleft(task)
-        return None
-    return Done(task[0], error=WorkerDiedError(f"its worker was lost {ATTEMPTS} times"))
-
-
 def _ready(ray: Any, references: list[Any]) -> list[Any]:
-    """All that are ready, after at most half a second."""
-    ready, rest = ray.wait(references, num_returns=1, timeout=LOOK)
+    """All that are ready, after a moment at most."""
+    ready, rest = ray.wait(references, num_returns=1, timeout=WAIT)
     if ready and rest:
         more, _ = ray.wait(rest, num_returns=len(rest), timeout=0)
         ready = [*ready, *more]

@@ -21,5 +21,12 @@ class AccuracyPredictor(ABC):
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
         """One Prediction for each architecture, in order, each as soon as it is known."""
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        """Compute in the background, where there is anything to, what ``predict`` of these will need.
+
+        Values do not depend on it, and its failures are those of ``predict``. PoolError: the pool
+        of workers is lost.
+        """
+
     def close(self) -> None:
         """Release worker processes; a second call does nothing, and ``predict`` starts new ones."""

@@ -142,6 +142,10 @@ class FewShot(AccuracyPredictor):
             score = self._labels.get(architecture, float(mean[0]))
             yield Prediction(score, float(deviation[0]), base.proxies)
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        labelled = () if "_learner" in vars(self) else self._labels
+        self._base.begin([*labelled, *architectures])
+
     def close(self) -> None:
         self._base.close()
 

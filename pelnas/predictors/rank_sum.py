@@ -98,17 +98,24 @@ class RankSum(AccuracyPredictor):
             for values in found:
                 yield judge(values, scales)
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        reference = self._sample() if self._measured is None else []
+        self._scores.begin(reference + [self._space.format(each) for each in architectures])
+
     def close(self) -> None:
         self._scores.close()
 
     def _scales(self) -> dict[str, Scale]:
         """The scale of every proxy, measured at the first use."""
         if self._measured is None:
-            rng = np.random.default_rng(self._seed)
-            sample = [self._space.format(self._space.sample(rng)) for _ in range(self._reference)]
-            self._measured = scales_of(list(self._scores.of(sample)))
+            self._measured = scales_of(list(self._scores.of(self._sample())))
             self._say_what_is_left_out()
         return self._measured
+
+    def _sample(self) -> list[str]:
+        """The reference sample."""
+        rng = np.random.default_rng(self._seed)
+        return [self._space.format(self._space.sample(rng)) for _ in range(self._reference)]
 
     def _say_what_is_left_out(self) -> None:
         """ProxyError: no proxy of the space is defined for all of its sampled networks."""

@@ -84,6 +84,11 @@ class Standings:
             for values in found:
                 yield values, [scale(values[name]) for name, scale in scales.items()]
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        """As ``ProxyScores.begin``, with what sets the scale before them."""
+        reference = self._cells() if self._measured is None else []
+        self._scores.begin(reference + [self._space.format(each) for each in architectures])
+
     def close(self) -> None:
         """End the workers; a second call does nothing."""
         self._scores.close()
@@ -91,10 +96,14 @@ class Standings:
     def _scales(self) -> dict[str, Scale]:
         """Measured at the first use."""
         if self._measured is None:
-            space, known = self._space, self._reference
-            found = list(self._scores.of([space.format(space.at(i)) for i in known.cells]))
+            known = self._reference
+            found = list(self._scores.of(self._cells()))
             self._measured = {
                 name: known.scale(name, [values[name] for values in found])
                 for name in known.proxies
             }
         return self._measured
+
+    def _cells(self) -> list[str]:
+        """The cells of the reference."""
+        return [self._space.format(self._space.at(index)) for index in self._reference.cells]

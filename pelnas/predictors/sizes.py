@@ -43,6 +43,9 @@ class Sizes:
                 name: SIZES[name](self._space, architecture, self._shape) for name in self._names
             }
 
+    def begin(self, texts: Sequence[str]) -> None:
+        """They are known at once."""
+
     def close(self) -> None:
         """There is nothing to release."""
 

@@ -107,6 +107,9 @@ class Transfer(AccuracyPredictor):
                 mean, deviation = self._trees(architecture).predict(row[None])
                 yield Prediction(float(mean[0]), float(deviation[0]), values)
 
+    def begin(self, architectures: Sequence[Architecture]) -> None:
+        self._standings.begin(architectures)
+
     def _trees(self, architecture: Architecture) -> Trees:
         """The trees that judge an architecture; whoever judges the fit has others for each."""
         return self._fitted.trees

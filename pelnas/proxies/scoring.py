@@ -1,8 +1,10 @@
 """Zero-cost proxies of many architectures, cached, in worker processes that share the cores."""
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +15,14 @@ from pelnas.config import Scoring
 from pelnas.errors import InputError, ProxyError, TaskFailedError, WorkerDiedError
 from pelnas.images import ImageSet
 from pelnas.plugins import package_of
-from pelnas.pool import PROCESSES, Pool, get_pool
+from pelnas.pool import PROCESSES, Done, Pool, get_pool
 from pelnas.processes import cores
 from pelnas.proxies import GROUP, VERSION
 from pelnas.proxies.memory import batch_and_workers, batch_that_fits, large
 from pelnas.proxies.worker import Job, score_architecture, work_of
 from pelnas.spaces import SearchSpace
 
+Record = dict[str, float | None]  # proxies by name; None: not defined
 FEW = 8  # tasks that are done before a worker has imported torch
 
 
@@ -50,6 +53,22 @@ class Scorer:
         gpus = int(job.accelerator == CUDA)
         self._workers = pool.workers(work_of(job, images, labels), workers, job.threads, gpus=gpus)
         self._begun = False
+        self._ahead: dict[str, Future[Done]] = {}  # by architecture, what was begun beforehand
+
+    def begin(self, texts: Sequence[str]) -> None:
+        """Have workers score these behind all that is asked for; ``score`` takes their answers.
+
+        Nothing happens where ``score`` does not use workers for so few, nor with an accelerator of
+        this machine, whose memory would have to hold two networks. PoolError: the pool is lost.
+        """
+        if not self._begun and len(texts) <= self._few:
+            return
+        if self._alone and self._job.accelerator != CPU:
+            return
+        self._begun = True
+        for text in texts:
+            if text not in self._ahead:
+                self._ahead[text] = self._workers.submit(text, later=True)
 
     def score(self, texts: Sequence[str]) -> Generator[dict[str, float], None, None]:
         """The proxies of each architecture, in order.
@@ -57,23 +76,31 @@ class Scorer:
         Breaking off ends the workers; the next call starts new ones.
         ProxyError: an architecture that cannot be scored, or on which its worker ended twice.
         """
-        if self._alone or (len(texts) <= self._few and not self._begun):
+        if not self._begun and (self._alone or len(texts) <= self._few):
             yield from (self._here(text) for text in texts)
             return
         self._begun = True
-        with closing(self._workers.map(texts)) as found:
+        found, left = self._workers.in_order([self._submitted(text) for text in texts]), len(texts)
+        try:
             for text in texts:
                 try:
                     values = next(found)
-                except InputError as error:  # all tasks may have ended by now
-                    self.close()
+                except InputError as error:
                     raise _not_scored(text, error) from None
+                left -= 1  # whoever has the last one need not ask for more
                 yield values
+        finally:
+            if left:
+                self.close()
 
     def close(self) -> None:
         """End the workers; a second call does nothing."""
         self._begun = False
+        self._ahead.clear()
         self._workers.close()
+
+    def _submitted(self, text: str) -> Future[Done]:
+        return self._ahead.pop(text, None) or self._workers.submit(text)
 
     def _here(self, text: str) -> dict[str, float]:
         return score_architecture(self._space, self._job, text, self._images, self._labels)
@@ -146,6 +173,7 @@ class ProxyScores:
 
         self._begin = begin
         self._space, self._job, self._here = space, job, pool.here
+        self._turn = Lock()  # agents that work side by side may begin the same
         self._scorer = self._begin(batch)
         self._is_fitted = accelerator == CPU
         self._key_fields: dict[str, str | int] = {
@@ -165,13 +193,9 @@ class ProxyScores:
         A proxy that is not defined for an architecture is absent.
         """
         self._fit()
-        keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
-        cached = self._cache.get_many(keys.values(), _are_proxies)
-        known: dict[str, dict[str, float | None]] = {
-            text: cached.get(key, {}) for text, key in keys.items()
-        }
-        missing = {text for text, record in known.items() if not record.keys() >= set(self._names)}
-        in_order = [text for text in keys if text in missing]
+        keys, known = self._looked_up(texts)
+        in_order = self._incomplete(known)
+        missing = set(in_order)
         with closing(self._scorer.score(in_order)) as scored:
             for text in texts:
                 if text in missing:
@@ -180,6 +204,26 @@ class ProxyScores:
                     missing.remove(text)
                 values = ((name, known[text][name]) for name in self._names)
                 yield {name: value for name, value in values if value is not None}
+
+    def begin(self, texts: Sequence[str]) -> None:
+        """Have workers compute what the cache lacks; ``of`` of the same architectures takes it then.
+
+        Nothing that is asked for meanwhile waits for it. See ``Scorer.begin``.
+        """
+        with self._turn:
+            self._fit()
+            _, known = self._looked_up(texts)
+            self._scorer.begin(self._incomplete(known))
+
+    def _looked_up(self, texts: Sequence[str]) -> tuple[dict[str, Key], dict[str, Record]]:
+        """For each architecture the key of its record in the cache, and the record, empty without one."""
+        keys = {text: cache_key("proxies", architecture=text, **self._key_fields) for text in texts}
+        cached = self._cache.get_many(keys.values(), _are_proxies)
+        return keys, {text: cached.get(key, {}) for text, key in keys.items()}
+
+    def _incomplete(self, known: Mapping[str, Record]) -> list[str]:
+        """The architectures whose records lack a proxy."""
+        return [text for text, record in known.items() if not record.keys() >= set(self._names)]
 
     def _fit(self) -> None:
         """Take the batch that the accelerator holds, found with a large network before all others.

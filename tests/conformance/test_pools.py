@@ -11,7 +11,14 @@ import pytest
 from patience import until
 
 from pelnas.architecture import Shape
-from pelnas.errors import DataError, SpaceError, Stopped, TaskFailedError, WorkerDiedError
+from pelnas.errors import (
+    DataError,
+    InputError,
+    SpaceError,
+    Stopped,
+    TaskFailedError,
+    WorkerDiedError,
+)
 from pelnas.images import load_images
 from pelnas.pool import Pool, Work, Workers
 from pelnas.pool.process_pool import ProcessPool
@@ -68,6 +75,39 @@ def test_errors_keep_their_type_and_stay_with_their_task(workers: Workers) -> No
     assert next(answers) == 1
     with pytest.raises(DataError, match="three rows"):
         next(answers)
+
+
+def test_tasks_for_later_are_done_beside_others_and_behind_them(pool: Pool, tmp_path: Path) -> None:
+    marker, log = tmp_path / "go on", str(tmp_path / "log")
+    with closing(pool.workers(ACTING, 1)) as workers:
+        under_way = workers.submit(["await", str(marker)])
+        later = [workers.submit(["note", log, f"later {n}"], later=True) for n in range(2)]
+        soon = [workers.submit(["note", log, f"soon {n}"]) for n in range(2)]
+        marker.touch()
+        assert under_way.result(60).value() == "seen"
+        assert list(workers.in_order([*soon, *later])) == ["soon 0", "soon 1", "later 0", "later 1"]
+    noted = Path(log).read_text().splitlines()
+    assert noted == ["soon 0", "soon 1", "later 0", "later 1"]
+
+
+def test_a_slow_task_of_one_lot_holds_up_none_of_another(workers: Workers, tmp_path: Path) -> None:
+    """What a round that is scored ahead needs: both are under way at once."""
+    marker = str(tmp_path / "the other lot has ended")
+    first = workers.submit(["await", marker], later=True)
+    assert list(workers.map([["say", 1], ["say", 2]])) == [1, 2]
+    assert not first.done()
+    Path(marker).touch()
+    assert first.result(60).value() == "seen"
+
+
+def test_what_is_broken_off_ends_what_was_submitted_beside_it(workers: Workers) -> None:
+    beside = workers.submit(["sleep", 60], later=True)
+    broken = workers.map([["say", 0], ["sleep", 60]])
+    assert next(broken) == 0
+    broken.close()
+    with pytest.raises(InputError, match="ended"):
+        beside.result(60).value()
+    assert list(workers.map([["say", 1]])) == [1]
 
 
 def test_a_maker_that_refuses_refuses_each_task(pool: Pool) -> None:

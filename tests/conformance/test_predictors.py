@@ -1,6 +1,7 @@
 """What every AccuracyPredictor of the table keeps."""
 
 from collections.abc import Callable
+from contextlib import closing
 from math import isfinite
 from pathlib import Path
 
@@ -73,6 +74,14 @@ def test_there_is_one_prediction_for_each_in_order(make: Maker, space: SearchSpa
     assert all(p.uncertainty >= 0 for p in found)
     backwards = list(make().predict(some(space, 63, 30, 90, 30)))
     assert [backwards[i] for i in (1, 2, 3, 0)] == found
+
+
+def test_what_is_begun_beforehand_changes_no_prediction(make: Maker, space: SearchSpace) -> None:
+    expected = list(make().predict(some(space, 40, 80)))
+    with closing(make()) as predictor:
+        predictor.begin(some(space, 80, *range(12)))
+        predictor.begin(some(space, 40, 80))
+        assert list(predictor.predict(some(space, 40, 80))) == expected
 
 
 def test_the_first_may_be_taken_alone_and_none_asked_for(make: Maker, space: SearchSpace) -> None:

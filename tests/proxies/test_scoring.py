@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,15 @@ def scorer(images: ImageSet, workers: int = 2, classes: int = 10) -> Scorer:
     return Scorer(SPACE, job, *images.batch(8, 0), workers)
 
 
+def computed_here(images: ImageSet) -> list[dict[str, float]]:
+    """The proxies of all of them, without a worker."""
+    return [next(scorer(images).score([text])) for text in TEXTS]
+
+
 def started(pool: Scorer) -> list[Worker]:
     """The processes of a scorer that live."""
     assert isinstance(pool._workers, _Processes)
-    return pool._workers._workers
+    return pool._workers._crew.workers
 
 
 def scores(images: ImageSet, cache: Cache, names: tuple[str, ...]) -> ProxyScores:
@@ -48,7 +54,7 @@ def scores(images: ImageSet, cache: Cache, names: tuple[str, ...]) -> ProxyScore
 
 
 def test_workers_answer_in_order_and_survive_a_kill(images: ImageSet) -> None:
-    expected = [next(scorer(images).score([text])) for text in TEXTS]
+    expected = computed_here(images)
     pool = scorer(images)
     try:
         assert list(pool.score(TEXTS)) == expected
@@ -147,6 +153,43 @@ def test_workers_end_with_an_error_that_comes_when_all_tasks_have_ended(
     with pytest.raises(InputError, match="it does not fit"):
         list(pool.score(TEXTS))
     assert started(pool) == []
+
+
+def test_what_was_begun_is_taken_and_computed_once(images: ImageSet, tmp_path: Path) -> None:
+    expected = computed_here(images)
+    with closing(scorer(images)) as pool:
+        pool.begin(TEXTS)
+        begun = dict(pool._ahead)
+        pool.begin(TEXTS)
+        assert pool._ahead == begun
+        assert list(pool.score(TEXTS[3:])) == expected[3:]
+        assert [*pool._ahead] == TEXTS[:3]
+        assert list(pool.score(TEXTS[:3])) == expected[:3]
+
+
+def test_a_few_tasks_begin_nothing(images: ImageSet) -> None:
+    pool = scorer(images)
+    pool.begin(TEXTS[:FEW])
+    assert (started(pool), pool._ahead) == ([], {})
+
+
+def test_what_was_begun_is_forgotten_where_workers_are_ended(images: ImageSet) -> None:
+    expected = computed_here(images)
+    with closing(scorer(images)) as pool:
+        pool.begin(TEXTS)
+        running = pool.score(TEXTS[:4])
+        next(running)
+        running.close()
+        assert (started(pool), pool._ahead) == ([], {})
+        assert list(pool.score(TEXTS)) == expected
+
+
+def test_a_single_worker_is_begun_beside_this_process(images: ImageSet) -> None:
+    expected = computed_here(images)
+    with closing(scorer(images, workers=1)) as pool:
+        pool.begin(TEXTS)
+        assert list(pool.score(TEXTS)) == expected
+        assert len(started(pool)) == 1
 
 
 def test_no_task_starts_nothing(images: ImageSet) -> None:

@@ -13,17 +13,19 @@ from fakes import agents, drawn, plan, proposed
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
-from pelnas.config import Budget
+from pelnas.config import Budget, Scoring
 from pelnas.directives import Boundary
-from pelnas.errors import ConfigError
+from pelnas.errors import ConfigError, ProxyError
 from pelnas.graph.runs.fork import fork
 from pelnas.graph.runs.replay import replay
 from pelnas.graph.runs.search import Result
 from pelnas.graph.session.position import ALL_ROUNDS, NOTHING_LEFT, STEPS, Position, position
 from pelnas.graph.session.problem import SearchProblem
 from pelnas.graph.session.steering_client import SteeringClient
+from pelnas.pool import Work
 from pelnas.recording import open_recording
 from pelnas.report import write_front
+from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
 
 Settings = Callable[..., SearchConfig]
@@ -319,6 +321,73 @@ def test_a_fork_lets_the_rounds_of_another_run_overlap(config: Settings, tmp_pat
     forked = fork(source.folder, 0, {"overlap": "true"}).run()
     later = [(round_ + 1, step) for round_, step in in_order(ROUNDS - 1)]
     assert steps(forked.folder)[len(STEPS) :] == later
+
+
+# -- scored ahead ------------------------------------------------------------------------
+
+
+def scored_by_workers(config: Settings, folder: Path) -> Search:
+    """A search whose networks are scored by two worker processes, which make values up."""
+    scoring = Scoring(workers=2, resolution=8, batch=2, reference=16)
+    return made_up(Search(config(folder, accuracy="rank-sum", rounds=3, scoring=scoring)), folder)
+
+
+def made_up(search: Search, folder: Path) -> Search:
+    settings = {"folder": str(folder), "proxies": get_space("tiny").proxies}
+    return working(search, Work("pool_work:scoring_two_rounds", settings))
+
+
+def working(search: Search, work: Work) -> Search:
+    """The same with other work for its workers."""
+    scores = search.session.problem.evaluator.predictor._scores  # type: ignore[attr-defined]
+    scores._scorer._workers._work = work
+    return search
+
+
+def note(folder: Path, search: Search) -> Callable[[Event], None]:
+    """Names the networks for the workers: the first of round 0, and all of round 1."""
+
+    def hear(event: Event) -> None:
+        if event.kind == "designed" and event.round in (0, 1):
+            texts = [c.architecture for c in search.session.store.candidates(event.round)]
+            wanted = texts[:1] if event.round == 0 else texts
+            (folder / ("later" if event.round else "slow")).write_text("\n".join(wanted))
+
+    return hear
+
+
+def test_workers_compute_networks_of_two_rounds_at_once(config: Settings, tmp_path: Path) -> None:
+    """A network of round 0 is not done before one of round 1 is: without overlap it would wait in vain."""
+    search = scored_by_workers(config, tmp_path)
+    result = search.run(note(tmp_path, search))
+    assert (tmp_path / "seen").exists()
+    assert steps(result.folder) == in_order(3)
+    with RunStore.read(result.folder) as store:
+        assert store.ignored() == 0
+        assert len(store.evaluations()) == len(store.candidates())
+    scored = (tmp_path / "scored").read_text().split()
+    assert len(scored) == len(set(scored))
+
+
+def test_what_was_scored_ahead_and_lost_is_scored_again(config: Settings, tmp_path: Path) -> None:
+    whole = scored_by_workers(config, tmp_path / "whole").run()
+    search = scored_by_workers(config, tmp_path / "stopped")
+    stopped = search.run(on("designed", 1, search.stop))
+    assert stopped.stopped
+    again = made_up(Search.resume(stopped.folder), tmp_path / "stopped")
+    check_same(again.run().folder, whole.folder)
+
+
+def test_what_goes_wrong_ahead_is_told_where_the_round_is_evaluated(
+    config: Settings, tmp_path: Path
+) -> None:
+    search = working(scored_by_workers(config, tmp_path), Work("pool_work:failing", {}))
+    with pytest.raises(ProxyError, match="KeyError: 'missing'"):
+        search.run()
+    assert steps(search.folder) == in_order(3)[:5]
+    with RunStore.read(search.folder) as store:
+        assert store.evaluations() == []
+        assert position(store, lambda _: True) == Position(0, "evaluate")
 
 
 # -- where it is refused -----------------------------------------------------------------
