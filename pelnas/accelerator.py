@@ -91,13 +91,33 @@ def drawn(like: "Tensor", generator: "torch.Generator", std: float = 1.0) -> "Te
     return torch.empty_like(like, device=CPU).normal_(std=std, generator=generator).to(like.device)
 
 
-@contextmanager
-def forked_rng(device: "torch.device") -> Iterator[None]:
-    """Leave the random states of the processor and of this device as they were before the block."""
+def reseed(value: int, device: "torch.device | None" = None) -> None:
+    """Begin the random numbers of the processor, and of this device, anew.
+
+    ``torch.manual_seed`` begins those of every kind of device: for one that nobody has used yet it
+    keeps the call with the whole stack of its callers, which takes longer than a small network, and
+    never lets go of it.
+    """
     import torch
 
-    own = [torch.cuda.current_device()] if device.type == CUDA else []
-    with torch.random.fork_rng(devices=own):
+    torch.default_generator.manual_seed(value)
+    if device is not None and device.type == CUDA:
+        torch.cuda.manual_seed_all(value)
+    elif device is not None and device.type == MPS:
+        torch.mps.manual_seed(value)
+
+
+@contextmanager
+def seeded(value: int, device: "torch.device | None" = None) -> Iterator[None]:
+    """Random numbers of the processor, and of this device, from a seed.
+
+    After the block their states are as they were before.
+    """
+    import torch
+
+    of_cuda = device is not None and device.type == CUDA
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if of_cuda else []):
+        reseed(value, device)
         yield
 
 

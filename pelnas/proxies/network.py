@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from pelnas.accelerator import exact, forked_rng
+from pelnas.accelerator import exact, reseed, seeded
 from pelnas.errors import ProxyError
 
 LAYERS = (_ConvNd, nn.Linear)  # what "layer" means in every proxy: it has one weight
@@ -88,7 +88,7 @@ def run(network: nn.Module, tensors: Tensors, images: Tensor) -> Tensor:
 
     ProxyError: the network cannot take images of this shape.
     """
-    torch.manual_seed(torch.initial_seed())  # every pass draws the same dropout masks
+    reseed(torch.initial_seed(), images.device)  # every pass draws the same dropout masks
     try:
         output = functional_call(network, tensors.values, (images,))
     except torch.OutOfMemoryError:
@@ -125,8 +125,7 @@ def untouched(network: nn.Module, seed: int) -> Iterator[None]:
     in_place = [module for module in network.modules() if getattr(module, "inplace", False)]
     fast = mha.get_fastpath_enabled()
     device = device_of(network)
-    with forked_rng(device), exact(device), sdpa_kernel(SDPBackend.MATH):
-        torch.manual_seed(seed)
+    with seeded(seed, device), exact(device), sdpa_kernel(SDPBackend.MATH):
         try:
             mha.set_fastpath_enabled(False)
             network.train()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.accelerator import CPU, Accelerator, found, out_of_memory
+from pelnas.accelerator import CPU, Accelerator, found, out_of_memory, seeded
 from pelnas.architecture import Shape
 from pelnas.errors import MemoryLackError
 from pelnas.pool import Work
@@ -51,8 +51,7 @@ def score_architecture(
     threads = torch.get_num_threads()
     torch.set_num_threads(min(job.threads, threads))
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(job.seed)
+        with seeded(job.seed):
             network = space.build(space.parse(text), job.shape)
         device = torch.device(found(job.accelerator))
         batch = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)

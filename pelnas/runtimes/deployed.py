@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pelnas.accelerator import seeded
 from pelnas.architecture import Architecture, Shape
 from pelnas.cache import Cache, Key, cache_key
 from pelnas.errors import DeviceError
@@ -46,10 +47,7 @@ class Deployed:
 
     def build(self) -> "nn.Module":
         """The network in evaluation mode with random weights, the same each time."""
-        import torch
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with seeded(0):
             return self.space.build(self.architecture, self.input).eval()
 
     def measurable(self, cache: Cache) -> bytes:

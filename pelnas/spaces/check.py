@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pelnas.accelerator import seeded
 from pelnas.architecture import Architecture, Shape
 from pelnas.errors import ArchitectureError, InputError, SpaceError
 from pelnas.plugins import said
@@ -575,8 +576,5 @@ def _trainable(space: SearchSpace, architecture: Architecture, shape: Shape) -> 
 
 
 def _network(space: SearchSpace, architecture: Architecture, shape: Shape) -> "nn.Module":
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         return space.build(architecture, shape)

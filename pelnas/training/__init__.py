@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pelnas.accelerator import CPU, Accelerator, found
+from pelnas.accelerator import CPU, Accelerator, found, seeded
 from pelnas.training.settings import (
     Epoch,
     Step,
@@ -94,8 +94,5 @@ def initial(
     space: "SearchSpace", architecture: "Architecture", data: "TrainingData", seed: int
 ) -> "nn.Module":
     """The untrained network of an architecture for these images; equal seeds give equal weights."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return space.build(architecture, data.shape)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pelnas.accelerator import CPU, Accelerator, exact, forked_rng, release
+from pelnas.accelerator import CPU, Accelerator, exact, release, seeded
 from pelnas.errors import ImagesError, MemoryLackError, StoreError, TrainingError
 from pelnas.training import checkpoint
 from pelnas.training.augmentation import augment
@@ -115,8 +115,8 @@ class Trainer:
         """The gradients of a batch, piece by piece; its mean loss."""
         self._optimizer.zero_grad()
         value = 0.0
-        with forked_rng(self._device):
-            torch.manual_seed(int(self._rng(NETWORK, self._step).integers(2**63)))  # of dropout
+        dropout = int(self._rng(NETWORK, self._step).integers(2**63))
+        with seeded(dropout, self._device):
             pieces = zip(images.chunk(self._pieces), labels.chunk(self._pieces), strict=True)
             for part, own in pieces:
                 loss = self._loss_of(part, own) * (len(part) / len(images))
