@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
@@ -32,26 +33,45 @@ def fit_weights(kernels: Sequence[Floats], target: Floats) -> Weights:
     """The weights of the largest marginal likelihood. ``kernels``: (n, n) each; ``target`` (n,)."""
     count = len(kernels)
     start = np.log(np.array([1.0 / count] * count + [0.05]))
-
-    def loss(logs: Floats) -> tuple[float, Floats]:
-        weights = np.exp(logs)
-        total = _total(kernels, weights[:-1])
-        total[np.diag_indices_from(total)] += weights[-1] + JITTER
-        factor = cho_factor(total, lower=True, check_finite=False)
-        alpha = cho_solve(factor, target, check_finite=False)
-        inverse = cho_solve(factor, np.eye(len(target)), check_finite=False)
-        likelihood = -0.5 * target @ alpha - np.log(np.diag(factor[0])).sum()
-        inner = np.outer(alpha, alpha) - inverse
-        slopes = [0.5 * float(np.vdot(inner, kernel)) for kernel in kernels]
-        slopes.append(0.5 * float(np.trace(inner)))
-        return -float(likelihood), -np.array(slopes) * weights
-
     bounds = [(LEAST, MOST)] * count + [(LEAST_NOISE, MOST)]
     found = minimize(
-        loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": STEPS}
-    )
+        _Loss(kernels, target).at, start, jac=True, bounds=bounds, method="L-BFGS-B",
+        options={"maxiter": STEPS},
+    )  # fmt: skip
     weights = np.exp(found.x)
     return Weights(weights[:-1], float(weights[-1]))
+
+
+class _Loss:
+    """The negative logarithm of the marginal likelihood, by the logarithms of the weights.
+
+    It is asked hundreds of times a fit, of few points: LAPACK is called directly, since SciPy's
+    own functions check their arguments for longer than the sums take.
+    """
+
+    def __init__(self, kernels: Sequence[Floats], target: Floats) -> None:
+        self._kernels, self._target = kernels, target
+        self._flat = [kernel.ravel() for kernel in kernels]
+        self._unit = np.eye(len(target))
+
+    def at(self, logs: Floats) -> tuple[float, Floats]:
+        """The loss and its slopes. LinAlgError: the matrix of the kernels is not positive."""
+        weights = np.exp(logs)
+        total = _total(self._kernels, weights[:-1])
+        total.flat[:: len(total) + 1] += weights[-1] + JITTER
+        factor, failed = dpotrf(total, lower=True, clean=False)
+        if failed:
+            raise np.linalg.LinAlgError(
+                f"the leading minor {failed} of the kernels is not positive"
+            )
+        alpha = dpotrs(factor, self._target, lower=True)[0]
+        inverse = dpotrs(factor, self._unit, lower=True)[0]
+        likelihood = -0.5 * self._target @ alpha - np.log(factor.diagonal()).sum()
+        inner = np.outer(alpha, alpha) - inverse
+        flat = inner.ravel()
+        slopes = [0.5 * float(np.vdot(flat, kernel)) for kernel in self._flat]
+        slopes.append(0.5 * float(inner.trace()))
+        return -float(likelihood), -np.array(slopes) * weights
 
 
 class Process:
