@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import quick
 import warm
 from patience import limited
 
@@ -45,6 +46,7 @@ DEAREST = (
     "conformance/test_models.py", "conformance/test_pools.py",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+GARBAGE = 50_000  # new objects between two collections
 BLANK = b64decode(  # one white pixel, as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
@@ -91,9 +93,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector what was imported: it stays, and each look at it takes half a second."""
+    """Spare the collector what was imported: it stays, and each look at it takes half a second.
+
+    It looks as often as in the command itself, see ``pelnas.app.main``.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -173,6 +179,12 @@ def pictures() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summary, "render", lambda *_: BLANK)
         yield drawn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quickly() -> Iterator[None]:
+    with quick.quickly():
+        yield
 
 
 @pytest.fixture(scope="session")

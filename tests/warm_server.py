@@ -51,6 +51,8 @@ def serve(tests: socket.socket, others: socket.socket) -> Callable[[], None]:
 
 
 def _import(modules: Iterable[str]) -> None:
+    if all(module in sys.modules for module in modules):
+        return
     for module in modules:
         with suppress(ImportError):  # of an extra
             import_module(module)
@@ -110,7 +112,10 @@ def _prepared(request: dict[str, Any], files: list[int]) -> Callable[[], None]:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    return _program(request["arguments"])
+    program = _program(request["arguments"])
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [path for path in paths if path and path not in sys.path]
+    return program
 
 
 def _program(arguments: list[str]) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import quick
 from patience import until
 
 from pelnas.architecture import Shape
@@ -26,6 +27,13 @@ from pelnas.proxies.worker import Job, score_architecture, work_of
 from pelnas.spaces import get_space
 
 ACTING = Work("pool_work:acting", {})
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """Every worker is an interpreter of its own here."""
+    with quick.in_full():
+        yield
 
 
 @pytest.fixture(params=["processes", pytest.param("ray", marks=pytest.mark.slow)], scope="module")

@@ -131,7 +131,17 @@ def test_a_command_to_a_search_is_bounded_alike(text: str) -> None:
         parse(text)
 
 
-def test_the_largest_numbers_can_be_used(tmp_path: Path) -> None:
+def test_the_largest_numbers_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    class Patient(onnxruntime.SessionOptions):  # type: ignore[misc]
+        """Has idle threads sleep: 256 that look for work without a rest take seconds of all cores."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.add_session_config_entry("session.intra_op.allow_spinning", "0")
+
+    monkeypatch.setattr(onnxruntime, "SessionOptions", Patient)
     config = load_config(None, {"seed": 2**63 - 1, "measurement": {"threads": 256}})
     space, cache = get_space("tiny"), Cache(tmp_path / "cache.sqlite")
     measurement = Measurement(threads=config.measurement.threads, warmup=1, repeats=1)
