@@ -21,6 +21,7 @@ from pelnas.store import RunStore
 CHUNKS = 8  # turns in which two pools score alternately, so that both meet the same machine
 ECHOES = 400  # tasks without work, of which the driver's time for one is told
 RECORDS = 200  # evaluations that are stored to time one
+A_MOMENT = 10  # answers of a hundred workers in a tenth of a second, each of one a second
 ENOUGH = 0.85  # share of the time that workers are busy from which on they are the limit
 
 Limit = Literal["workers", "driver", "rounds"]
@@ -126,16 +127,23 @@ def handing_seconds(pool: Pool) -> float:
 
 
 def recording_seconds(folder: Path) -> float:
-    """What it takes to store one evaluation, as a search does it: score and cost, each at once."""
+    """What it takes to store one evaluation, as a search does it with many workers.
+
+    Answers that arrive in a moment share a transaction: scores as workers give them, and then the
+    costs, which a table has at once.
+    """
     with RunStore.create(SearchConfig(output=folder, name="records")) as store:
         designs = [Design(f"|a~{number}|", "bench", "random") for number in range(RECORDS)]
         store.replace_designs(0, 0, designs, [])
+        candidates = store.candidates()
         began = time.perf_counter()
-        for candidate in store.candidates():
+        for start in range(0, RECORDS, A_MOMENT):
             with store.together():
-                store.record_prediction(candidate.id, Prediction(0.5), 1, 1.0)
-                store.event("predicted", candidate=candidate.id)
-            with store.together():
+                for candidate in candidates[start : start + A_MOMENT]:
+                    store.record_prediction(candidate.id, Prediction(0.5), 1, 1.0)
+                    store.event("predicted", candidate=candidate.id)
+        with store.together():
+            for candidate in candidates:
                 store.record_cost(candidate.id, Cost(latency_ms=1.0))
                 store.event("evaluated", candidate=candidate.id)
         return (time.perf_counter() - began) / RECORDS
@@ -230,7 +238,7 @@ def simulated(
 def table(
     times: Sequence[float], driver: Driver, counts: Sequence[int], networks: Sequence[int]
 ) -> Iterator[Simulated]:
-    """Every number of workers with every size of a round, in lockstep and with one round ahead."""
+    """Every number of workers with every size of a round, one after the other and overlapping."""
     for workers in counts:
         for size in networks:
             for ahead in (0, 1):

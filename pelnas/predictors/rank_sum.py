@@ -13,6 +13,7 @@ from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.errors import ProxyError
 from pelnas.images import ImageSet
+from pelnas.pool import Pool
 from pelnas.predictors.base import AccuracyPredictor
 from pelnas.predictors.sizes import SIZES, Sizes
 from pelnas.proxies import FLOOR
@@ -75,15 +76,22 @@ class RankSum(AccuracyPredictor):
     unit = "rank score"
 
     def __init__(
-        self, space: SearchSpace, images: ImageSet, scoring: Scoring, seed: int, cache: Cache
+        self,
+        space: SearchSpace,
+        images: ImageSet,
+        scoring: Scoring,
+        seed: int,
+        cache: Cache,
+        pool: Pool | None = None,
     ) -> None:
+        """``pool``: in place of the one that ``scoring`` names."""
         self._space = space
         self._scores: Sizes | ProxyScores
         on = ""
         if set(space.proxies) <= set(SIZES):
             self._scores = Sizes(space, images.shape, space.proxies)
         else:
-            self._scores = ProxyScores(space, images, space.proxies, scoring, seed, cache)
+            self._scores = ProxyScores(space, images, space.proxies, scoring, seed, cache, pool)
             on = self._scores.on
         self.source = "predicted without training from " + ", ".join(space.proxies) + on
         self._reference = scoring.reference

@@ -153,8 +153,10 @@ class ProxyScores:
         scoring: Scoring,
         seed: int,
         cache: Cache,
+        pool: Pool | None = None,
     ) -> None:
-        pool = get_pool(scoring.pool)
+        """``pool``: in place of the one that ``scoring`` names."""
+        pool = pool or get_pool(scoring.pool)
         pool.check()
         accelerator = found(scoring.accelerator) if pool.here else _named(scoring.accelerator)
         # One process has an accelerator to itself: several would share its memory.

@@ -10,13 +10,14 @@ from pelnas.errors import DataError
 from pelnas.inputs.bounds import Range
 
 if TYPE_CHECKING:
+    from pelnas.bench.overlap import Searched
     from pelnas.bench.pool import Comparison, Driver, Simulated
     from pelnas.config import SearchConfig
 
 NETWORKS = Range(16, 10_000)
 WORKERS = Range(1, 4_096)
 SIMULATED = (1, 10, 100, 1_000)  # workers
-ROUNDS = (60, 600, 6_000)  # networks of a round
+ROUNDS = (60, 200, 600, 2_000, 6_000)  # networks of a round
 
 
 @options.takes(
@@ -45,10 +46,12 @@ def bench_pool(
 ) -> None:
     """Throughput of two pools on the same networks, and simulated searches with many workers.
 
-    Simulated scoring times are drawn from those measured, as is what the driver does between.
+    Simulated scoring times are drawn from those measured, as is what the driver does between. Beside
+    them two real searches on a made device: rounds one after the other, and with --overlap.
     """
     from pelnas import load_config
     from pelnas.app.display.output import print_json
+    from pelnas.bench.overlap import searched
     from pelnas.bench.pool import Driver, compared, handing_seconds, recording_seconds, table
     from pelnas.cache import default_cache
     from pelnas.pool import PROCESSES, get_pool
@@ -60,9 +63,10 @@ def bench_pool(
         pool.check()
     work, texts = _work(settings, networks)
     found = compared(pools, work, texts, workers)
-    if recording is None:
-        with tempfile.TemporaryDirectory(dir=default_cache().path.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=default_cache().path.parent) as folder:
+        if recording is None:
             recording = recording_seconds(Path(folder))
+        searches = list(searched(settings, pools[-1], workers, designing, Path(folder)))
     driver = Driver(handing_seconds(pools[-1]), recording, designing)
     rows = list(table(found.times, driver, SIMULATED, ROUNDS))
     if as_json:
@@ -76,10 +80,12 @@ def bench_pool(
                 "equal": found.equal,
                 "driver": asdict(driver),
                 "simulated": [asdict(row) | {"limit": row.limit} for row in rows],
+                "searches": [asdict(one) for one in searches],
             }
         )
     else:
         _print(found, driver, rows)
+        _print_searches(searches)
     if not found.equal:
         raise DataError("expected equal values of both pools, found others: compare their machines")
 
@@ -120,7 +126,7 @@ def _print(found: "Comparison", driver: "Driver", rows: "list[Simulated]") -> No
     )
     right = ("workers", "a round", "ahead", "a second", "busy", "driver")
     print_table(
-        "simulated searches of ten rounds; ahead: rounds designed before the last has ended",
+        "simulated searches of ten rounds; ahead: 0 as searches do it, 1 with --overlap",
         (*right, "limit"),
         (
             (
@@ -136,3 +142,14 @@ def _print(found: "Comparison", driver: "Driver", rows: "list[Simulated]") -> No
         ),
         right=right,
     )
+
+
+def _print_searches(searches: "list[Searched]") -> None:
+    from pelnas.app.display.output import say
+
+    for one in searches:
+        how = "with --overlap" if one.overlap else "one round after the other"
+        say(
+            f"a search of {one.networks} networks, {one.round_} a round, {how}: {one.workers} workers"
+            f" busy {one.busy:.0%} of {one.seconds:.1f} s"
+        )

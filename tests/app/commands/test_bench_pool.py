@@ -7,17 +7,32 @@ import pytest
 from fakes import PoolHere
 
 Pelnas = Callable[..., Any]
-COMMAND = ("bench", "pool", "--space", "tiny", "--resolution", "8", "--networks", "16")
+COMMAND = (
+    "bench",
+    "pool",
+    "--space",
+    "tiny",
+    "--resolution",
+    "8",
+    "--networks",
+    "16",
+    "--designing",
+    "0",
+)
 
 
 def test_pools_are_compared_and_searches_simulated(
     pelnas: Pelnas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
+    monkeypatch.setattr("pelnas.bench.overlap.ROUNDS", 2)
     told = pelnas(*COMMAND, "--pool", "ray", "--json").json()
     assert told["equal"]
     assert [one["networks"] for one in told["throughputs"]] == [16, 16]
+    assert [one["overlap"] for one in told["searches"]] == [False, True]
+    assert all(0 < one["busy"] <= 1 for one in told["searches"])
     assert {row["workers"] for row in told["simulated"]} == {1, 10, 100, 1_000}
     shown = pelnas(*COMMAND, "--recording", "0.001").out
     assert "1.00 ms to store an evaluation" in shown
     assert "values equal to the last bit" in shown
+    assert "networks, 12 a round, with --overlap: 2 workers busy" in shown
