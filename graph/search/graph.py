@@ -10,6 +10,9 @@
                                         |
                                       report
 
+With overlapping rounds, ``evaluate`` after ``design`` leads back to ``plan`` without doing anything
+where the next round is to be designed first, and ``learn`` to ``evaluate`` where that has been done.
+
 Every decision asks the records of the run what comes next, so a run that goes on after a stop, a
 kill or its end begins with whatever is left to do; a fork with ``inherit``, which evaluates
 what it took over.

@@ -22,6 +22,8 @@ CHUNKS = 8  # turns in which two pools score alternately, so that both meet the 
 ECHOES = 400  # tasks without work, of which the driver's time for one is told
 RECORDS = 200  # evaluations that are stored to time one
 A_MOMENT = 10  # answers of a hundred workers in a tenth of a second, each of one a second
+MANY = 100  # workers of which it is told which rounds keep them busy
+SIZES = tuple(digits * 10**power for power in (2, 3, 4) for digits in (1, 2, 3, 4, 6, 8))
 ENOUGH = 0.85  # share of the time that workers are busy from which on they are the limit
 
 Limit = Literal["workers", "driver", "rounds"]
@@ -243,3 +245,11 @@ def table(
         for size in networks:
             for ahead in (0, 1):
                 yield simulated(times, driver, workers=workers, networks=size, ahead=ahead)
+
+
+def enough(times: Sequence[float], driver: Driver, ahead: int) -> int | None:
+    """The networks of a round, of ``SIZES``, with which ``MANY`` workers are the limit; ``None``: more."""
+    for size in SIZES:
+        if simulated(times, driver, workers=MANY, networks=size, ahead=ahead).busy >= ENOUGH:
+            return size
+    return None

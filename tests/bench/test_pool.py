@@ -6,7 +6,7 @@ import pytest
 from fakes import PoolHere
 
 from pelnas.architecture import Shape
-from pelnas.bench.pool import Driver, compared, recording_seconds, simulated
+from pelnas.bench.pool import Driver, compared, enough, recording_seconds, simulated
 from pelnas.images import load_images
 from pelnas.proxies.worker import Job, work_of
 from pelnas.spaces import get_space
@@ -32,6 +32,13 @@ def test_a_round_that_is_ahead_fills_the_gap() -> None:
     found = simulated([1.0], FREE, workers=8, networks=12, rounds=30, ahead=1)
     assert found.busy > 0.95
     assert found.limit == "workers"
+
+
+def test_rounds_that_overlap_keep_many_workers_busy_when_they_are_smaller() -> None:
+    driver = Driver(0.0, 0.0, 1.0)
+    alone, overlapping = (enough([1.0], driver, ahead) for ahead in (0, 1))
+    assert (alone, overlapping) == (600, 100)
+    assert enough([0.001], Driver(0.0, 0.01, 0.0), 1) is None
 
 
 def test_a_driver_is_no_faster_than_its_own_work() -> None:

@@ -52,7 +52,14 @@ def bench_pool(
     from pelnas import load_config
     from pelnas.app.display.output import print_json
     from pelnas.bench.overlap import searched
-    from pelnas.bench.pool import Driver, compared, handing_seconds, recording_seconds, table
+    from pelnas.bench.pool import (
+        Driver,
+        compared,
+        enough,
+        handing_seconds,
+        recording_seconds,
+        table,
+    )
     from pelnas.cache import default_cache
     from pelnas.pool import PROCESSES, get_pool
 
@@ -69,6 +76,7 @@ def bench_pool(
         searches = list(searched(settings, pools[-1], workers, designing, Path(folder)))
     driver = Driver(handing_seconds(pools[-1]), recording, designing)
     rows = list(table(found.times, driver, SIMULATED, ROUNDS))
+    sizes = [enough(found.times, driver, ahead) for ahead in (0, 1)]
     if as_json:
         print_json(
             {
@@ -80,12 +88,13 @@ def bench_pool(
                 "equal": found.equal,
                 "driver": asdict(driver),
                 "simulated": [asdict(row) | {"limit": row.limit} for row in rows],
+                "enough": sizes,
                 "searches": [asdict(one) for one in searches],
             }
         )
     else:
         _print(found, driver, rows)
-        _print_searches(searches)
+        _print_busy(sizes, searches)
     if not found.equal:
         raise DataError("expected equal values of both pools, found others: compare their machines")
 
@@ -144,9 +153,15 @@ def _print(found: "Comparison", driver: "Driver", rows: "list[Simulated]") -> No
     )
 
 
-def _print_searches(searches: "list[Searched]") -> None:
+def _print_busy(sizes: "list[int | None]", searches: "list[Searched]") -> None:
     from pelnas.app.display.output import say
+    from pelnas.bench.pool import ENOUGH, MANY, SIZES
 
+    alone, overlapping = (f"{size or f'more than {SIZES[-1]}'}" for size in sizes)
+    say(
+        f"{MANY} workers are busy for {ENOUGH:.0%} of the time from {alone} networks a round on, with"
+        f" --overlap from {overlapping}"
+    )
     for one in searches:
         how = "with --overlap" if one.overlap else "one round after the other"
         say(

@@ -244,9 +244,12 @@ def test_fewer_rounds_end_the_search_when_what_is_designed_is_scored(
 def test_a_run_goes_on_wherever_it_was_stopped(
     config: Settings, tmp_path: Path, whole: Result, number: int
 ) -> None:
-    """Stopped again and again, each time at a random event."""
-    rng = random.Random(number)
-    search = Search(config(tmp_path))
+    check_same(stopped_at_random(Search(config(tmp_path)), number), whole.folder)
+
+
+def stopped_at_random(search: Search, seed: int) -> Path:
+    """The folder of a search that was stopped again and again, each time at a random event."""
+    rng = random.Random(seed)
     while True:
         left = iter(range(rng.randrange(80), -1, -1))
 
@@ -256,9 +259,22 @@ def test_a_run_goes_on_wherever_it_was_stopped(
 
         result = search.run(stop)
         if not result.stopped:
-            break
+            return result.folder
         search = Search.resume(result.folder)
-    check_same(result.folder, whole.folder)
+
+
+def test_drafts_that_are_scored_while_a_round_is_designed(config: Settings, tmp_path: Path) -> None:
+    """They are evaluations of a round that waits, or of one that comes after it."""
+    settings = partial(config, tool_calls=3, per_niche=8, rounds=5, surrogate="always")
+    whole = Search(settings(tmp_path / "whole")).run()
+    with RunStore.read(whole.folder) as store:
+        drafts = [e for e in store.events() if e.kind == "evaluated" and ".design." in e.span]
+    assert drafts
+    assert steps(whole.folder) == in_order(5)
+    for seed in range(3):
+        again = stopped_at_random(Search(settings(tmp_path / str(seed))), seed)
+        check_same(again, whole.folder)
+    check_replay(whole.folder)
 
 
 def test_more_rounds(config: Settings, tmp_path: Path) -> None:
@@ -356,6 +372,15 @@ def note(folder: Path, search: Search) -> Callable[[Event], None]:
     return hear
 
 
+@pytest.fixture(params=["processes", pytest.param("ray", marks=pytest.mark.slow)])
+def _pool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where networks are scored."""
+    if request.param == "ray":
+        cluster = request.getfixturevalue("ray_pool")
+        monkeypatch.setattr("pelnas.proxies.scoring.get_pool", lambda _: cluster)
+
+
+@pytest.mark.usefixtures("_pool")
 def test_workers_compute_networks_of_two_rounds_at_once(config: Settings, tmp_path: Path) -> None:
     """A network of round 0 is not done before one of round 1 is: without overlap it would wait in vain."""
     search = scored_by_workers(config, tmp_path)

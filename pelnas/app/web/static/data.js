@@ -115,7 +115,8 @@ export class RunData extends EventTarget {
     if (!columns.authors.length) columns.authors.push(this.info.models.designer);
     if (!columns.methods.length) columns.methods.push("");
     while (this.rounds <= round) columns.fronts.push(columns.fronts.at(-1) ?? []);
-    if (!columns.constrained) columns.fronts[round] = joined(columns, columns.fronts[round], this.length - 1);
+    // Where rounds overlap, a later one may have drafts that were evaluated already.
+    for (let r = round; !columns.constrained && r < this.rounds; r += 1) columns.fronts[r] = joined(columns, columns.fronts[r], this.length - 1);
     this._soon("drawn", 150, () => this._changed("columns"));
   }
 
