@@ -201,7 +201,7 @@ def _candidates(directives: Directives, space: SearchSpace) -> Iterator[Architec
     tries = BUILT if directives.need_footprint(None) else SAMPLED
     wanted = [r.feature for _, r in directives.of(Require) if "@" not in r.feature]
     for _ in range(tries):
-        genes = [int(rng.choice(allowed)) for allowed in options]
+        genes = [allowed[int(rng.integers(len(allowed)))] for allowed in options]
         for operation in wanted:
             _place(operation, genes, options, space, rng)
         yield space.of(tuple(genes))

@@ -318,9 +318,8 @@ class SearchSpace(ABC):
 
     def chosen(self, architecture: Architecture) -> tuple[str, ...]:
         """The operation at each position."""
-        return tuple(
-            options[gene] for options, gene in zip(self.choices, architecture.genes, strict=True)
-        )
+        pairs = zip(self.choices, architecture.genes, strict=True)
+        return tuple([options[gene] for options, gene in pairs])  # asked for often: no generator
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """Numbers that predicates speak about.

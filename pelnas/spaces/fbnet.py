@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
+from operator import getitem
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -221,17 +222,12 @@ class FBNet(SearchSpace):
     # -- size ---------------------------------------------------------------
 
     def parameters(self, architecture: Architecture, shape: Shape) -> int:
-        fixed, each = _costs(shape)
-        return fixed[0] + sum(
-            costs[gene][0] for costs, gene in zip(each, architecture.genes, strict=True)
-        )
+        (fixed, _), (each, _) = _costs(shape)
+        return fixed + sum(map(getitem, each, architecture.genes))
 
     def flops(self, architecture: Architecture, shape: Shape) -> float:
-        fixed, each = _costs(shape)
-        return float(
-            fixed[1]
-            + sum(costs[gene][1] for costs, gene in zip(each, architecture.genes, strict=True))
-        )
+        (_, fixed), (_, each) = _costs(shape)
+        return float(fixed + sum(map(getitem, each, architecture.genes)))
 
     def build(self, architecture: Architecture, shape: Shape) -> "nn.Module":
         from pelnas.spaces.mobile_network import MobileNetwork  # torch takes seconds to import
@@ -243,21 +239,26 @@ class FBNet(SearchSpace):
 
 
 Counts = tuple[int, int]  # parameters and multiply-accumulates
+Table = tuple[tuple[int, ...], ...]  # of each layer each operation
 
 
 @lru_cache(maxsize=16)
-def _costs(shape: Shape) -> tuple[Counts, tuple[tuple[Counts, ...], ...]]:
-    """What is fixed of a network, and of each layer each operation."""
+def _costs(shape: Shape) -> tuple[Counts, tuple[Table, Table]]:
+    """What is fixed of a network, and parameters and multiply-accumulates of each layer."""
     size: Size = (shape.height, shape.width)
-    small, tables = _is_small(shape), []
+    small = _is_small(shape)
+    parameters: list[tuple[int, ...]] = []
+    flops: list[tuple[int, ...]] = []
     stem, stem_flops, size = total_cost([_stem(shape)], size)
     for place in PLACES:
         costs = [total_cost([_part(place, op, small)], size) for op in OPERATIONS]
-        tables.append(tuple((parameters, flops) for parameters, flops, _ in costs))
+        parameters.append(tuple(cost[0] for cost in costs))
+        flops.append(tuple(cost[1] for cost in costs))
         size = costs[0][2]
     head, head_flops, _ = total_cost([_head()], size)
     classifier = classifier_cost(HEAD, shape.classes)
-    return (stem + head + classifier, stem_flops + head_flops + classifier), tuple(tables)
+    fixed = stem + head + classifier, stem_flops + head_flops + classifier
+    return fixed, (tuple(parameters), tuple(flops))
 
 
 def _is_small(shape: Shape) -> bool:
