@@ -280,6 +280,17 @@ def smollm2() -> Path:
     return files[0]
 
 
+@pytest.fixture(scope="module")
+def loaded_smollm2(smollm2: Path) -> Iterator[Path]:
+    """The same, loaded once for all tests of a module: each model of it is ready at once."""
+    pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
+    from pelnas.agents.models.connection import connect
+
+    model = connect(f"local:{smollm2}")
+    yield smollm2
+    model.close()
+
+
 @pytest.fixture(scope="session")
 def talkative_run(
     tmp_path_factory: pytest.TempPathFactory, toy: "Callable[..., SearchConfig]"

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import warm
 
+from pelnas.app import launch
 from pelnas.cache import Cache, Key
 from pelnas.config import Measurement
 from pelnas.pool import process
@@ -57,8 +58,8 @@ def measurable(network: Deployed, cache: Cache) -> bytes:
     return content
 
 
-def forked(command: Sequence[str], *, env: Mapping[str, str], **options: Any) -> Any:
-    """A worker that need not import torch, unless it is to have other threads or another program."""
+def worker(command: Sequence[str], *, env: Mapping[str, str], **options: Any) -> Any:
+    """A process that need not import torch, unless it is to have other threads or another program."""
     threads = "OMP_NUM_THREADS"  # read while torch is imported
     if command[0] != PYTHON or env[threads] != os.environ[threads]:
         return subprocess.Popen(command, env=env, **options)
@@ -66,13 +67,19 @@ def forked(command: Sequence[str], *, env: Mapping[str, str], **options: Any) ->
     return warm.Warm(command, env=env, **options)
 
 
-_SUBPROCESS = SimpleNamespace(**vars(subprocess) | {"Popen": forked})
+def _starting(start: Any) -> SimpleNamespace:
+    """The module ``subprocess`` with another way to start a process."""
+    return SimpleNamespace(**vars(subprocess) | {"Popen": start})
+
+
+_WORKER = _starting(worker)
 _PARTS = (
     (timer, "relative_times", _relative_times, few_passes),
     (Deployed, "is_kept", _is_kept, kept),
     (Deployed, "measurable", _measurable, measurable),
-    (process, "subprocess", subprocess, _SUBPROCESS),
-    (exports, "subprocess", subprocess, _SUBPROCESS),
+    (process, "subprocess", subprocess, _WORKER),
+    (exports, "subprocess", subprocess, _WORKER),
+    (launch, "subprocess", subprocess, _starting(warm.Warm)),
 )
 
 

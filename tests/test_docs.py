@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -26,10 +27,16 @@ def commands(page: Path) -> list[list[str]]:
     return [line[1 : line.index("|") if "|" in line else None] for line in words]
 
 
+@pytest.fixture(scope="module")
+def pelnas() -> Any:
+    """The command with all that belong to it."""
+    return typer.main.get_command(app)
+
+
 @pages
-def test_commands_parse(page: Path) -> None:
+def test_commands_parse(page: Path, pelnas: Any) -> None:
     for words in commands(page):
-        command, rest = typer.main.get_command(app), words
+        command, rest = pelnas, words
         context = command.make_context("pelnas", list(rest))
         while hasattr(command, "resolve_command"):
             rest = [*context._protected_args, *context.args]

@@ -46,8 +46,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
         with LoopbackServer(affirm, **SERVERS[request.param]) as server:
             yield connect("openai:toy", base_url=server.url)
     else:
-        pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-        file: Path = request.getfixturevalue("smollm2")
+        file: Path = request.getfixturevalue("loaded_smollm2")
         local = connect(f"local:{file}")
         yield local
         local.close()

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,21 +28,21 @@ class Choice(BaseModel):
 ASKED = [Message("system", "You choose an operation."), Message("user", "Which one?")]
 
 
-def test_the_answer_is_held_to_the_schema_and_counted(smollm2: Path) -> None:
-    model = connect(f"local:{smollm2}", temperature=0.0)
+def test_the_answer_is_held_to_the_schema_and_counted(loaded_smollm2: Path) -> None:
+    model = connect(f"local:{loaded_smollm2}", temperature=0.0)
     reply = model.ask(ASKED, Choice)
     choice, problem = read_answer(reply.text, Choice)
     assert choice is not None, problem
-    assert model.name == f"local:{smollm2}"
-    assert reply.model == smollm2.name
+    assert model.name == f"local:{loaded_smollm2}"
+    assert reply.model == loaded_smollm2.name
     assert 0 < reply.usage.tokens_out <= 60
     assert reply.usage.tokens_in > 10
     assert model.ask(ASKED, Choice).text == reply.text
     model.close()
 
 
-def test_options_are_weighed_by_how_likely_they_follow(smollm2: Path) -> None:
-    model = connect(f"local:{smollm2}")
+def test_options_are_weighed_by_how_likely_they_follow(loaded_smollm2: Path) -> None:
+    model = connect(f"local:{loaded_smollm2}")
     options = [" blue", " green", " Wednesday"]
     ends = ["Grass is green. The sky is", "The sky is blue. Grass is", "After Tuesday comes"]
     weighed = model.option_logprobs("Milk is white. ", ends, options)
@@ -63,11 +64,13 @@ def test_options_are_weighed_by_how_likely_they_follow(smollm2: Path) -> None:
     model.close()
 
 
-def test_threads_take_turns_and_a_file_is_loaded_once(smollm2: Path) -> None:
+def test_threads_take_turns_and_a_file_is_loaded_once(smollm2: Path, tmp_path: Path) -> None:
     from pelnas.agents.models import gguf
 
-    first, second = connect(f"local:{smollm2}"), connect(f"local:{smollm2}")
-    assert list(gguf._ENGINES) == [smollm2.resolve()]
+    file = Path(shutil.copy(smollm2, tmp_path)).resolve()  # which no other test has loaded
+    first, second = connect(f"local:{file}"), connect(f"local:{file}")
+    assert file in gguf._ENGINES
+    assert first._engine is second._engine  # type: ignore[attr-defined]
     with ThreadPoolExecutor(2) as pool:
         replies = list(pool.map(lambda model: model.ask(ASKED, Choice), (first, second)))
     assert all(read_answer(reply.text, Choice)[0] for reply in replies)
@@ -75,7 +78,7 @@ def test_threads_take_turns_and_a_file_is_loaded_once(smollm2: Path) -> None:
     assert second.ask(ASKED, Choice).text
     second.close()
     second.close()
-    assert list(gguf._ENGINES) == []
+    assert file not in gguf._ENGINES
 
 
 def test_llama_cpp_as_a_server_is_held_by_the_schema_at_the_first_request(
@@ -98,8 +101,8 @@ def test_llama_cpp_as_a_server_is_held_by_the_schema_at_the_first_request(
     assert 0 < reply.usage.tokens_out <= 60
 
 
-def test_a_prompt_beyond_the_context_is_one_clear_sentence(smollm2: Path) -> None:
-    model = connect(f"local:{smollm2}")
+def test_a_prompt_beyond_the_context_is_one_clear_sentence(loaded_smollm2: Path) -> None:
+    model = connect(f"local:{loaded_smollm2}")
     with pytest.raises(ModelCallError, match=r"longer than its context \(90\d\d tokens.*8192\)"):
         model.ask([Message("user", "word " * 9000)], Choice)
     model.close()

@@ -23,7 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
     """The working directory of a server, with its owner's settings."""
     pytest.importorskip("langgraph_api", reason="the extra 'serve' is not installed")
     folder = tmp_path_factory.mktemp("served")
-    (folder / "search.toml").write_text(f'data = "{tiny_tables}"\n')
+    own = f'data = "{tiny_tables}"\n[scoring]\nworkers = 1\n'  # no processes that import torch, too
+    (folder / "search.toml").write_text(own)
     return folder
 
 
