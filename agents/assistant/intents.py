@@ -111,14 +111,17 @@ def offered_for(words: str, parts: Mapping[str, str]) -> list[str]:
 def possible_for(words: str, parts: Mapping[str, str]) -> list[str]:
     """The intents whose parts the words name, whatever else they say.
 
-    Only what asks may pass over a part that it names; an order is nothing that asks.
+    Only what asks may pass over a part that it names; an order is nothing that asks. Where all the
+    words are a part (``WORDS``), a cue has to say so.
     """
     usable = {kind for kind, value in parts.items() if value}
     asking = ASKING.match(words) is not None
     return [
         name
         for name, intent in INTENTS.items()
-        if intent.needs <= usable and (not intent.order if asking else intent.needs == set(parts))
+        if intent.needs <= usable
+        and (not intent.order if asking else intent.needs == set(parts))
+        and (WORDS not in intent.form or intent.is_spoken_of(words))
     ]
 
 

@@ -11,6 +11,7 @@ from pelnas.cache import Entries, Entry, default_cache
 from pelnas.errors import PoolError, StoreError
 from pelnas.pool.ray_cluster import Cluster, said
 
+NAME = f"cache of pelnas {version('pelnas')}"  # of the actor
 ANSWER = 20.0  # seconds: an actor that begins anew, on another node maybe, takes some
 
 
@@ -60,6 +61,7 @@ class RayEntries(Entries):
                 return None
             try:
                 ray = self._cluster.ray()
+                self._cluster.watch()
                 if self._actor is None:
                     self._actor = self._found(ray)
             except PoolError as error:
@@ -71,7 +73,7 @@ class RayEntries(Entries):
 
     def _found(self, ray: Any) -> Any:
         kind = ray.remote(CacheActor).options(
-            name=f"cache of pelnas {version('pelnas')}",
+            name=NAME,
             get_if_exists=True,
             lifetime="detached",
             num_cpus=0,

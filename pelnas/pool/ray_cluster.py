@@ -123,8 +123,10 @@ class Cluster:
         )
 
     def nodes(self) -> list[dict[str, Any]]:
-        """Those that live: ``NodeID``, ``NodeManagerAddress``, ``Resources``."""
-        return [node for node in self.ray().nodes() if node["Alive"]]
+        """Those that live: ``NodeID``, ``NodeManagerAddress``, ``Resources``. PoolError: see ``watch``."""
+        ray = self.ray()
+        self.watch()
+        return [node for node in ray.nodes() if node["Alive"]]
 
     def apart_from_devices(self) -> dict[str, Any]:
         """Options of actors that keep off nodes on which nothing but measurements may run."""

@@ -9,14 +9,17 @@ import argparse
 import json
 import os
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pelnas import Search, load_config
 from pelnas.errors import PoolError
+from pelnas.pool.ray_cache import NAME
 from pelnas.pool.ray_cluster import LOCAL, WATCH
 from pelnas.report import front_json
 from pelnas.store import Event, RunStore
@@ -36,9 +39,12 @@ SETTINGS = {
 class Nodes:
     """A head without cores, and three nodes with one core each."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: Path) -> None:
+        """``cache``: the folder of the cluster's own."""
         from ray.cluster_utils import Cluster
 
+        self._cache = cache
+        os.environ["PELNAS_CACHE"] = str(cache)
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={"num_cpus": 0, "object_store_memory": ROOM, "include_dashboard": False},
@@ -56,6 +62,14 @@ class Nodes:
     def fill(self) -> None:
         while len(self._nodes) < 3:
             self._nodes.append(self._more())
+
+    def forget(self) -> None:
+        """Let the next search score all its networks itself, and not find them in the cluster's cache."""
+        import ray
+
+        with suppress(ValueError):  # there is none yet
+            ray.kill(ray.get_actor(NAME, "pelnas"))
+        shutil.rmtree(self._cache, ignore_errors=True)
 
     def kill_head(self) -> None:
         self._cluster.head_node.kill_gcs_server(check_alive=False)
@@ -106,7 +120,7 @@ def main() -> None:
     rng = random.Random(given.seed)
     whole = searched(given.tables, given.folder / "whole", "processes")
     found = []
-    nodes = Nodes()
+    nodes = Nodes(given.folder / "cluster")
     try:
         for number in range(given.kills):
             killed = _killed(given, nodes, rng, whole["evaluations"], number)
@@ -114,6 +128,7 @@ def main() -> None:
             found.append(killed | {"same_front": front == whole["front"]})
             print(json.dumps(found[-1]), flush=True)
             nodes.fill()
+            nodes.forget()
         if given.head:
             found.append(_headless(given, nodes, whole))
             print(json.dumps(found[-1]), flush=True)
