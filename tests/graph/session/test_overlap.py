@@ -294,6 +294,30 @@ def test_more_rounds_while_the_last_one_is_scored(config: Settings, tmp_path: Pa
     check_replay(result.folder)
 
 
+def test_time_that_is_up_while_a_designed_round_waits_cuts_both(
+    config: Settings, tmp_path: Path, whole: Result
+) -> None:
+    search = Search(config(tmp_path, budget=Budget(minutes=60)))
+    spent = partial(search.session.meter.change, Budget(minutes=1e-6))
+    short = search.run(on("predicted", 1, spent))
+    assert "minutes" in short.reason
+    with RunStore.read(short.folder) as store:
+        assert [e.round for e in store.events() if e.kind == "round-cut"] == [1, 2]
+    result = Search.resume(short.folder, budget=Budget(minutes=100)).run()
+    assert result.reason == ALL_ROUNDS
+    check_same(result.folder, whole.folder)
+    check_replay(result.folder)
+
+
+def test_time_that_is_up_before_a_round_is_evaluated(config: Settings, tmp_path: Path) -> None:
+    """No other round is designed then; once there is more time, rounds overlap from the next one on."""
+    short = Search(config(tmp_path, budget=Budget(minutes=1e-6))).run()
+    result = Search.resume(short.folder, budget=Budget(minutes=100)).run()
+    later = [(round_ + 1, step) for round_, step in in_order(ROUNDS - 1)]
+    assert steps(result.folder) == [*((0, step) for step in STEPS), *later]
+    check_replay(result.folder)
+
+
 def test_a_replay(whole: Result) -> None:
     check_replay(whole.folder)
 
