@@ -336,12 +336,14 @@ def _bounded(document: Any, *, strict: bool) -> Any:
     waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()
-        if isinstance(value, dict | list):
+        kind = type(value)
+        if kind is dict or kind is list:
             if depth > DEEPEST:
                 raise UnreadableError(_too_deep())
-            inside = (*value, *value.values()) if isinstance(value, dict) else value
-            waiting.extend((part, depth + 1) for part in inside)
-        else:
+            inside = (*value, *value.values()) if kind is dict else value
+            depth += 1
+            waiting.extend([(part, depth) for part in inside])
+        elif kind is not str or strict:  # most of all that is read
             _check_plain(value, strict)
     return document
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -96,7 +97,7 @@ class RunStore(
         database = Database(folder / places.DATABASE, new=True)
         try:
             store = cls(folder, config, database, guard)
-            store.set_identity(uuid4().hex, version("pelnas"))
+            store.set_identity(uuid4().hex, _version())
             settings.seal(database, text)
             if begin is not None:
                 begin(store)
@@ -215,3 +216,9 @@ def _check_records(database: Database) -> None:
             f"{database.path} is damaged: {damaged[0]}{more}: see `pelnas verify"
             f" {database.path.parent}`, which says what can be repaired"
         )
+
+
+@cache
+def _version() -> str:
+    """Of this package: reading its metadata takes as long as making a run's tables."""
+    return version("pelnas")
