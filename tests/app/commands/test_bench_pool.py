@@ -26,6 +26,8 @@ def test_pools_are_compared_and_searches_simulated(
 ) -> None:
     monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
     monkeypatch.setattr("pelnas.bench.overlap.ROUNDS", 2)
+    monkeypatch.setattr("pelnas.bench.overlap.REFERENCE", 8)  # networks of which each search learns
+    monkeypatch.setattr("pelnas.app.commands.bench_pool.ROUNDS", (60, 200))  # a million events less
     told = pelnas(*COMMAND, "--pool", "ray", "--json").json()
     assert told["equal"]
     assert [one["networks"] for one in told["throughputs"]] == [16, 16]

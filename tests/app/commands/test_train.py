@@ -75,6 +75,17 @@ def cheap(tmp_path: Path) -> Path:
     return make_run(tmp_path / "runs", npz(tmp_path / "few.npz", count=200))
 
 
+@pytest.fixture
+def few_digits(tmp_path: Path) -> Path:
+    """A third of the digits, which is enough to tell a network that learns from one that does not."""
+    from sklearn.datasets import load_digits
+
+    digits, path = load_digits(), tmp_path / "digits.npz"
+    images = (digits.images[:600] * 15.9).astype(np.uint8)
+    np.savez(path, images=images, labels=digits.target[:600])
+    return path
+
+
 def weights(folder: Path, record: dict[str, Any]) -> dict[str, torch.Tensor]:
     network, _ = load_trained(folder / record["weights"])
     return network.state_dict()
@@ -317,9 +328,9 @@ ASHA = ["--epochs", "9", "--batch", "64", "--threads", "1", "--patience", "0", "
 
 
 def test_networks_that_fall_behind_are_stopped_and_the_others_are_as_ever(
-    pelnas: Pelnas, folder: Path, tmp_path: Path
+    pelnas: Pelnas, few_digits: Path, tmp_path: Path
 ) -> None:
-    names = [GOOD, WORSE, FAST]
+    names, folder = [GOOD, WORSE, FAST], make_run(tmp_path / "runs", few_digits)
     first = pelnas("train", folder, *names, *ASHA, "--asha").json()
     assert first["left"] == 0
     stopped = first["asha"]["stopped"]
@@ -333,7 +344,7 @@ def test_networks_that_fall_behind_are_stopped_and_the_others_are_as_ever(
     assert list((folder / "training").glob("*.checkpoint.pt")) == []
     assert pelnas("train", folder, *names, *ASHA, "--asha").json() == first
 
-    other = make_run(tmp_path / "others")
+    other = make_run(tmp_path / "others", few_digits)
     alone = pelnas("train", other, GOOD, *ASHA).json()["trainings"]
     mine, theirs = weights(folder, first["trainings"][0]), weights(other, alone[0])
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
