@@ -110,6 +110,8 @@ def pytest_sessionfinish() -> None:
 
 def pytest_unconfigure() -> None:
     warm.close()
+    gc.collect()
+    gc.freeze()  # pytest collects five times from here on
 
 
 @pytest.fixture(scope="session")

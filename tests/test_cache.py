@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import warm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import limited
@@ -163,9 +164,8 @@ def test_a_stopped_process_does_not_keep_others_waiting(
     if kept == "database":
         Cache(path).put(key, 0)
     command = [sys.executable, "-c", HOLDER, str(path), kept]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with warm.Warm(command, **pipes) as holder:
         try:
             assert holder.stdout is not None
             with limited(holder):

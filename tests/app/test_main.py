@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import warm
 
 from pelnas.app.main import _share_memory
 from pelnas.store import RunStore, find_run
@@ -106,7 +107,7 @@ def test_a_run_in_use_is_refused_by_another_process(
     assert pelnas("search", *short).code == 0
     with RunStore.open(find_run(output, "last")):
         command = [COMMAND, "resume", "--output", str(output)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        done = warm.run(command, capture_output=True, text=True, timeout=120)
     assert "in use" in one_sentence((done.returncode, done.stdout, done.stderr))
 
 

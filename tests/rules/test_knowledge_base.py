@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -142,14 +142,9 @@ def test_another_process_finds_the_rules(tmp_path: Path) -> None:
         "rules = base.retrieve(Scope('nasbench201', 'host', 'digits', 2), 'avg_pool', 3);"
         "print(' '.join(rule.id for rule in rules))"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    assert told.stdout.split() == [rule.id for rule in found]
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = warm.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == [rule.id for rule in found]
 
 
 def test_several_runs_in_one_process_do_not_mix(tmp_path: Path) -> None:

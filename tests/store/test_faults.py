@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from patience import limited
 
 from pelnas.store import RunStore
@@ -42,9 +43,9 @@ except StoreError as error:
 """
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object) -> warm.Warm:
     command = [sys.executable, "-c", WRITER, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return warm.Warm(command, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_killed_process_loses_nothing_it_was_told_is_stored(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def digits() -> TrainingData:
 
 
 def test_a_transformer_learns_digits(digits: TrainingData) -> None:
-    result = train(initial(SPACE, SMALLEST, digits, 0), digits, TrainingSettings(epochs=4))
+    result = train(initial(SPACE, SMALLEST, digits, 0), digits, TrainingSettings(epochs=3))
     assert result.test_accuracy > 40  # chance: 10
     assert result.history[-1].loss < result.history[0].loss
 
