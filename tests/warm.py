@@ -15,12 +15,14 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import RLock
 from typing import Any
 
 PROGRAM = Path(__file__).with_name("warm_server.py")
 RELAY = PROGRAM.with_name("warm_relay.py")
 PELNAS = str(Path(sys.executable).with_name("pelnas"))
 SECONDS = 120.0  # until everything is imported, on a busy machine
+_turn = RLock()  # threads of a pool start their workers side by side
 
 
 class Server:
@@ -39,8 +41,9 @@ class Server:
 
     def ask(self, request: Any, files: Sequence[int] = ()) -> None:
         body = json.dumps(request).encode("utf-8", "surrogateescape")
-        socket.send_fds(self._requests, [b"%12d" % len(body)], files)
-        self._requests.sendall(body)
+        with _turn:
+            socket.send_fds(self._requests, [b"%12d" % len(body)], files)
+            self._requests.sendall(body)
 
     def close(self) -> None:
         self._requests.close()
@@ -48,8 +51,13 @@ class Server:
         self._folder.cleanup()
 
 
-@cache
 def _server() -> Server:
+    with _turn:
+        return _made()
+
+
+@cache
+def _made() -> Server:
     return Server()
 
 
@@ -65,9 +73,9 @@ def relay(*arguments: str) -> list[str]:
 
 def close() -> None:
     """End the process that forks, if one was needed."""
-    if _server.cache_info().currsize:
-        _server().close()
-        _server.cache_clear()
+    if _made.cache_info().currsize:
+        _made().close()
+        _made.cache_clear()
 
 
 class Warm(subprocess.Popen):  # type: ignore[type-arg]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from pelnas.architecture import Cost, Design, Prediction
+from pelnas.bench.search import run as _imported  # noqa: F401 - before ``_pools``, else it keeps that pool
 from pelnas.bench.search.results import FILE
 from pelnas.config import Scoring, SearchConfig
 from pelnas.pool import PROCESSES, Pool
