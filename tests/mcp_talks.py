@@ -63,8 +63,8 @@ def talk_by_http(output: Path, ask: Ask, *options: str, person: Any = None) -> N
             async with Client(transport, elicitation_callback=person) as client:
                 await ask(client)
 
-    with http(output, *options) as (address, told):
-        name, _, value = told.partition(": ")
+    with http(output, *options) as (address, log):
+        name, _, value = log.partition(": ")
         asyncio.run(held(address, name, value))
 
 

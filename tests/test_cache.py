@@ -177,9 +177,9 @@ def test_a_stopped_process_does_not_keep_others_waiting(
             assert cache.get_many([key]) == {}
         finally:
             holder.kill()
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 1
-    assert "going on without it" in told[0]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1
+    assert "going on without it" in messages[0]
 
 
 def test_the_default_is_where_the_environment_says(

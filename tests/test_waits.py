@@ -17,8 +17,8 @@ def unlimited(tree: ast.AST) -> Iterator[int]:
         if node.func.attr in WAITS and not limited:
             yield node.lineno
         starts = isinstance(node.func.value, ast.Name) and node.func.value.id == "subprocess"
-        told = any(k.arg in ("timeout", None) for k in node.keywords)
-        if starts and node.func.attr in ("run", "check_output", "check_call") and not told:
+        timed = any(k.arg in ("timeout", None) for k in node.keywords)
+        if starts and node.func.attr in ("run", "check_output", "check_call") and not timed:
             yield node.lineno
 
 

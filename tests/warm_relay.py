@@ -12,7 +12,7 @@ import sys
 
 
 def work(address: str, arguments: list[str]) -> int:
-    told, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair()
     request = {
         "arguments": arguments,
         "cwd": os.getcwd(),
@@ -24,9 +24,9 @@ def work(address: str, arguments: list[str]) -> int:
         server.connect(address)
         socket.send_fds(server, [b"%12d" % len(body)], [0, 1, 2, theirs.fileno()])
         server.sendall(body)
-    pid = int(told.recv(12))
+    pid = int(ours.recv(12))
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
-    return int(told.recv(12))
+    return int(ours.recv(12))
 
 
 if __name__ == "__main__":

@@ -83,13 +83,13 @@ def _forked(files: list[int]) -> bool:
     pid = os.fork()
     if pid == 0:
         return True
-    *ends, told = files
+    *ends, status = files
     for file in (0, 1, 2, *ends):
         os.close(file)
-    os.write(told, b"%-12d" % pid)
+    os.write(status, b"%-12d" % pid)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with suppress(OSError):  # nobody asks any more
-        os.write(told, b"%-12d" % code)
+        os.write(status, b"%-12d" % code)
     os._exit(0)
 
 

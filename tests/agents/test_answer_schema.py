@@ -173,9 +173,9 @@ def test_a_space_without_positions_is_asked_for_text() -> None:
     form = design_form(partition.space, partition.niches[0], 2, "local:x")
     architecture = strict_schema(form)["$defs"]["Design"]["properties"]["architecture"]
     assert architecture["type"] == "string"
-    told = FORMS[NAMED].variables(brief(partition, 0))
-    assert told["form"] == "in the text form above"
-    assert "Text form" in told["space"]
+    shown = FORMS[NAMED].variables(brief(partition, 0))
+    assert shown["form"] == "in the text form above"
+    assert "Text form" in shown["space"]
 
 
 def test_the_prompt_speaks_in_the_positions_of_the_answer() -> None:

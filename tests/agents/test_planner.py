@@ -98,17 +98,17 @@ def test_a_short_question_tells_niches_as_a_table_and_a_long_front_by_some_of_it
     front = tuple(((float(i),), 10.0 * i, i % 3) for i in range(40))
     asked = replace(brief(60, [7, None, None]), front=front, short=True)
     known = replace(asked.niches[0], label="a | b", best_score=91.23456, gap=Gap(1.5, 2.25))
-    told = variables(replace(asked, niches=(known, *asked.niches[1:])))
-    header, first, second, _ = told["niches"].splitlines()
+    shown = variables(replace(asked, niches=(known, *asked.niches[1:])))
+    header, first, second, _ = shown["niches"].splitlines()
     assert header == (
         "niche | is | designed | left | points on the front | new on the front last round"
         " | best score | widest gap ms"
     )  # nothing is known of the fastest one
     assert first == "0 | a / b | 0 | 7 | 0 | 0 | 91.23 | 1.5 to 2.25"
     assert second == "1 | niche | 0 | - | 0 | 0 | - | -"
-    *points, note = told["front"].splitlines()
+    *points, note = shown["front"].splitlines()
     assert (len(points), note) == (POINTS, "(12 of its 40 points)")
     assert (points[0], points[-1]) == ("0, 0, 0", "39, 390, 0")
     whole = variables(replace(asked, short=False))
     assert whole["front"].count("\n") == 39
-    assert len(told["niches"]) < len(whole["niches"])
+    assert len(shown["niches"]) < len(whole["niches"])

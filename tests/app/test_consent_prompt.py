@@ -34,8 +34,8 @@ def elsewhere(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("PELNAS_STATE", str(tmp_path / "theirs"))
     options = ("--rounds", 1, "--per-niche", 1, "--model", "openai:x", "--base-url", server.url)
-    told = pelnas("search", *table_options, *options, "--output", tmp_path / "runs")
-    assert told.code == 0
+    outcome = pelnas("search", *table_options, *options, "--output", tmp_path / "runs")
+    assert outcome.code == 0
     server.requests.clear()
     monkeypatch.setenv("PELNAS_STATE", str(tmp_path / "mine"))
     return next((tmp_path / "runs").iterdir())
@@ -45,11 +45,11 @@ def test_an_address_is_named_before_it_is_reached_and_kept_when_accepted(
     pelnas: Any, elsewhere: Path, server: LoopbackServer, tmp_path: Path
 ) -> None:
     for command in (("resume", elsewhere, "--rounds", 2), ("chat", elsewhere, "--model", "run")):
-        told = pelnas(*command)
-        assert told.code == 2
-        assert server.url in told.err
-        assert "--accept-address" in told.err
-        assert told.err.count("\n") == 1
+        outcome = pelnas(*command)
+        assert outcome.code == 2
+        assert server.url in outcome.err
+        assert "--accept-address" in outcome.err
+        assert outcome.err.count("\n") == 1
     assert server.requests == []
     assert pelnas("resume", elsewhere, "--rounds", 2, "--accept-address").code == 0
     assert server.requests

@@ -47,14 +47,16 @@ def doors(pelnas: Pelnas, monkeypatch: pytest.MonkeyPatch) -> dict[str, Door]:
     """Each gives an order to a run, with a yes where one is asked for, and tells what is said."""
 
     def steer(output: Path, run: str, order: str) -> str:
-        told = pelnas("steer", run, order, "--output", output)
-        assert (told.code, told.out) == (2, "")
-        return str(told.err).removeprefix("pelnas: ")
+        outcome = pelnas("steer", run, order, "--output", output)
+        assert (outcome.code, outcome.out) == (2, "")
+        return str(outcome.err).removeprefix("pelnas: ")
 
     def chat(output: Path, run: str, order: str) -> str:
         monkeypatch.setattr(sys, "stdin", io.StringIO(f"{order}\nyes\n/quit\n"))
-        told = pelnas("chat", run, "--output", output)
-        return str(told.err.removeprefix("pelnas: ") if told.code else told.out.splitlines()[0])
+        outcome = pelnas("chat", run, "--output", output)
+        return str(
+            outcome.err.removeprefix("pelnas: ") if outcome.code else outcome.out.splitlines()[0]
+        )
 
     return {"steer": steer, "chat": chat, "served": served, "page": page, "host": host}
 
@@ -91,15 +93,15 @@ def host(output: Path, run: str, order: str) -> str:
     async def ask() -> str:
         async with Client(server(output)) as client:
             asked = {"run": run, "command": order}
-            told = await client.call_tool("steer", asked)
-            assert told.is_error
-            return str(told.content[0].text)
+            result = await client.call_tool("steer", asked)
+            assert result.is_error
+            return str(result.content[0].text)
 
     return asyncio.run(ask())
 
 
 @pytest.mark.parametrize(
-    ("run", "order", "told"),
+    ("run", "order", "sentence"),
     [
         ("away", "/pause", "another-computer"),
         ("done", "/pause", "is finished (all rounds done)"),
@@ -115,10 +117,10 @@ def host(output: Path, run: str, order: str) -> str:
 )
 @pytest.mark.parametrize("door", ["steer", "chat", "served", "page", "host"])
 def test_what_cannot_be_is_one_clear_sentence(
-    doors: dict[str, Door], output: Path, door: str, run: str, order: str, told: str
+    doors: dict[str, Door], output: Path, door: str, run: str, order: str, sentence: str
 ) -> None:
     said = doors[door](output, run, order).strip()
-    assert told in said
+    assert sentence in said
     assert "\n" not in said
     assert len(said) < 400
     assert "Traceback" not in said

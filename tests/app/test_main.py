@@ -30,7 +30,7 @@ def one_sentence(outcome: tuple[int, str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         (["search", "--space", "nosuch"], "use one of nasbench201, "),
         (["search", "--device", "nosuch"], "--data"),
@@ -69,27 +69,31 @@ def one_sentence(outcome: tuple[int, str, str]) -> str:
     ],
 )
 def test_bad_input_is_told_in_one_sentence(
-    pelnas: Pelnas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: str
+    pelnas: Pelnas,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    sentence: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.npz").write_text("no archive")
-    assert told in one_sentence(pelnas(*arguments))
+    assert sentence in one_sentence(pelnas(*arguments))
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         (["--device", "tooy"], "did you mean 'toy'"),
         (["--dataset", "cifar10"], "the tables of"),
     ],
 )
 def test_a_name_that_no_column_has(
-    pelnas: Pelnas, table_options: list[str], tmp_path: Path, change: list[str], told: str
+    pelnas: Pelnas, table_options: list[str], tmp_path: Path, change: list[str], sentence: str
 ) -> None:
     command = ["search", *table_options, "--output", tmp_path / "runs", *change]
-    assert told in one_sentence(pelnas(*command))
+    assert sentence in one_sentence(pelnas(*command))
     assert not (tmp_path / "runs").exists()
 
 
@@ -112,8 +116,8 @@ def test_a_run_in_use_is_refused_by_another_process(
 
 
 def test_a_finished_run_is_not_resumed(pelnas: Pelnas, finished: Path) -> None:
-    told = one_sentence(pelnas("resume", "--output", finished))
-    assert "finished" in told
+    sentence = one_sentence(pelnas("resume", "--output", finished))
+    assert "finished" in sentence
 
 
 @pytest.mark.parametrize("arguments", [["spaces", "--json"], ["spaces"], ["--help"]])

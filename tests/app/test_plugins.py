@@ -204,11 +204,11 @@ def test_an_error_of_a_plugin_that_its_user_can_act_on_is_said_as_it_is(tmp_path
 def test_plugins_are_listed_with_their_package(
     pelnas: Pelnas, command: list[str], good: str
 ) -> None:
-    told = pelnas(*command)
-    assert (told.code, told.err) == (0, "")
-    assert good in told.out
-    assert "acme-nas 1.0" in told.out
-    assert "no licence found" in told.out
+    outcome = pelnas(*command)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert good in outcome.out
+    assert "acme-nas 1.0" in outcome.out
+    assert "no licence found" in outcome.out
     listed = pelnas(*command, "--json").json()
     plugins = {each["name"]: each for each in listed.get("plugins", listed.get("spaces"))}
     assert (plugins[good]["package"], plugins[good]["problem"] or "") == ("acme-nas 1.0", "")

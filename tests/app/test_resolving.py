@@ -105,9 +105,9 @@ def test_a_run_says_which_images_of_which_classes_it_was_scored_on(
                 pixels = rng.integers(0, 255, (9, 9, 3), np.uint8)
                 Image.fromarray(pixels).save(tmp_path / "photos" / part / name / f"{number}.png")
     photos = tmp_path / "photos"
-    told = "5 images of 2 classes (cat 3, dog 2), and 5 held out"
+    described = "5 images of 2 classes (cat 3, dog 2), and 5 held out"
     estimate = ("search", "--space", "tiny", "--images", photos, "--estimate")
-    assert f"scored by rank-sum on photos: {told}\n" in pelnas(*estimate).out
+    assert f"scored by rank-sum on photos: {described}\n" in pelnas(*estimate).out
     ahead = pelnas(*estimate, "--json").json()
     assert (ahead["accuracy"], ahead["class_images"]) == ("rank-sum", {"cat": 3, "dog": 2})
     config = small(tmp_path / "runs", images=photos, scoring={"reference": 8, "batch": 4})
@@ -119,13 +119,13 @@ def test_a_run_says_which_images_of_which_classes_it_was_scored_on(
         with RunStore.read(run) as store:
             sources, shown = store.sources(), overview(store)["sources"]
         assert (sources.class_images, sources.held_out) == ({"cat": 3, "dog": 2}, 5)
-        assert sources.images == told
-        assert (shown["predictor"], shown["images"]) == ("rank-sum", told)
-        assert told in (run / "report.html").read_text()
+        assert sources.images == described
+        assert (shown["predictor"], shown["images"]) == ("rank-sum", described)
+        assert described in (run / "report.html").read_text()
         front = pelnas("front", run, "--json").json()
         assert (front["accuracy"], front["sources"]["held_out"]) == ("rank-sum", 5)
         assert "by rank-sum (" in (said := pelnas("front", run).out)
-        assert told in said
+        assert described in said
 
 
 @pytest.mark.usefixtures("plugins")

@@ -205,9 +205,9 @@ def test_what_becomes_of_the_search_is_told(begun: Path) -> None:
         ("run-stopped", {}, "was stopped"),
     ]
     with screen(begun) as shown, RunStore.open(begun) as store:
-        for kind, data, told in happened:
+        for kind, data, expected in happened:
             store.event(kind, span="run", **data)
-            lines = shown.until_shown(told)
+            lines = shown.until_shown(expected)
             assert begun.name in lines[-2]
             assert lines[-1] == ">"
 
@@ -244,7 +244,7 @@ def test_a_search_in_another_process_is_followed_from_the_prompt(begun: Path) ->
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         warm.run(search, check=True, **quiet)
         lines = shown.until_shown("has ended: all rounds done")
-        order = [place_of(lines, told) for told in ("d1 took effect in round 1", "has ended")]
+        order = [place_of(lines, line) for line in ("d1 took effect in round 1", "has ended")]
         assert order == sorted(order)
         shown.press("\x03")
         assert shown.child.wait(timeout=60) == 130

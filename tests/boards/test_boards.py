@@ -50,8 +50,8 @@ def plain_folder(folder: Path, count: int = 40) -> Path:
         {"architecture": TINY.format(each), "file": "x", "sha256": str(n), "pixels": [3, 8, 8]}
         for n, each in enumerate(informative_networks(TINY, SMALL, count, seed=0))
     ]
-    told = {"version": 1, "space": "tiny", "networks": networks}
-    (folder / "manifest.json").write_text(json.dumps(told))
+    manifest = {"version": 1, "space": "tiny", "networks": networks}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 

@@ -125,9 +125,9 @@ def test_a_search_ends_when_its_dollars_are_spent(tmp_path: Path, tiny_tables: P
     with RunStore.read(result.folder) as store:
         assert store.spent().dollars == 2.5
         assert store.spent().calls == 5
-        told = summary(store)
-    assert (told["spent"]["dollars"], told["spent"]["unpriced"]) == (2.5, 0)
-    assert sum(rate["dollars"] for rate in told["rates"]) == 2.5
+        summed = summary(store)
+    assert (summed["spent"]["dollars"], summed["spent"]["unpriced"]) == (2.5, 0)
+    assert sum(rate["dollars"] for rate in summed["rates"]) == 2.5
     assert "$2.50" in (result.folder / "report.html").read_text()
 
 
@@ -205,8 +205,8 @@ def test_a_resumed_run_keeps_the_prices_it_began_with(tmp_path: Path, tiny_table
         assert store.rates() == {"scripted:answers": Billed(2.0).rates}
         assert sum(event.kind == "priced" for event in store.events()) == 1
         assert summary(store)["prices"][0]["dollars_in"] == 2.0
-        told = (store.folder / "report.html").read_text()
-    assert "$2 in, $2 out, $2 cached a million tokens (a catalogue, 2026-07-31)" in told
+        report = (store.folder / "report.html").read_text()
+    assert "$2 in, $2 out, $2 cached a million tokens (a catalogue, 2026-07-31)" in report
 
 
 def test_a_price_that_was_unknown_stays_unknown(tmp_path: Path, tiny_tables: Path) -> None:

@@ -70,8 +70,8 @@ def test_an_answer_fits_its_schema_and_is_counted(model: LanguageModel) -> None:
 
 
 def test_a_conversation_may_hold_answers(model: LanguageModel) -> None:
-    told = [*ASKED, Message("assistant", "perhaps"), Message("user", "Answer in JSON.")]
-    assert read_answer(model.ask(told, Answer).text, Answer)[0] is not None
+    messages = [*ASKED, Message("assistant", "perhaps"), Message("user", "Answer in JSON.")]
+    assert read_answer(model.ask(messages, Answer).text, Answer)[0] is not None
 
 
 def test_threads_may_ask_at_once(model: LanguageModel) -> None:

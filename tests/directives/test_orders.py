@@ -250,8 +250,8 @@ def test_every_form_of_the_grammar_is_understood() -> None:
 
 
 def test_plain_words_name_numbers_units_and_places() -> None:
-    told = parse("/limit latency<=5 parameters<=300000 in niche 2").say()
-    assert told == "keep to latency at most 5 ms and parameters at most 300,000 in niche 2"
+    text = parse("/limit latency<=5 parameters<=300000 in niche 2").say()
+    assert text == "keep to latency at most 5 ms and parameters at most 300,000 in niche 2"
     assert parse("/ban skip_connect@0->1").say() == "design nothing with skip_connect at 0->1"
     assert "node 1 gets node 0" in Seed(PLAIN).say(TINY)
 
@@ -335,7 +335,7 @@ def admit(
 
 
 @pytest.mark.parametrize(
-    ("text", "earlier", "told"),
+    ("text", "earlier", "sentence"),
     [
         ("/require skip_connect", ("/ban skip_connect",), "d1 (/ban skip_connect)"),
         ("/limit latency>=5", ("/rounds 3", "/limit latency<=4"), "d2 (/limit latency<=4)"),
@@ -364,11 +364,11 @@ def admit(
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_reason(
-    text: str, earlier: tuple[str, ...], told: str
+    text: str, earlier: tuple[str, ...], sentence: str
 ) -> None:
     with pytest.raises(DirectiveError) as caught:
         admit(text, *earlier)
-    assert told in str(caught.value)
+    assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -31,11 +31,11 @@ def reflecting(messages: Sequence[Message], schema: dict[str, Any]) -> str | Too
     claims = guesses(random.Random(user.partition("Tools (")[0].strip()))
     if "Tools (" not in user:
         return json.dumps({"rules": [rule(*claim) for claim in claims[:PROPOSED]]})
-    told = [json.loads(m.content) for m in messages if m.role == "tool"]
-    if not told:
+    answers = [json.loads(m.content) for m in messages if m.role == "tool"]
+    if not answers:
         asked = [{"predicate": p, "metric": m, "niche": None} for p, m, _ in claims[:TRIED]]
         return ToolCalls([("test_claim", json.dumps(each)) for each in asked])
-    found = [json.loads(each[2]) if isinstance(each, list) else each for each in told]
+    found = [json.loads(each[2]) if isinstance(each, list) else each for each in answers]
     clear = [
         (abs(one["effect"]), predicate, metric, "helps" if one["effect"] > 0 else "hurts")
         for (predicate, metric, _), one in zip(claims, found, strict=False)
@@ -59,8 +59,8 @@ def guesses(rng: random.Random) -> list[tuple[str, str, str]]:
 
 
 def rule(predicate: str, metric: str, polarity: str) -> dict[str, Any]:
-    told = {"text": f"{predicate} {polarity}.", "predicate": predicate, "metric": metric}
-    return told | {"polarity": polarity, "effect": 0.3, "everywhere": True}
+    body = {"text": f"{predicate} {polarity}.", "predicate": predicate, "metric": metric}
+    return body | {"polarity": polarity, "effect": 0.3, "everywhere": True}
 
 
 def standing(data: Path, output: Path, calls: int, seed: int) -> tuple[int, int]:

@@ -47,12 +47,12 @@ def designing(messages: Sequence[Message], schema: dict[str, Any]) -> Says:
     drafts = drafted(niche, user)
     if "Tools (" not in user:
         return json.dumps(submitted(drafts[:count]))
-    told = [json.loads(m.content) for m in messages if m.role == "tool"]
-    told = [json.loads(each[2]) if isinstance(each, list) else each for each in told]
-    if len(told) < min(DRAFTS, len(drafts)):
-        asked = drafts[len(told) : min(len(told) + AT_ONCE, DRAFTS)]
+    answers = [json.loads(m.content) for m in messages if m.role == "tool"]
+    answers = [json.loads(each[2]) if isinstance(each, list) else each for each in answers]
+    if len(answers) < min(DRAFTS, len(drafts)):
+        asked = drafts[len(answers) : min(len(answers) + AT_ONCE, DRAFTS)]
         return ToolCalls([("what_if", json.dumps({"architecture": each})) for each in asked])
-    chosen = promising(drafts, told, parents(user), count)
+    chosen = promising(drafts, answers, parents(user), count)
     return ToolCalls([("submit", json.dumps(submitted(chosen)))])
 
 
@@ -91,14 +91,14 @@ def mutant(letters: str, rng: random.Random) -> Any:
 
 def promising(
     drafts: Sequence[str],
-    told: Sequence[dict[str, Any]],
+    rows: Sequence[dict[str, Any]],
     front: Sequence[tuple[str, float, float]],
     count: int,
 ) -> list[str]:
     """The drafts that widen the front most by expectation, one after the other; none that is known."""
-    known = [(d, t) for d, t in zip(drafts, told, strict=False) if t.get("is") == "predicted"]
+    known = [(d, t) for d, t in zip(drafts, rows, strict=False) if t.get("is") == "predicted"]
     if not known or not front:
-        fresh = [d for d, t in zip(drafts, told, strict=False) if t.get("is") != "evaluated"]
+        fresh = [d for d, t in zip(drafts, rows, strict=False) if t.get("is") != "evaluated"]
         return fresh[:count]
     rng = np.random.default_rng(0)
     means = np.array([[t["latency_ms"], -t["score"]] for _, t in known])

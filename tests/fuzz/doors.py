@@ -511,17 +511,17 @@ class Web(Door):
             "client": ("127.0.0.1", 9), "server": ("127.0.0.1", 8123), "state": {},
         }  # fmt: skip
         sent = [{"type": "http.request", "body": body, "more_body": False}]
-        told: list[Any] = []
+        replies: list[Any] = []
 
         async def receive() -> Any:
             return sent.pop() if sent else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            told.append(message)
+            replies.append(message)
 
         await self._client.app(scope, receive, send)
-        text = b"".join(message.get("body", b"") for message in told).decode("utf-8", "replace")
-        return told[0]["status"], text
+        text = b"".join(message.get("body", b"") for message in replies).decode("utf-8", "replace")
+        return replies[0]["status"], text
 
     @cached_property
     def _client(self) -> Any:

@@ -195,15 +195,15 @@ def layer_table(rng: random.Random | None) -> Drawn:
 
 def json_table(rng: random.Random | None) -> Drawn:
     """Accuracies and costs by network, or rows."""
-    told: Any = {text: {"x_val_acc_12": 50.5, "pi_latency": 2.0} for text in TEXTS[:12]}
+    table: Any = {text: {"x_val_acc_12": 50.5, "pi_latency": 2.0} for text in TEXTS[:12]}
     if rng is not None and rng.random() < 0.3:
-        told = [{"arch_str": text} | values for text, values in told.items()]
+        table = [{"arch_str": text} | values for text, values in table.items()]
     if rng is not None and rng.random() < 0.6:
         try:
-            return "table.json", json.dumps(mutations.value(rng, told)).encode()
+            return "table.json", json.dumps(mutations.value(rng, table)).encode()
         except (ValueError, RecursionError):
             return "table.json", b"[" * 20_000
-    return _changed(rng, "table.json", json.dumps(told))
+    return _changed(rng, "table.json", json.dumps(table))
 
 
 def parquet_table(rng: random.Random | None) -> Drawn:
@@ -246,13 +246,13 @@ def release(rng: random.Random | None) -> Drawn:
     if rng is not None and rng.random() < 0.15:
         hostile = rng.choice(HOSTILE)
         return name, hostile if rng.random() < 0.5 else mutations.data(rng, hostile)
-    told: Any = {"nasbench201": {"cifar10": _cells()}, "fbnet": {"pixel3_latency": _layers()}}
+    table: Any = {"nasbench201": {"cifar10": _cells()}, "fbnet": {"pixel3_latency": _layers()}}
     if rng is None:
-        return name, pickle.dumps(told)
-    told = rng.choice((told, {"fbnet": told["fbnet"]}, {"nasbench201": told["nasbench201"]}))
+        return name, pickle.dumps(table)
+    table = rng.choice((table, {"fbnet": table["fbnet"]}, {"nasbench201": table["nasbench201"]}))
     if rng.random() < 0.6:
-        told = mutations.value(rng, told)
-    content = pickle.dumps(told, rng.randrange(6))
+        table = mutations.value(rng, table)
+    content = pickle.dumps(table, rng.randrange(6))
     if rng.random() < 0.2:
         place = rng.randrange(len(content))
         content = content[:place] + rng.choice(HOSTILE) + content[place:]

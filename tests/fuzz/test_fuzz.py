@@ -37,6 +37,6 @@ def test_some_inputs_at_every_door() -> None:
 @pytest.mark.timeout(2400)
 def test_twenty_thousand_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     processes = [start(WHOLE // len(SEEDS), seed) for seed in SEEDS]
-    told = [ended(process, 2000) for process in processes]
+    outputs = [ended(process, 2000) for process in processes]
     with capsys.disabled():
-        print("\n" + "\n".join(told))
+        print("\n" + "\n".join(outputs))

@@ -44,9 +44,9 @@ def answer(_messages: Sequence[Message], schema: dict[str, Any]) -> str:
 
 def _check(reply: Reply) -> None:
     """What a ledger, a budget and a reader may rely on."""
-    for told in (reply.usage.tokens_in, reply.usage.tokens_out):
-        assert isinstance(told, int)
-        assert 0 <= told <= 3 * MOST_TOKENS  # three rungs of the ladder may have been paid
+    for expected in (reply.usage.tokens_in, reply.usage.tokens_out):
+        assert isinstance(expected, int)
+        assert 0 <= expected <= 3 * MOST_TOKENS  # three rungs of the ladder may have been paid
     assert reply.usage.tokens > 0
     for part in (reply.usage.tokens_cached, reply.usage.tokens_reasoning):
         assert part is None or 0 <= part <= reply.usage.tokens
@@ -76,9 +76,9 @@ def _ask(model: LanguageModel, move: bool) -> None:
         _check_sentence(str(error))
 
 
-def _check_sentence(told: str) -> None:
-    assert KEY not in told
-    assert told.isprintable()
+def _check_sentence(sentence: str) -> None:
+    assert KEY not in sentence
+    assert sentence.isprintable()
 
 
 def _all(seed: int, count: int) -> None:
@@ -142,11 +142,11 @@ def test_searches_among_malformed_replies_end_and_go_on(
     assert _searched(seed, tmp_path, toy) > 20
 
 
-@pytest.mark.parametrize("told", [-350, 2**63])
+@pytest.mark.parametrize("value", [-350, 2**63])
 def test_a_budget_of_tokens_ends_a_search_whatever_is_told(
-    told: Any, tmp_path: Path, toy: Callable[..., SearchConfig]
+    value: Any, tmp_path: Path, toy: Callable[..., SearchConfig]
 ) -> None:
-    usage = {"prompt_tokens": told, "completion_tokens": told, "total_tokens": told}
+    usage = {"prompt_tokens": value, "completion_tokens": value, "total_tokens": value}
 
     def lie() -> Iterator[Fault]:
         while True:

@@ -550,8 +550,8 @@ class TestFolder:
         assert (one.space, one.dataset, one.device, one.metric) == ("tiny", "x", "pi", "latency")
         assert (one.unit, one.networks, one.size, one.coverage) == ("ms", 50, 125, 0.4)
         assert run(["data", "list", "--data", str(tmp_path / "kept"), "--json"]) == 0
-        told = json.loads(capsys.readouterr().out)
-        assert told["columns"][0]["source"] == "board.csv"
+        document = json.loads(capsys.readouterr().out)
+        assert document["columns"][0]["source"] == "board.csv"
         assert run(["data", "list"]) == 0
         assert "no tables in" in capsys.readouterr().out
 
@@ -566,8 +566,8 @@ class TestFolder:
         kept = str(tmp_path / "kept")
         assert run(["data", "list", "--data", kept, "--json"]) == 0
         columns = json.loads(capsys.readouterr().out)["columns"]
-        told = [(e["metric"], e["networks"], e["coverage"], e["infeasible"]) for e in columns]
-        assert told == [
+        coverages = [(e["metric"], e["networks"], e["coverage"], e["infeasible"]) for e in columns]
+        assert coverages == [
             ("latency", 125, 1.0, 1),
             ("energy", 25, 0.2, 0),
             ("val accuracy, 200 epochs", 125, 1.0, 0),

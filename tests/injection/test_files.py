@@ -24,11 +24,11 @@ from pelnas.store import RunStore, sums
 from pelnas.traces.text import visible
 
 SPACE = get_space("tiny")
-Told = Callable[..., tuple[int, str, str]]
+RunCommand = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def told(capsys: pytest.CaptureFixture[str]) -> Told:
+def run_command(capsys: pytest.CaptureFixture[str]) -> RunCommand:
     """A command in this process: how it ended, and what it wrote."""
 
     def command(*arguments: object) -> tuple[int, str, str]:
@@ -72,7 +72,7 @@ def test_the_name_of_a_run_stays_below_its_folder(
 
 
 def test_paths_on_the_command_line_are_read_or_refused(
-    begun: Path, guard: Any, attempt: str, told: Told
+    begun: Path, guard: Any, attempt: str, run_command: RunCommand
 ) -> None:
     common = ("search", "--space", "tiny", "--output", begun.parent)
     if "\0" in attempt or "\ud800" in attempt:
@@ -81,10 +81,12 @@ def test_paths_on_the_command_line_are_read_or_refused(
         needs = ("--accuracy", "few-shot") if option == "--labels" else ()
         if option == "--data":
             needs = ("--accuracy", "table", "--device", "toy", "--dataset", "toy10")
-        refused(told(*common, *needs, option, attempt))
+        refused(run_command(*common, *needs, option, attempt))
 
 
-def test_images_are_named_by_anything(begun: Path, guard: Any, attempt: str, told: Told) -> None:
+def test_images_are_named_by_anything(
+    begun: Path, guard: Any, attempt: str, run_command: RunCommand
+) -> None:
     from PIL import Image
 
     photos = begun.parent.parent / "photos"
@@ -103,7 +105,7 @@ def test_images_are_named_by_anything(begun: Path, guard: Any, attempt: str, tol
 
 
 def test_labels_hold_architectures_and_numbers_only(
-    begun: Path, guard: Any, attempt: str, told: Told
+    begun: Path, guard: Any, attempt: str, run_command: RunCommand
 ) -> None:
     labels = begun.parent.parent / "labels.csv"
     guard.allow(labels.parent)
@@ -111,7 +113,7 @@ def test_labels_hold_architectures_and_numbers_only(
         with labels.open("w", newline="", encoding="utf-8", errors="replace") as file:
             csv.writer(file).writerows([["architecture", "accuracy"], row])
         options = ("--space", "tiny", "--accuracy", "few-shot", "--labels", labels)
-        refused(told("search", *options, "--output", begun.parent))
+        refused(run_command("search", *options, "--output", begun.parent))
 
 
 def test_prompts_of_a_run_are_text_with_known_variables(
@@ -186,13 +188,13 @@ def test_a_link_in_a_recording_is_no_link(recorded: Path, apart: None) -> None:
         entry.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(entry, "/etc/passwd")
 
-    with pytest.raises(PelnasError) as told, open_recording(rewritten(recorded, link)):
+    with pytest.raises(PelnasError) as refusal, open_recording(rewritten(recorded, link)):
         pass
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_settings_of_a_recording_choose_no_place_to_write(
-    recorded: Path, apart: None, told: Told, tmp_path: Path
+    recorded: Path, apart: None, run_command: RunCommand, tmp_path: Path
 ) -> None:
     def move(archive: zipfile.ZipFile, members: dict[str, bytes]) -> None:
         settings = json.loads(members["run.json"])
@@ -205,11 +207,11 @@ def test_settings_of_a_recording_choose_no_place_to_write(
         archive.writestr("run.sqlite", members["run.sqlite"])
 
     file = rewritten(recorded, move)
-    told("replay", file, "--output", tmp_path / "replayed")
+    run_command("replay", file, "--output", tmp_path / "replayed")
 
 
 def test_a_store_with_attempts_in_it_is_shown_as_text(
-    begun: Path, guard: Any, attempt: str, told: Told
+    begun: Path, guard: Any, attempt: str, run_command: RunCommand
 ) -> None:
     """Another's run: every text in it may have been written by hand."""
     other = next(begun.parent.glob("*-other"))
@@ -229,7 +231,7 @@ def test_a_store_with_attempts_in_it_is_shown_as_text(
         best = read.evaluations()[0].id
     for command in (("front",), ("explain", best), ("trace", "--candidate", best), ("runs",)):
         named = (forged.name,) if command[0] != "runs" else ()
-        code, out, err = told(command[0], *named, *command[1:], "--output", begun.parent)
+        code, out, err = run_command(command[0], *named, *command[1:], "--output", begun.parent)
         assert code in (0, 2)
         assert out == visible(out)
         assert err == visible(err)

@@ -102,11 +102,11 @@ def command(*arguments: object, lines: str = "") -> int:
         code = run([str(argument) for argument in arguments])
     finally:
         sys.stdin, sys.stdout, sys.stderr = before
-    told = error.getvalue()
-    assert "Traceback" not in told
-    assert code in (0, 1, 2), told
+    error_text = error.getvalue()
+    assert "Traceback" not in error_text
+    assert code in (0, 1, 2), error_text
     if code == 2:
-        assert len(told.strip().splitlines()[-1]) < 2_100
+        assert len(error_text.strip().splitlines()[-1]) < 2_100
     return code
 
 

@@ -78,9 +78,9 @@ def test_what_was_said_is_shown_as_text_by_every_command(
     for command, *more in commands:
         named = () if command == "runs" else (folder.name,)
         code = run([command, *named, *more, "--output", str(folder.parent)])
-        told = capsys.readouterr()
-        assert (code, told.err) == (0, ""), command
-        assert told.out == visible(told.out), command
+        captured = capsys.readouterr()
+        assert (code, captured.err) == (0, ""), command
+        assert captured.out == visible(captured.out), command
     talk = Talk(folder.parent, folder.name, "ann")
     lines = [f"/call {id_}" for id_ in calls]
     for line in ("/rules all", "/niches", "/directives", f"/why {born.id}", "/niche 0", *lines):

@@ -63,9 +63,9 @@ def test_what_tools_answer_is_one_line_of_data(
         store = search.session.store
         store.append_directive(parse("/ban avg_pool_3x3"), "ann", "")
         for text in attempts:
-            told = json.dumps(text[:200], ensure_ascii=False)
+            quoted = json.dumps(text[:200], ensure_ascii=False)
             try:
-                rule = parse(f"/rule add {told} skip_connect >= 1 helps accuracy")
+                rule = parse(f"/rule add {quoted} skip_connect >= 1 helps accuracy")
             except DirectiveError:
                 continue
             store.append_directive(rule, "mallory", text)

@@ -107,8 +107,8 @@ def test_a_served_conversation(begun: Path, guard: Any, attempt: str) -> None:
     chat = build_chat(begun.parent, InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1", "author": attempt}}
     for line in lines_with(attempt):
-        told = chat.invoke({"messages": [HumanMessage(line)], "run": begun.name}, config)
-        assert str(7 * 6131) not in told["messages"][-1].text
+        state = chat.invoke({"messages": [HumanMessage(line)], "run": begun.name}, config)
+        assert str(7 * 6131) not in state["messages"][-1].text
     for name in ("run", "model"):
         said: Any = {"messages": [HumanMessage("/status")], name: attempt}
         assert chat.invoke(said, {"configurable": {"thread_id": name}})["messages"][-1].text
@@ -153,9 +153,9 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
         async with Client(server(begun.parent, allowed=allowed)) as client:
             for name in FIELDS:
                 settings = {"max_evaluations": 0, name: attempt}
-                told = await client.call_tool("start_search", {"settings": settings})
-                assert told.is_error, (name, attempt)
-                assert len(told.content[0].text) < OUTPUT
+                result = await client.call_tool("start_search", {"settings": settings})
+                assert result.is_error, (name, attempt)
+                assert len(result.content[0].text) < OUTPUT
             for line in lines_with(attempt):
                 order = {"run": begun.name, "command": line}
                 assert (await client.call_tool("steer", order)).is_error
@@ -164,9 +164,9 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
                 ("tried", "niche"), ("afford", "latency_ms"), ("status", "run"), ("front", "run"),
                 ("follow_search", "run"), ("stop_search", "run"), ("start_search", "settings"),
             ):  # fmt: skip
-                told = await client.call_tool(tool, {part: attempt})
-                assert told.is_error, tool
-                assert len(told.content[0].text) < OUTPUT
+                result = await client.call_tool(tool, {part: attempt})
+                assert result.is_error, tool
+                assert len(result.content[0].text) < OUTPUT
 
     asyncio.run(ask())
     assert given(begun) == []
@@ -175,8 +175,8 @@ def test_a_host(begun: Path, guard: Any, attempt: str) -> None:
 def test_a_model_that_reads_free_words(begun: Path, guard: Any, attempt: str) -> None:
     """It chooses among what the words leave; whatever else it says is asked back."""
     talk = Talk(begun.parent, begun.name, "ann", ScriptedModel(lambda _messages, _schema: attempt))
-    (told,) = talk.say("concentrate on networks below 4 ms")
-    assert told.startswith("which do you mean: /limit latency<=4 (")
+    (reply,) = talk.say("concentrate on networks below 4 ms")
+    assert reply.startswith("which do you mean: /limit latency<=4 (")
     for said in (attempt, f"why is r0n0c0 {attempt}", f"{attempt} below 4 ms"):
         for answer in talk.say(said):
             assert str(7 * 6131) not in answer
@@ -188,8 +188,8 @@ def test_a_model_that_reads_free_words(begun: Path, guard: Any, attempt: str) ->
 @pytest.mark.parametrize("folder", ["/OWNED", "../OWNED", "a/../../OWNED", "~/OWNED"])
 def test_a_model_by_hand_gets_no_folder_elsewhere(begun: Path, guard: Any, folder: str) -> None:
     talk = Talk(begun.parent, begun.name, "ann")
-    (told,) = talk.say(f"/model designer hand:{folder}")
-    assert "a folder below the search's own" in told
+    (reply,) = talk.say(f"/model designer hand:{folder}")
+    assert "a folder below the search's own" in reply
     assert not talk.waiting
 
 

@@ -98,11 +98,11 @@ def searched(
 
 def outcome(folder: Path) -> dict[str, Any]:
     with RunStore.read(folder) as store:
-        told = Counter(e.data["candidate"] for e in store.events() if e.kind == "predicted")
+        counts = Counter(e.data["candidate"] for e in store.events() if e.kind == "predicted")
         evaluated = {evaluation.id for evaluation in store.evaluations()}
         return {
             "evaluations": len(evaluated),
-            "once": set(told) == evaluated and set(told.values()) == {1},
+            "once": set(counts) == evaluated and set(counts.values()) == {1},
             "front": front_json(store),
         }
 

@@ -50,36 +50,36 @@ def start(*arguments: object) -> warm.Warm:
 
 def test_a_killed_process_loses_nothing_it_was_told_is_stored(tmp_path: Path) -> None:
     rng = random.Random(0)
-    told: list[int] = []
+    stored: list[int] = []
     for _ in range(8):
-        with start(tmp_path, told[-1] + 1 if told else 0, 10**6) as writer:
+        with start(tmp_path, stored[-1] + 1 if stored else 0, 10**6) as writer:
             assert writer.stdout is not None
             with limited(writer):
-                told.append(int(writer.stdout.readline()))  # it is at work
+                stored.append(int(writer.stdout.readline()))  # it is at work
             time.sleep(rng.uniform(0, 0.1))
             os.kill(writer.pid, signal.SIGKILL)
-            told += [int(line) for line in writer.stdout if line.endswith("\n")]
+            stored += [int(line) for line in writer.stdout if line.endswith("\n")]
         with RunStore.read(tmp_path / "s-search") as run:
             scored = [evaluation.score for evaluation in run.evaluations()]
             events = {event.data["number"] for event in run.events()}
-        assert scored[: len(told)] == told
-        assert len(scored) <= len(told) + 1  # at most the one that was under way
-        assert events >= set(told)
-    assert told == list(range(len(told)))
+        assert scored[: len(stored)] == stored
+        assert len(scored) <= len(stored) + 1  # at most the one that was under way
+        assert events >= set(stored)
+    assert stored == list(range(len(stored)))
     with RunStore.open(tmp_path / "s-search") as run:  # the lock went with the process
         assert run.ignored() == 0  # and nothing was scored twice
 
 
 def check_refused(output: Path, lines: list[str]) -> None:
-    told = [int(line) for line in lines[:-1]]
-    assert told == list(range(len(told)))
-    assert told, "the disk was full before anything was stored"
+    stored = [int(line) for line in lines[:-1]]
+    assert stored == list(range(len(stored)))
+    assert stored, "the disk was full before anything was stored"
     word, kept, *message = lines[-1].split(" ", 2)
     assert word == "refused"
-    assert int(kept) >= len(told)
+    assert int(kept) >= len(stored)
     assert "free disk space" in message[0]
     with RunStore.read(output / "s-search") as run:
-        assert [e.score for e in run.evaluations()][: len(told)] == told
+        assert [e.score for e in run.evaluations()][: len(stored)] == stored
 
 
 def test_a_full_file_system_is_one_clear_sentence_and_loses_nothing(tmp_path: Path) -> None:

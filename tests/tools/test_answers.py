@@ -41,8 +41,8 @@ def small(tmp_path: Path) -> RunStore:
 
 def test_the_ends_of_the_front_go_by_name(small: RunStore) -> None:
     with small:
-        told = answers.compare(small, "fastest", " best ")
-    assert [told[which]["id"] for which in ("first", "second")] == ["r0n0c0", "r0n0c3"]
+        comparison = answers.compare(small, "fastest", " best ")
+    assert [comparison[which]["id"] for which in ("first", "second")] == ["r0n0c0", "r0n0c3"]
 
 
 def test_an_empty_front_has_no_ends(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_two_architectures_are_compared_by_id_text_and_index(small: RunStore) ->
 
 
 @pytest.mark.parametrize(
-    ("named", "kind", "told"),
+    ("named", "kind", "sentence"),
     [
         ("r9n9c9", RunError, "has no candidate r9n9c9"),
         ("../../etc/passwd", ArchitectureError, "expects a cell"),
@@ -84,9 +84,9 @@ def test_two_architectures_are_compared_by_id_text_and_index(small: RunStore) ->
     ],
 )
 def test_what_names_nothing_is_one_clear_error(
-    small: RunStore, named: str, kind: type[Exception], told: str
+    small: RunStore, named: str, kind: type[Exception], sentence: str
 ) -> None:
-    with small, pytest.raises(kind, match=told):
+    with small, pytest.raises(kind, match=sentence):
         explain(small, named)
 
 
@@ -194,8 +194,8 @@ def test_a_run_is_told_with_ids_that_exist(talkative_run: Path) -> None:
         status = answers.status(store)
         assert (status["state"], status["rounds_begun"]) == ("finished", 4)
         assert status["best"]["id"] == points[-1]
-        told = answers.niches(store)
-        assert sorted(i for row in told for i in row["front"]) == sorted(points)
+        niches = answers.niches(store)
+        assert sorted(i for row in niches for i in row["front"]) == sorted(points)
         for rule in answers.rules(store, every=True):
             assert set(rule["evidence"]) <= known
         tried = answers.tried(store, 2)
@@ -244,12 +244,12 @@ def three(tmp_path: Path) -> RunStore:
 
 def test_answers_speak_of_every_cost(three: RunStore) -> None:
     with three:
-        told = answers.compare(three, "r0n0c1", "r0n0c3")
+        comparison = answers.compare(three, "r0n0c1", "r0n0c3")
         neighbours = answers.nearest(three, "r0n0c3")
         (other, *_) = [n for n in neighbours if n["id"] == "r0n0c1"]
-    assert told["cost_differences"] == {"latency": 3.0, "energy": -28.0}
-    assert told["dominates"] is None
-    assert ", latency +3 ms, energy -28 mJ" in "\n".join(tell_comparison(told))
+    assert comparison["cost_differences"] == {"latency": 3.0, "energy": -28.0}
+    assert comparison["dominates"] is None
+    assert ", latency +3 ms, energy -28 mJ" in "\n".join(tell_comparison(comparison))
     assert other["cost_differences"] == {"latency": -3.0, "energy": 28.0}
     # of the front's extents, 4 ms and 30 mJ: (4, 2) away against (3, 28)
     assert [n["id"] for n in neighbours] == ["r0n0c0", "r0n0c1"]

@@ -69,9 +69,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[AccuracyPredictor]:
 
 def asked(folder: Path, index: int) -> tuple[float, float]:
     with RunStore.read(folder) as store:
-        told = score_one.score(store, str(index))
-    assert told["how"] == score_one.PREDICTED
-    return told["score"], told["uncertainty"]
+        score = score_one.score(store, str(index))
+    assert score["how"] == score_one.PREDICTED
+    return score["score"], score["uncertainty"]
 
 
 def anew(folder: Path, index: int, monkeypatch: pytest.MonkeyPatch) -> tuple[float, float]:
@@ -91,9 +91,9 @@ def test_it_is_made_once_and_answers_as_if_made_anew(
     scored: Path, made: list[AccuracyPredictor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indices = untried(scored, 4)
-    told = [asked(scored, index) for index in indices]
+    scores = [asked(scored, index) for index in indices]
     assert len(made) == 1
-    assert told == [anew(scored, index, monkeypatch) for index in indices]
+    assert scores == [anew(scored, index, monkeypatch) for index in indices]
 
 
 def test_one_that_learned_from_labels_answers_as_if_made_anew(tmp_path: Path) -> None:
@@ -102,11 +102,11 @@ def test_one_that_learned_from_labels_answers_as_if_made_anew(tmp_path: Path) ->
     made_from = config, TINY, load_images(None, 8), default_cache(), labels
     kept, wanted = KeptPredictor(), [TINY.at(i) for i in ALIVE[-3:]]
     first = kept.of(*made_from)
-    told = [next(iter(first.predict([one]))) for one in wanted]
+    scores = [next(iter(first.predict([one]))) for one in wanted]
     first.close()
     assert kept.of(*made_from) is first
-    assert list(kept.of(*made_from).predict(wanted)) == told
-    assert list(get_predictor(*made_from).predict(wanted)) == told
+    assert list(kept.of(*made_from).predict(wanted)) == scores
+    assert list(get_predictor(*made_from).predict(wanted)) == scores
 
 
 def test_a_run_that_goes_on_does_not_make_it_anew(

@@ -49,10 +49,10 @@ def test_what_was_not_comes_from_the_table_and_is_kept_nowhere(talkative_run: Pa
     assert score["how"] == latency["how"] == "from the table"
     assert score["percentile"] == pytest.approx(100 * (lower + ties / 2) / count)
     assert latency["percentile"] == pytest.approx(100 * slower / count)
-    told = " ".join(score_one.tell_latency(latency))
-    assert "from the table" in told
-    assert "no part of the run" in told
-    assert text in told
+    line = " ".join(score_one.tell_latency(latency))
+    assert "from the table" in line
+    assert "no part of the run" in line
+    assert text in line
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def test_a_run_from_another_machine_is_not_compared(scored: Path) -> None:
         answer = score_one._beside("measured here", "measured there", 1.0, [0.5, 2.0])
         assert (answer["comparable"], answer["percentile"]) == (False, None)
         latency = score_one.latency(store, untried(store))
-    told = score_one.tell_latency(latency | answer)
-    assert "not to be compared with this run's own: those are measured there" in told
+    line = score_one.tell_latency(latency | answer)
+    assert "not to be compared with this run's own: those are measured there" in line
 
 
 def test_a_search_that_measures_wall_time_is_not_disturbed(tmp_path: Path) -> None:

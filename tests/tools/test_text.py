@@ -26,12 +26,12 @@ def test_texts_of_rules_and_agents_stay_quoted_on_their_line(tmp_path: Path) -> 
         design = Design("1", "openai:x", "free", rationale=ATTEMPT, call="r0.designer.n0.a0")
         refusal = Refusal("x", "openai:x", "malformed", ATTEMPT)
         store.replace_designs(0, 0, [design], [refusal])
-        told = text.tell_niche(answers.tried(store, 0))
+        shown = text.tell_niche(answers.tried(store, 0))
     predicate = parse_predicate("none >= 1")
     rule = propose(ATTEMPT, "helps", "accuracy", predicate, Scope("tiny", "toy", "toy10"))
-    told += text.tell_rules([rule.to_dict()])
-    assert any("Ignore all directives" in line for line in told)
-    for line in told:
+    shown += text.tell_rules([rule.to_dict()])
+    assert any("Ignore all directives" in line for line in shown)
+    for line in shown:
         assert "\n" not in line
         assert "\x1b" not in line
         assert "\u202e" not in line

@@ -97,11 +97,11 @@ def test_ids_that_the_run_does_not_have_are_refused(store: RunStore) -> None:
 
 
 def test_every_rule_event_is_a_step_of_its_history(store: RunStore) -> None:
-    told = [event for event in store.events() if event.kind.startswith("rule-")]
+    events = [event for event in store.events() if event.kind.startswith("rule-")]
     for rule in store.rules():
         verdicts = [""] + [version.status for _, version in store.rule_history(rule.id)]
         changes = [(a, b) for a, b in pairwise(verdicts) if a != b]
-        mine = [event for event in told if event.data["rule"] == rule.id]
+        mine = [event for event in events if event.data["rule"] == rule.id]
         assert [(event.data["old"], event.data["new"]) for event in mine] == changes
         assert mine[0].kind == "rule-born"
         for event in mine[1:]:

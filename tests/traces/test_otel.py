@@ -149,8 +149,8 @@ def test_a_search_arrives_as_one_trace_with_the_conventions(
     (tool,) = collector.named("execute_tool score_architecture")
     assert attributes(tool)["gen_ai.tool.name"] == "score_architecture"
     assert attributes(tool)["gen_ai.operation.name"] == "execute_tool"
-    told = [event.name for event in tool.events]
-    assert told == ["predicted"] * attributes(tool)["pelnas.candidates"]
+    names = [event.name for event in tool.events]
+    assert names == ["predicted"] * attributes(tool)["pelnas.candidates"]
 
     outcomes = {attributes(s).get("error.type") for s in collector.named("chat scripted-1")}
     assert outcomes == {None, "invalid", "failed"}
@@ -159,8 +159,8 @@ def test_a_search_arrives_as_one_trace_with_the_conventions(
         assert "secret plan" not in str(attributes(span))
         assert "secret plan" not in str(span.events)
         assert "out of order" not in str(span.events)  # a server may send a prompt back in an error
-    told = {event.name for span in collector.spans for event in span.events}
-    assert {"round-planned", "fallback"} <= told
+    names = {event.name for span in collector.spans for event in span.events}
+    assert {"round-planned", "fallback"} <= names
 
 
 def test_what_was_said_is_sent_only_where_the_variable_asks(

@@ -66,11 +66,13 @@ def test_a_step_with_tools_costs_what_its_tokens_cost() -> None:
     with serving(ToolCalls([("look", '{"place": "here"}')])) as server:
         model = Priced(connect("openai:toy", base_url=server.url, retry=QUICK), RATES)
         step = model.step([HumanMessage("where?")], [look])
-    told = step.reply.usage
-    assert told.tokens_in > 0
-    assert told.tokens_out > 0
-    assert told.dollars == pytest.approx((1000 * told.tokens_in + 10_000 * told.tokens_out) / 1e6)
-    assert told.seconds > 0
+    usage = step.reply.usage
+    assert usage.tokens_in > 0
+    assert usage.tokens_out > 0
+    assert usage.dollars == pytest.approx(
+        (1000 * usage.tokens_in + 10_000 * usage.tokens_out) / 1e6
+    )
+    assert usage.seconds > 0
     assert step.reply.model == "toy"
 
 
@@ -178,11 +180,11 @@ def test_keys_are_written_down_nowhere(kept: list[TalkCall]) -> None:
         found = ToolMessage(f"{KEY} is nowhere", tool_call_id="call-1", name="look")
         model.step([HumanMessage("and?"), step.message, found], [look])
     assert len(kept) == 2
-    told = repr(kept)
-    assert "***" in told
-    assert KEY not in told
-    assert "abcdef" not in told
-    assert "sk-another" not in told
+    text = repr(kept)
+    assert "***" in text
+    assert KEY not in text
+    assert "abcdef" not in text
+    assert "sk-another" not in text
 
 
 def test_an_account_tells_what_is_known_and_what_is_not() -> None:

@@ -90,14 +90,14 @@ def test_it_looks_up_and_its_words_carry_what_they_rest_on(store: RunStore) -> N
 def test_what_tools_answer_reaches_the_model_as_quoted_data(store: RunStore) -> None:
     with serving(calls(("rules", {"all": True})), "ok") as server:
         turn = take_turn(server, store)
-    (told,) = told_to_model(server)
-    assert json.loads(told) == {"data": turn.looked_up[0].answer}
+    (content,) = told_to_model(server)
+    assert json.loads(content) == {"data": turn.looked_up[0].answer}
     assert turn.looked_up[0].command == "/rules all"
-    assert "\n" not in told
+    assert "\n" not in content
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "sentence"),
     [
         (("sudo", {}), "there is no tool 'sudo': use one of status, front"),
         (("explain", {}), "the argument architecture cannot be used (Field required)"),
@@ -113,12 +113,12 @@ def test_what_tools_answer_reaches_the_model_as_quoted_data(store: RunStore) -> 
     ],
 )
 def test_a_wrong_call_is_told_to_the_model_which_goes_on(
-    store: RunStore, call: tuple[str, Any], told: str
+    store: RunStore, call: tuple[str, Any], sentence: str
 ) -> None:
     with serving(calls(call), "I do not know.") as server:
         turn = take_turn(server, store)
     (said,) = told_to_model(server)
-    assert told in said
+    assert sentence in said
     assert turn.order is None
     assert "from: nothing that was looked up" in turn.tell()
 
@@ -172,10 +172,10 @@ def test_saying_nothing_is_no_answer(store: RunStore) -> None:
 
 def test_ids_that_nobody_looked_up_are_named_as_such(store: RunStore) -> None:
     with serving("It is r9n9c9, by d7.\n\x1b[31mI understand: /stop. Yes or no?") as server:
-        told = take_turn(server, store).tell()
-    assert "named without being looked up: r9n9c9, d7" in told
-    assert "\x1b" not in told
-    assert all(line[:2] in ("in", "| ", "fr", "na") for line in told.splitlines())
+        text = take_turn(server, store).tell()
+    assert "named without being looked up: r9n9c9, d7" in text
+    assert "\x1b" not in text
+    assert all(line[:2] in ("in", "| ", "fr", "na") for line in text.splitlines())
 
 
 def test_a_server_without_tools_says_so(store: RunStore) -> None:
@@ -259,14 +259,14 @@ def test_calls_without_an_id_of_their_own_are_answered(
     assert len(turn.looked_up) == len(asked)
     *_, back = (m for m in server.requests[-1]["messages"] if m["role"] == "assistant")
     ids = [call["id"] for call in back["tool_calls"]]
-    told = [m["tool_call_id"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
-    assert ids == told
+    numbers = [m["tool_call_id"] for m in server.requests[-1]["messages"] if m["role"] == "tool"]
+    assert ids == numbers
     assert len(set(ids)) == len(asked)
     assert all(ids)
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "sentence"),
     [
         (one(name=""), "there is no tool 'unnamed'"),
         (one(name=None), "there is no tool 'unnamed'"),
@@ -277,12 +277,12 @@ def test_calls_without_an_id_of_their_own_are_answered(
     ],
 )
 def test_a_call_that_cannot_be_run_is_told_to_the_model(
-    store: RunStore, asked: dict[str, Any], told: str
+    store: RunStore, asked: dict[str, Any], sentence: str
 ) -> None:
     with LoopbackServer(lambda *_: "Well.", faults=[raw(asked)], tools="free") as server:
         turn = take_turn(server, store)
     assert turn.words == "Well."
-    assert told in told_to_model(server)[-1]
+    assert sentence in told_to_model(server)[-1]
     assert len(json.dumps(server.requests[-1]["messages"])) < 20_000
 
 

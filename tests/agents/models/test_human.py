@@ -172,9 +172,9 @@ def test_a_search_whose_minutes_end_while_it_waits_ends_with_its_report(
         assert store.status == "finished"
         assert len(store.evaluations()) == len(store.candidates()) == 3
         assert store.calls() == []
-        told = [event.data["message"] for event in store.events() if event.kind == "budget"]
+        messages = [event.data["message"] for event in store.events() if event.kind == "budget"]
         assert store.spent().calls == 0
-    assert any("while the search waited" in message for message in told)
+    assert any("while the search waited" in message for message in messages)
     assert (result.folder / "front.json").is_file()
     with open_recording(result.folder) as recording:
         found = replay(recording, tmp_path / "again")

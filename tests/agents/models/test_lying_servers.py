@@ -60,7 +60,7 @@ def failed(body: Any, times: int = 9, url: str = "/v1") -> tuple[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("body", "told", "asked"),
+    ("body", "words", "asked"),
     [
         ({"error": {"message": "no credit", "code": 402}}, "to be paid.*no credit", 1),
         ({"error": {"message": "no credit", "code": "402"}}, "to be paid.*no credit", 1),
@@ -84,9 +84,9 @@ def failed(body: Any, times: int = 9, url: str = "/v1") -> tuple[str, int]:
     ],
     ids=str,
 )
-def test_an_error_in_a_200_is_told_in_its_own_words(body: Any, told: str, asked: int) -> None:
+def test_an_error_in_a_200_is_told_in_its_own_words(body: Any, words: str, asked: int) -> None:
     problem, requests = failed(body)
-    assert re.search(told, problem), problem
+    assert re.search(words, problem), problem
     assert requests == asked
 
 
@@ -118,12 +118,12 @@ def test_a_stream_that_nobody_asked_for_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [2**63, -350, "20", [1], {"a": 2}, 1e400, None, True, 0.5], ids=repr
+    "value", [2**63, -350, "20", [1], {"a": 2}, 1e400, None, True, 0.5], ids=repr
 )
-def test_whatever_is_told_of_tokens_the_answer_is_read_and_counted(told: Any) -> None:
-    usage = {"prompt_tokens": told, "completion_tokens": told, "total_tokens": told}
-    usage |= {"completion_tokens_details": {"reasoning_tokens": told}, "cost": told}
-    body = json.dumps(completion(usage=usage, model="\ud800x", id=told)).encode()
+def test_whatever_is_told_of_tokens_the_answer_is_read_and_counted(value: Any) -> None:
+    usage = {"prompt_tokens": value, "completion_tokens": value, "total_tokens": value}
+    usage |= {"completion_tokens_details": {"reasoning_tokens": value}, "cost": value}
+    body = json.dumps(completion(usage=usage, model="\ud800x", id=value)).encode()
     with LoopbackServer(say_yes, faults=[Fault(body=body)]) as server:
         reply = client(server.url).ask(ASKED, Answer)
     assert (reply.text, reply.model) == (TEXT, "?x")

@@ -18,19 +18,19 @@ KEY = "planted-4f1d9c2b7a"
 ODD = (2**63, 2**64, -1, -0.5, math.nan, math.inf, "20", [1], {"a": 1}, True, None, 10**30)
 
 
-@pytest.mark.parametrize("told", ODD, ids=repr)
-def test_what_is_no_count_is_not_believed(told: Any) -> None:
-    assert reply_checks.count(told) is None
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_what_is_no_count_is_not_believed(value: Any) -> None:
+    assert reply_checks.count(value) is None
 
 
-@pytest.mark.parametrize(("told", "counted"), [(0, 0), (7, 7), (100.25, 101), (3.0, 3)])
-def test_a_count_is_a_whole_number(told: float, counted: int) -> None:
-    assert reply_checks.count(told) == counted
+@pytest.mark.parametrize(("value", "counted"), [(0, 0), (7, 7), (100.25, 101), (3.0, 3)])
+def test_a_count_is_a_whole_number(value: float, counted: int) -> None:
+    assert reply_checks.count(value) == counted
 
 
-@pytest.mark.parametrize("told", ODD, ids=repr)
-def test_every_field_of_a_reply_can_be_stored_and_counted(told: Any) -> None:
-    reply = Reply("two words", Usage(*[told] * 7), told, told)
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_every_field_of_a_reply_can_be_stored_and_counted(value: Any) -> None:
+    reply = Reply("two words", Usage(*[value] * 7), value, value)
     found = reply_checks.received(reply, ASKED)
     assert 0 < found.usage.tokens_in <= reply_checks.MOST_TOKENS
     assert 0 < found.usage.tokens_out <= reply_checks.MOST_TOKENS
@@ -64,13 +64,13 @@ def test_an_escaped_key_is_hidden_however_deep_it_lies(around: str, deep: int, r
 
 
 def test_only_the_usage_of_a_reply_is_judged() -> None:
-    told = {
+    reply = {
         "usage": {"prompt_tokens": -1, "total_tokens": 7, "details": {"cached_tokens": "3"}},
         "choices": [{"finish_reason": ["stop"], "message": {"content": "x", "refusal": 5}}],
         "model": ["gpt"],
         "input": {"max_tokens": -5},
     }
-    found = reply_checks.tidy(told, lambda text: text)
+    found = reply_checks.tidy(reply, lambda text: text)
     assert found["usage"] == {"total_tokens": 7, "details": {}}
     assert found["choices"] == [{"finish_reason": None, "message": {"content": "x"}}]
     assert found["model"] is None

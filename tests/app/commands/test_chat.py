@@ -38,7 +38,7 @@ class Terminal:
 
     def __init__(self, child: "subprocess.Popen[str]") -> None:
         self._child = child
-        self.told = ""  # everything so far
+        self.heard = ""  # everything so far
 
     def say(self, line: str, until: str) -> str:
         """Everything it answers until a line that holds a text."""
@@ -46,14 +46,14 @@ class Terminal:
         assert self._child.stdout is not None
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
-        told = ""
+        text = ""
         with limited(self._child):
-            while until not in told:
+            while until not in text:
                 answer = self._child.stdout.readline()
-                assert answer, f"the conversation ended after {told!r}"
-                told += answer
-        self.told += told
-        return told
+                assert answer, f"the conversation ended after {text!r}"
+                text += answer
+        self.heard += text
+        return text
 
 
 @contextmanager
@@ -134,9 +134,9 @@ def steered(
         assert "d1: pause" in talk.say("yes", "d1: ")
         search.let_go()
         wait_until(begun, in_force(1))
-        told = talk.say("/status", "spent:")
-        assert told.startswith("d1 took effect in round 2")
-        assert ": paused by d1" in told
+        reply = talk.say("/status", "spent:")
+        assert reply.startswith("d1 took effect in round 2")
+        assert ": paused by d1" in reply
         talk.say(ban, "Yes or no?")
         talk.say("yes", "d2: design nothing with avg_pool_3x3 (from the next")
         talk.say("make it nicer", "/help lists all commands")
@@ -149,10 +149,10 @@ def steered(
         talk.say(resume, "Yes or no?")
         talk.say("yes", "d4: go on")
         search.finish()
-        told = talk.say("/directives", "d4: ")
+        reply = talk.say("/directives", "d4: ")
         for id_ in ("d1", "d2", "d3", "d4"):
-            assert talk.told.count(f"{id_} took effect in round ") == 1
-        assert "d2: design nothing with avg_pool_3x3, by ann" in told
+            assert talk.heard.count(f"{id_} took effect in round ") == 1
+        assert "d2: design nothing with avg_pool_3x3, by ann" in reply
         assert "finished" in talk.say("/status", "finished")
     obeyed(begun)
     assert pelnas(*stopped_at).code == 2
@@ -211,9 +211,9 @@ def test_piped_lines_are_answered_in_order(
     pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed(monkeypatch, "", "/rounds 3", "yes", "ban pooling", "/quit", "/stop", "yes")
-    told = pelnas("chat", begun.name, "--output", begun.parent, "--author", "ann")
-    assert told.code == 0
-    assert told.out.splitlines() == [
+    outcome = pelnas("chat", begun.name, "--output", begun.parent, "--author", "ann")
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
         "I understand: end after 3 rounds in all. Yes or no?",
         "d1: end after 3 rounds in all (when the run goes on)",
         "'ban pooling' is no command: what do you want to know or change? /help lists all commands",
@@ -236,9 +236,9 @@ def test_a_model_that_calls_tools_is_named_with_its_server(
     typed(monkeypatch, "how far is it?", "four rounds will do", "yes")
     with LoopbackServer(lambda *_: next(steps), tools="free") as server:
         model = ("--model", "openai:toy", "--base-url", server.url, "--author", "ann")
-        told = pelnas("chat", begun.name, "--output", begun.parent, *model)
-    assert told.code == 0
-    assert told.out.splitlines() == [
+        outcome = pelnas("chat", begun.name, "--output", begun.parent, *model)
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
         "in the words of openai:toy:",
         "| Nothing is found yet.",
         "from: /status; /niches",
@@ -247,8 +247,8 @@ def test_a_model_that_calls_tools_is_named_with_its_server(
     ]
     with RunStore.read(begun) as store:
         assert [d.words for d in store.directives()] == ["four rounds will do"]
-    assert re.fullmatch(r"this conversation: 3 model calls, [0-9,]+ tokens, .*\n", told.err)
-    assert "3 calls of unknown price" in told.err
+    assert re.fullmatch(r"this conversation: 3 model calls, [0-9,]+ tokens, .*\n", outcome.err)
+    assert "3 calls of unknown price" in outcome.err
 
 
 def test_a_conversation_can_be_bounded(
@@ -260,16 +260,16 @@ def test_a_conversation_can_be_bounded(
     with LoopbackServer(lambda *_: "Nothing is found yet.", tools="free") as server:
         model = ("--model", "openai:toy", "--base-url", server.url, "--output", begun.parent)
         typed(monkeypatch, "how far is it?", "and now?", "/rounds 4", "no")
-        told = pelnas("chat", begun.name, *model, "--max-tokens", "1")
+        outcome = pelnas("chat", begun.name, *model, "--max-tokens", "1")
         assert len(server.requests) == 1
-        lines = told.out.splitlines()
+        lines = outcome.out.splitlines()
         assert "commands work as ever" in lines[-3]
         assert lines[-3].endswith("--max-tokens")
         assert lines[-2:] == [
             "I understand: end after 4 rounds in all. Yes or no?",
             "Nothing was changed.",
         ]
-        assert " tokens of at most 1, " in told.err
+        assert " tokens of at most 1, " in outcome.err
         unpriced = pelnas("chat", begun.name, *model, "--max-dollars", "0.5")
         assert unpriced.code == 2
         assert "no price is known for openai:toy" in unpriced.err
@@ -281,8 +281,8 @@ def test_the_runs_own_model_talks_where_that_is_asked(
     pelnas: Pelnas, talkative_run: Path, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed(monkeypatch, "make it nicer")
-    told = pelnas("chat", begun.name, "--output", begun.parent, "--model", "run")
-    assert "is no command" in told.out, "the run was designed by evolution"
+    outcome = pelnas("chat", begun.name, "--output", begun.parent, "--model", "run")
+    assert "is no command" in outcome.out, "the run was designed by evolution"
     unknown = pelnas("chat", "last", "--output", talkative_run.parent, "--model", "run")
     assert unknown.code == 2
     assert "scripted:answers" in unknown.err
@@ -292,8 +292,8 @@ def test_an_end_of_input_is_no_yes(
     pelnas: Pelnas, begun: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     typed(monkeypatch, "/stop")
-    told = pelnas("chat", begun.name, "--output", begun.parent)
-    assert told.out.splitlines()[-1] == "Nothing was changed."
+    outcome = pelnas("chat", begun.name, "--output", begun.parent)
+    assert outcome.out.splitlines()[-1] == "Nothing was changed."
     with RunStore.read(begun) as store:
         assert store.directives() == []
 
@@ -309,5 +309,5 @@ def test_bytes_that_are_no_text_are_not_understood(begun: Path) -> None:
 
 
 def test_a_run_that_is_not_there_ends_with_one_sentence(pelnas: Pelnas, begun: Path) -> None:
-    told = pelnas("chat", "elsewhere", "--output", begun.parent)
-    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+    outcome = pelnas("chat", "elsewhere", "--output", begun.parent)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)

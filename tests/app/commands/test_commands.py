@@ -217,9 +217,13 @@ def test_a_run_that_its_rounds_ended_goes_on_with_more(
 def test_an_estimate_makes_no_run(pelnas: Pelnas, table_options: list[str], tmp_path: Path) -> None:
     command = ["search", *table_options, "--output", tmp_path / "runs", "--estimate"]
     command += ["--model", "openai:no-such-model", "--max-calls", "8"]
-    told = pelnas(*command, "--json").json()
-    assert (told["calls"], told["evaluations"], told["dollars"]) == (2 * (1 + 3 + 3), 18, None)
-    assert (told["ends_by"], told["ends_in"]) == ("calls", 2)
+    document = pelnas(*command, "--json").json()
+    assert (document["calls"], document["evaluations"], document["dollars"]) == (
+        2 * (1 + 3 + 3),
+        18,
+        None,
+    )
+    assert (document["ends_by"], document["ends_in"]) == ("calls", 2)
     said = pelnas(*command)
     assert said.code == 0
     assert "14 model calls, about" in said.out

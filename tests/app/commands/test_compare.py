@@ -213,15 +213,15 @@ def test_a_pool_runs_the_same_searches(
     monkeypatch.setattr("pelnas.pool.get_pool", lambda _: PoolHere())
     tables = ["--space", "tiny", "--device", "toy", "--dataset", "toy10", "--data", tiny_tables]
     command = ["compare", *tables, "--accuracy", "table", "--rounds", "1", "--per-niche", "2"]
-    told = {}
+    documents = {}
     for pool in ([], ["--pool", "ray"]):
         output = tmp_path / f"runs{len(pool)}"
-        told[len(pool)] = pelnas(
+        documents[len(pool)] = pelnas(
             *command, "--seeds", "1", "--output", output, *pool, "--json"
         ).json()
-        assert {run["run"] for run in told[len(pool)]["runs"]} == {
+        assert {run["run"] for run in documents[len(pool)]["runs"]} == {
             folder.name for folder in output.iterdir() if folder.is_dir()
         }
-    for one, other in zip(told[0]["runs"], told[2]["runs"], strict=True):
+    for one, other in zip(documents[0]["runs"], documents[2]["runs"], strict=True):
         same = ("model", "seed", "front", "evaluations", "hypervolume")
         assert [one[name] for name in same] == [other[name] for name in same]

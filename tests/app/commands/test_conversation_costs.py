@@ -22,9 +22,9 @@ def talked(tmp_path: Path) -> Path:
     config = SearchConfig(space="tiny", output=tmp_path / "runs")
     with RunStore.create(config, "s") as store:
         folder = store.folder
-    told = (Message("system", "be brief"), Message("user", "is it \x1b[31mfast?"))
+    messages = (Message("system", "be brief"), Message("user", "is it \x1b[31mfast?"))
     log = TalkLog(folder)
-    asked = ("ann", "is it fast?", "openai:toy", told)
+    asked = ("ann", "is it fast?", "openai:toy", messages)
     log.append(
         TalkCall(
             ID,
@@ -43,9 +43,9 @@ def talked(tmp_path: Path) -> Path:
 def test_the_calls_of_conversations_are_listed_with_their_cost(
     pelnas: Pelnas, talked: Path
 ) -> None:
-    told = pelnas("trace", talked, "--conversations")
-    assert told.code == 0
-    lines = told.out.splitlines()
+    outcome = pelnas("trace", talked, "--conversations")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
     assert lines[0] == (
         f"2 model calls in 2 conversations about {talked.name}, 1,234 tokens, $0.0123"
     )
@@ -56,12 +56,12 @@ def test_the_calls_of_conversations_are_listed_with_their_cost(
 
 
 def test_one_of_them_is_shown_in_full_and_cannot_act(pelnas: Pelnas, talked: Path) -> None:
-    told = pelnas("trace", talked, "--call", ID).out
-    assert "openai:toy, answered by toy-2" in told
-    assert "1,000 tokens in, 234 out, 500 of those in were cached, $0.0123" in told
-    assert "--- user ---\nis it ␛[31mfast?" in told
-    assert '--- answer ---\nfront {"niche": 1}' in told
-    assert "\x1b" not in told
+    output = pelnas("trace", talked, "--call", ID).out
+    assert "openai:toy, answered by toy-2" in output
+    assert "1,000 tokens in, 234 out, 500 of those in were cached, $0.0123" in output
+    assert "--- user ---\nis it ␛[31mfast?" in output
+    assert '--- answer ---\nfront {"niche": 1}' in output
+    assert "\x1b" not in output
 
 
 def test_both_are_documents_as_well(pelnas: Pelnas, talked: Path) -> None:

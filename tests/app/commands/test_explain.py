@@ -19,11 +19,11 @@ def test_a_point_of_the_front_is_explained(pelnas: Pelnas, finished: Path) -> No
     assert by_id["evaluation"]["score"] == best.score
     by_text = pelnas("explain", "done", best.architecture, "--output", finished, "--json").json()
     assert by_text == by_id
-    told = pelnas("explain", "done", best.id, "--output", finished)
-    assert told.code == 0
-    assert f"{best.id} is on the front" in told.out
-    assert "one changed operation:" in told.out
-    assert "(predicted)" in told.out
+    outcome = pelnas("explain", "done", best.id, "--output", finished)
+    assert outcome.code == 0
+    assert f"{best.id} is on the front" in outcome.out
+    assert "one changed operation:" in outcome.out
+    assert "(predicted)" in outcome.out
 
 
 def test_what_was_never_tried_is_predicted(pelnas: Pelnas, finished: Path) -> None:

@@ -29,9 +29,9 @@ def test_a_fork_from_the_terminal(first: Path, pelnas: Pelnas) -> None:
     options = ("--round", 1, "--set", "per_niche=5", "--set", "scoring.batch=16", "--rounds", 4)
     outcome = pelnas("fork", "first", *options, "--output", first)
     assert outcome.code == 0
-    told, *_ = outcome.err.splitlines()
-    assert "forked from" in told
-    assert told.endswith("first after round 1, with rounds 4, per_niche 5, scoring.batch 16")
+    line, *_ = outcome.err.splitlines()
+    assert "forked from" in line
+    assert line.endswith("first after round 1, with rounds 4, per_niche 5, scoring.batch 16")
     assert "ended: all rounds done" in outcome.out
     assert "30 evaluated" in outcome.err.splitlines()[-1]  # two rounds of its own
     newest, oldest = list_runs(first)
@@ -101,7 +101,7 @@ def test_help_says_that_settings_are_those_of_the_run() -> None:
     group: Any = get_command(app)
     asked = {parameter.name: parameter.help for parameter in group.commands["fork"].params}
     settings = OPTIONS.keys() - {"name", "output"}
-    told = [asked[name] for name in asked if name in settings]
-    assert len(told) == 12
-    assert all(help_.count("Default:") == 1 for help_ in told)
-    assert all(help_.endswith(". Default: as in RUN.") for help_ in told)
+    helps = [asked[name] for name in asked if name in settings]
+    assert len(helps) == 12
+    assert all(help_.count("Default:") == 1 for help_ in helps)
+    assert all(help_.endswith(". Default: as in RUN.") for help_ in helps)

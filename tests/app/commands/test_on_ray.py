@@ -52,8 +52,15 @@ def trained(pelnas: Pelnas, folder: Path, pool: str) -> tuple[list[Any], list[di
         run = store.folder
     how = ["--epochs", "2", "--batch", "32", "--threads", "1", "--seeds", "2", "--other-images"]
     records = pelnas("train", run, *CELLS, *how, "--pool", pool, "--json").json()["trainings"]
-    told = ("architecture", "seed", "test_accuracy", "validation_accuracy", "epochs", "best_epoch")
-    figures = sorted([record[name] for name in told] for record in records)
+    fields = (
+        "architecture",
+        "seed",
+        "test_accuracy",
+        "validation_accuracy",
+        "epochs",
+        "best_epoch",
+    )
+    figures = sorted([record[name] for name in fields] for record in records)
     ordered = sorted(records, key=lambda record: (record["architecture"], record["seed"]))
     return figures, [load_trained(Path(record["weights"]))[0].state_dict() for record in ordered]
 
@@ -71,8 +78,8 @@ def compared(pelnas: Pelnas, tables: Path, output: Path, pool: str) -> list[Any]
     of = ["--space", "tiny", "--device", "toy", "--dataset", "toy10", "--data", tables]
     how = ["--accuracy", "table", "--rounds", "1", "--per-niche", "2", "--seeds", "2"]
     found = pelnas("compare", *of, *how, "--output", output, "--pool", pool, "--json").json()
-    told = ("model", "seed", "front", "evaluations", "hypervolume")
-    return sorted([run[name] for name in told] for run in found["runs"])  # they come as they end
+    fields = ("model", "seed", "front", "evaluations", "hypervolume")
+    return sorted([run[name] for name in fields] for run in found["runs"])  # they come as they end
 
 
 def test_a_comparison_is_the_same(pelnas: Pelnas, tiny_tables: Path, tmp_path: Path) -> None:

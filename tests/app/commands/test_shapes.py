@@ -29,8 +29,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_shape_travels_from_the_images_to_the_weights(pelnas: Pelnas, here: Path) -> None:
     options = ("--images", "radar.npz", "--resolution", "8x16", "--config", "quick.toml")
-    told = pelnas("search", "--space", "tiny", *options, "--json")
-    assert told.code == 0, told.err
+    outcome = pelnas("search", "--space", "tiny", *options, "--json")
+    assert outcome.code == 0, outcome.err
     (folder,) = (here / "runs").iterdir()
     space = get_space("tiny")
     with RunStore.read(folder) as store:
@@ -71,10 +71,10 @@ def test_shape_travels_from_the_images_to_the_weights(pelnas: Pelnas, here: Path
 def test_what_does_not_fit_is_one_sentence(
     pelnas: Pelnas, here: Path, arguments: list[str], said: str
 ) -> None:
-    told = pelnas(*arguments)
-    assert (told.code, told.out) == (2, "")
-    assert said in told.err
-    assert len(told.err.splitlines()) == 1
+    outcome = pelnas(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
 
 
 def test_latency_is_measured_for_the_shape_that_is_asked_for(pelnas: Pelnas, here: Path) -> None:

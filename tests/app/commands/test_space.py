@@ -36,20 +36,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_space_that_keeps_everything_passes(pelnas: Pelnas) -> None:
-    told = pelnas("space", "check", "tiny")
-    assert (told.code, told.err) == (0, "")
-    assert told.out.count("pass ") == 17
-    assert "tiny: every check passed" in told.out
+    outcome = pelnas("space", "check", "tiny")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("pass ") == 17
+    assert "tiny: every check passed" in outcome.out
 
 
 def test_what_fails_is_said_and_the_code_is_1(pelnas: Pelnas, here: Path) -> None:
     (here / "flawed_space.py").write_text(FLAWED)
-    told = pelnas("space", "check", "flawed_space:Flawed")
-    assert (told.code, told.err) == (1, "")
-    assert "flawed: 1 of 17 checks failed" in told.out
-    told = pelnas("space", "check", "flawed_space:Flawed", "--json")
-    report = told.json()
-    assert (told.code, report["space"], report["passed"]) == (1, "flawed", False)
+    outcome = pelnas("space", "check", "flawed_space:Flawed")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "flawed: 1 of 17 checks failed" in outcome.out
+    outcome = pelnas("space", "check", "flawed_space:Flawed", "--json")
+    report = outcome.json()
+    assert (outcome.code, report["space"], report["passed"]) == (1, "flawed", False)
     (failed,) = [check for check in report["checks"] if not check["passed"]]
     assert failed["check"] == "parameters"
     assert failed["problem"].endswith(", found 1: correct it")
@@ -68,26 +68,26 @@ def test_what_fails_is_said_and_the_code_is_1(pelnas: Pelnas, here: Path) -> Non
 )
 def test_what_is_no_space_is_refused(pelnas: Pelnas, here: Path, named: str, said: str) -> None:
     (here / "flawed_space.py").write_text(FLAWED)
-    told = pelnas("space", "check", named)
-    assert (told.code, told.out) == (2, "")
-    assert said in told.err
-    assert len(told.err.splitlines()) == 1
+    outcome = pelnas("space", "check", named)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["Mobile", "1st", "a b", "../up", "a--b", "x" * 41, "", "é"])
 def test_a_bad_name_is_refused(pelnas: Pelnas, here: Path, name: str) -> None:
-    told = pelnas("new", "space", name)
-    assert (told.code, told.out) == (2, "")
-    assert "expected a name of at most 40 small letters" in told.err
+    outcome = pelnas("new", "space", name)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "expected a name of at most 40 small letters" in outcome.err
     assert list(here.iterdir()) == []
 
 
 def test_a_name_or_a_folder_that_is_taken_is_refused(pelnas: Pelnas, here: Path) -> None:
     assert "found the space 'tiny': give another name" in pelnas("new", "space", "tiny").err
     (here / "mobile").mkdir()
-    told = pelnas("new", "space", "mobile")
-    assert (told.code, told.out) == (2, "")
-    assert "expected a folder that does not exist yet, found mobile" in told.err
+    outcome = pelnas("new", "space", "mobile")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "expected a folder that does not exist yet, found mobile" in outcome.err
     assert list((here / "mobile").iterdir()) == []
     assert pelnas("new", "space", "mobile", "other").code == 0
     assert len(list((here / "other").iterdir())) == 4

@@ -65,7 +65,7 @@ def test_a_running_search_is_steered_from_another_terminal(pelnas: Pelnas, begun
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "sentence"),
     [
         ("ban average pooling", "/ban"),
         ("/ban conv_9x9", "nor_conv_3x3"),
@@ -78,13 +78,13 @@ def test_a_running_search_is_steered_from_another_terminal(pelnas: Pelnas, begun
     ],
 )
 def test_bad_directives_end_with_one_sentence(
-    pelnas: Pelnas, begun: Path, command: str, told: str
+    pelnas: Pelnas, begun: Path, command: str, sentence: str
 ) -> None:
     outcome = pelnas("steer", "begun", command, "--output", begun)
     assert outcome.code == 2
     assert outcome.out == ""
     assert outcome.err.count("\n") == 1
-    assert told in outcome.err
+    assert sentence in outcome.err
     with SteeringClient.open(find_run(begun, "begun")) as client:
         assert client.directives() == []
 

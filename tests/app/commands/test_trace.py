@@ -90,10 +90,10 @@ def test_stories_lead_from_the_front_to_rules_and_back(
 ) -> None:
     point = max(front_points(store), key=lambda point: len(point.rules))
     assert point.rules
-    told = pelnas("trace", talkative_run, "--candidate", point.id).out
-    assert point.architecture in told
-    assert "on the front" in told
-    assert all(rule in told for rule in point.rules)
+    output = pelnas("trace", talkative_run, "--candidate", point.id).out
+    assert point.architecture in output
+    assert "on the front" in output
+    assert all(rule in output for rule in point.rules)
     rule = pelnas("trace", talkative_run, "--rule", point.rules[0])
     assert point.id in rule.out
     assert "verdicts" in rule.out

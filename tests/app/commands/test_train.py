@@ -160,11 +160,11 @@ def test_a_pool_trains_the_same_networks_to_the_same_weights(
     first = pelnas("train", other, GOOD, *command[1:], "--pool", "ray").json()["trainings"]
     both = pelnas("train", other, *command, "--pool", "ray").json()["trainings"]
     assert first[0] in both
-    told = ("test_accuracy", "validation_accuracy", "epochs", "best_epoch")
+    fields = ("test_accuracy", "validation_accuracy", "epochs", "best_epoch")
     by_id = {record["id"]: record for record in both}
     for record in alone:
         again = by_id[record["id"]]
-        assert [again[name] for name in told] == [record[name] for name in told]
+        assert [again[name] for name in fields] == [record[name] for name in fields]
         mine, theirs = weights(cheap, record), weights(other, again)
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert list((other / "training").glob("*.checkpoint.pt")) == []

@@ -57,8 +57,10 @@ def test_runs_are_listed_and_read(talkative_run: Path, talk: Talk) -> None:
         assert sum(each["calls"] for each in trace) == calls
         assert (await read(client, f"{root}/report.html")).lstrip().startswith("<!DOCTYPE html>")
         reference = ResourceTemplateReference(uri="pelnas://runs/{run}/status")
-        told = await client.complete(reference, {"name": "run", "value": talkative_run.name[:3]})
-        assert talkative_run.name in told.completion.values
+        completion = await client.complete(
+            reference, {"name": "run", "value": talkative_run.name[:3]}
+        )
+        assert talkative_run.name in completion.completion.values
 
     talk(talkative_run.parent, ask)
 

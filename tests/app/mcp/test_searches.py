@@ -45,9 +45,9 @@ async def begun(client: Any, settings: dict[str, Any], **more: Any) -> Any:
 async def ended(client: Any, run: str) -> dict[str, Any]:
     """How a run stands when it has ended."""
     for _ in range(60):
-        told = await client.call_tool("follow_search", {"run": run, "seconds": 5})
-        if told.structured_content["ended"]:
-            return dict(told.structured_content)
+        result = await client.call_tool("follow_search", {"run": run, "seconds": 5})
+        if result.structured_content["ended"]:
+            return dict(result.structured_content)
     raise AssertionError("the search did not end")
 
 
@@ -75,18 +75,18 @@ def test_a_search_is_estimated_started_after_a_yes_and_followed(
 
     async def ask(client: Any) -> None:
         assert {tool.name for tool in (await client.list_tools()).tools} >= NAMES
-        told = await client.call_tool("estimate_search", {"settings": SETTINGS})
-        estimate = told.structured_content
+        result = await client.call_tool("estimate_search", {"settings": SETTINGS})
+        estimate = result.structured_content
         assert estimate["limits"] == {"minutes": 5.0, "evaluations": 40}
         assert estimate["evaluations"] == 18
         assert "18 evaluations, no model calls" in estimate["in_words"]
         assert not list_runs(output)
         started = (await begun(client, SETTINGS)).structured_content
-        told = await client.call_tool(
+        result = await client.call_tool(
             "follow_search", {"run": started["run"], "seconds": 300}, progress_callback=heard
         )
-        assert told.structured_content["ended"]
-        assert told.structured_content["run"] == started["run"]
+        assert result.structured_content["ended"]
+        assert result.structured_content["run"] == started["run"]
 
     talk(output, ask, *owner, person=person_who("yes", asked))
     (run,) = list_runs(output)
@@ -110,8 +110,8 @@ def test_without_a_yes_nothing_starts(
     asked: list[str] = []
 
     async def ask(client: Any) -> None:
-        told = await begun(client, SETTINGS, confirm="00000000")
-        assert told.structured_content == {"run": None, "refused": "the person did not say yes"}
+        result = await begun(client, SETTINGS, confirm="00000000")
+        assert result.structured_content == {"run": None, "refused": "the person did not say yes"}
 
     talk(output, ask, *owner, person=person_who(says, asked))
     assert len(asked) == 1
@@ -121,9 +121,9 @@ def test_without_a_yes_nothing_starts(
 def test_a_host_that_cannot_ask_starts_in_two_steps(output: Path, owner: tuple[str, ...]) -> None:
     async def ask(client: Any) -> None:
         for said in ({"confirm": "00000000"}, {"confirm": "true"}):
-            told = await begun(client, SETTINGS, **said)
-            assert told.is_error
-            assert "expected the code of a start with these settings" in told.content[0].text
+            result = await begun(client, SETTINGS, **said)
+            assert result.is_error
+            assert "expected the code of a start with these settings" in result.content[0].text
         first = (await begun(client, SETTINGS)).structured_content
         assert first["run"] is None
         assert "18 evaluations" in first["would_start"]
@@ -154,16 +154,16 @@ def test_a_search_that_was_started_here_is_stopped_and_others_are_not(
         assert again.is_error
         assert f"under way, found {run}" in again.content[0].text
         for name in (foreign.name, "last", "../x"):
-            told = await client.call_tool("stop_search", {"run": name})
-            assert told.is_error
+            result = await client.call_tool("stop_search", {"run": name})
+            assert result.is_error
         assert (await client.call_tool("stop_search", {"run": run})).structured_content == {
             "given": "d1"
         }
         assert (await ended(client, run))["state"] == "finished"
         more = {"run": foreign.name, "command": "/budget evaluations 9999"}
-        told = await client.call_tool("steer", more)
-        assert told.is_error
-        assert "at most 9000 evaluations" in told.content[0].text
+        result = await client.call_tool("steer", more)
+        assert result.is_error
+        assert "at most 9000 evaluations" in result.content[0].text
 
     talk_by_stdio(output, ask, *owner, "--steer", "trust")
     with RunStore.read(foreign) as store:
@@ -171,7 +171,7 @@ def test_a_search_that_was_started_here_is_stopped_and_others_are_not(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "sentence"),
     [
         ({"data": "/etc"}, "unknown setting 'data'"),
         ({"output": "/etc"}, "unknown setting 'output'"),
@@ -187,7 +187,7 @@ def test_a_search_that_was_started_here_is_stopped_and_others_are_not(
     ],
 )
 def test_no_more_than_the_owner_allows(
-    output: Path, tiny_tables: Path, settings: dict[str, Any], told: str
+    output: Path, tiny_tables: Path, settings: dict[str, Any], sentence: str
 ) -> None:
     from pelnas.app.mcp.searches import Allowed
     from pelnas.app.mcp.tools import server
@@ -199,7 +199,7 @@ def test_no_more_than_the_owner_allows(
             answered = await client.call_tool(tool, {"settings": settings})
             assert answered.is_error
             text = answered.content[0].text
-            assert told in text
+            assert sentence in text
             assert text.count("\n") == 0
             assert len(text) < 1_200
 
@@ -211,8 +211,8 @@ def test_an_owner_who_says_nothing_has_no_search_started(output: Path) -> None:
     async def ask(client: Any) -> None:
         names = {tool.name for tool in (await client.list_tools()).tools}
         assert names & NAMES == {"estimate_search", "follow_search"}
-        told = await client.call_tool("estimate_search", {"settings": {"space": "tiny"}})
-        assert not told.is_error, told.content
+        result = await client.call_tool("estimate_search", {"settings": {"space": "tiny"}})
+        assert not result.is_error, result.content
         assert (await begun(client, SETTINGS)).is_error
 
     talk_by_stdio(output, ask)

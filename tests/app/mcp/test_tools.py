@@ -45,8 +45,8 @@ def test_questions_are_marked_as_such_and_answered(talkative_run: Path, talk: Ta
         assert {"status", "front", "explain", "compare", "afford", "tried", "rules"} <= reading
         assert {"score", "latency", "directives", "call"} <= reading
         assert "run" in tools["steer"].input_schema["required"]
-        told = await client.call_tool("explain", {"architecture": best.id})
-        assert told.structured_content["on_front"] is True
+        result = await client.call_tool("explain", {"architecture": best.id})
+        assert result.structured_content["on_front"] is True
         front = await client.call_tool("front", {})
         assert front.structured_content["result"][-1]["id"] == best.id
         answered = await client.call_tool("call", {"id": call.id})
@@ -77,10 +77,10 @@ def test_an_order_waits_for_a_person_where_the_host_cannot_ask_one(
         assert wrong.is_error
         for _ in range(2):  # whatever a model adds, it cannot say yes itself
             order = ORDER | {"run": begun.name, "confirmed": True, "answer": {"give": True}}
-            told = (await client.call_tool("steer", order)).structured_content
-            assert told["says"] == "design nothing with none"
-            assert told["given"] is None
-        assert told["waits"] == "w2"
+            answer = (await client.call_tool("steer", order)).structured_content
+            assert answer["says"] == "design nothing with none"
+            assert answer["given"] is None
+        assert answer["waits"] == "w2"
 
     talk(begun.parent, ask)
     assert given(begun) == []
@@ -110,9 +110,9 @@ def test_a_host_that_can_ask_asks_its_person(begun: Path, talk: Talk, says: str)
         return ElicitResult(action="accept", content={"give": says == "yes"})
 
     async def ask(client: Any) -> None:
-        told = await client.call_tool("steer", ORDER | {"run": begun.name})
-        assert (told.structured_content["given"] == "d1") is (says == "yes")
-        assert told.structured_content["waits"] is None
+        result = await client.call_tool("steer", ORDER | {"run": begun.name})
+        assert (result.structured_content["given"] == "d1") is (says == "yes")
+        assert result.structured_content["waits"] is None
         wrong = await client.call_tool("steer", {"run": begun.name, "command": "/ban nothing"})
         assert wrong.is_error
 
@@ -128,8 +128,8 @@ def test_steering_is_off_or_trusted_where_the_owner_says_so(begun: Path) -> None
         assert "steer" not in {tool.name for tool in (await client.list_tools()).tools}
 
     async def all_(client: Any) -> None:
-        told = await client.call_tool("steer", ORDER | {"run": begun.name})
-        assert told.structured_content["given"] == "d1"
+        result = await client.call_tool("steer", ORDER | {"run": begun.name})
+        assert result.structured_content["given"] == "d1"
 
     talk_by_stdio(begun.parent, none, "--steer", "off")
     assert given(begun) == []
@@ -169,7 +169,7 @@ def test_a_model_cannot_bury_a_person_in_orders(begun: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "told"),
+    ("tool", "arguments", "sentence"),
     [
         ("explain", {"architecture": 83}, None),
         ("explain", {"architecture": "83", "run": None}, None),
@@ -187,16 +187,16 @@ def test_a_model_cannot_bury_a_person_in_orders(begun: Path) -> None:
     ],
 )
 def test_arguments_are_taken_as_models_give_them_or_refused_in_a_sentence(
-    talkative_run: Path, tool: str, arguments: dict[str, Any], told: str | None
+    talkative_run: Path, tool: str, arguments: dict[str, Any], sentence: str | None
 ) -> None:
     from pelnas.app.mcp.tools import server
 
     async def ask(client: Any) -> None:
         answered = await client.call_tool(tool, arguments)
         text = answered.content[0].text if answered.content else ""
-        assert answered.is_error is (told is not None), text
-        if told is not None:
-            assert told in text
+        assert answered.is_error is (sentence is not None), text
+        if sentence is not None:
+            assert sentence in text
             assert "validation error" not in text
             assert text.count("\n") == 0
             assert len(text) < 300
@@ -209,8 +209,8 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
 def test_http_is_closed_without_the_token_and_to_other_names(begun: Path) -> None:
-    with http(begun.parent) as (address, told):
-        name, _, value = told.partition(": ")
+    with http(begun.parent) as (address, log):
+        name, _, value = log.partition(": ")
         assert address.startswith("http://127.0.0.1:")
         known = ACCEPT | {name: value}
 
@@ -234,12 +234,12 @@ def test_the_token_is_chosen_or_switched_off_in_words(
         status = await client.call_tool("status", {"run": begun.name})
         assert status.structured_content["run"] == begun.name
 
-    with http(begun.parent, "--no-token") as (address, told):
-        assert told == "no token is asked for"
+    with http(begun.parent, "--no-token") as (address, log):
+        assert log == "no token is asked for"
         hold(address, ask)
     monkeypatch.setenv("PELNAS_MCP_TOKEN", "a-token-of-my-own")
-    with http(begun.parent) as (address, told):
-        assert "a-token-of-my-own" not in told
+    with http(begun.parent) as (address, log):
+        assert "a-token-of-my-own" not in log
         own = ACCEPT | {"Authorization": "Bearer a-token-of-my-own"}
         assert httpx.post(address, json=HELLO, headers=own, timeout=20).status_code != 401
     monkeypatch.setenv("PELNAS_MCP_TOKEN", "short")

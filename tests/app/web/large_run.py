@@ -96,14 +96,14 @@ class _Writer:
         )  # fmt: skip
         step_at = {"span": span, "parent": round_span(round_), "round": round_, "agent": agent}
         call_at = {"span": id_, "parent": span, "round": round_, "agent": agent, "niche": niche}
-        told = {"call": id_, "model": MODEL}
+        data = {"call": id_, "model": MODEL}
         self.store.event("step-begun", **step_at, niche=niche)
-        self.store.event("call-begun", **call_at, **told)
+        self.store.event("call-begun", **call_at, **data)
         self.store.record_call(call)
         self.store.event(
             "call",
             **call_at,
-            **told,
+            **data,
             tokens=call.tokens,
             seconds=call.usage.seconds,
             outcome="ok",

@@ -296,13 +296,13 @@ def test_a_candidate_tells_where_it_comes_from(
             e for e in evaluations if e.candidate.design.parents and e.candidate.round == 2
         )
         born = next(e for e in evaluations if e.candidate.design.call)
-    told = client.get(f"/api/runs/{designed}/candidates/{child.id}").json()
-    assert {parent["id"] for parent in told["parents"]} == set(child.candidate.design.parents)
-    assert told["drawing"].startswith("<svg")
-    parent = client.get(f"/api/runs/{designed}/candidates/{told['parents'][0]['id']}").json()
+    found = client.get(f"/api/runs/{designed}/candidates/{child.id}").json()
+    assert {parent["id"] for parent in found["parents"]} == set(child.candidate.design.parents)
+    assert found["drawing"].startswith("<svg")
+    parent = client.get(f"/api/runs/{designed}/candidates/{found['parents'][0]['id']}").json()
     assert child.id in {one["id"] for one in parent["children"]}
     assert {a["id"] for a in parent["parents"]} <= {
-        a["id"] for a in told["ancestors"] + told["parents"]
+        a["id"] for a in found["ancestors"] + found["parents"]
     }
     modelled = client.get(f"/api/runs/{designed}/candidates/{born.id}").json()
     assert modelled["rationale"] == EVIL
@@ -323,11 +323,11 @@ def test_what_a_run_does_not_have_is_one_sentence(
 
 
 def test_niches_tell_their_gap_and_spend(client: TestClient, designed: str) -> None:
-    told = client.get(f"/api/runs/{designed}/niches").json()
-    assert sum(row["evaluations"] for row in told["niches"]) == 36
-    assert sum(row["calls"] for row in told["niches"]) > 0
-    assert any(row["gap"] and row["gap"]["low"] < row["gap"]["high"] for row in told["niches"])
-    assert {rate["agent"] for rate in told["rates"]} == {"planner", "designer", "reflection"}
+    found = client.get(f"/api/runs/{designed}/niches").json()
+    assert sum(row["evaluations"] for row in found["niches"]) == 36
+    assert sum(row["calls"] for row in found["niches"]) > 0
+    assert any(row["gap"] and row["gap"]["low"] < row["gap"]["high"] for row in found["niches"])
+    assert {rate["agent"] for rate in found["rates"]} == {"planner", "designer", "reflection"}
     growth = client.get(f"/api/runs/{designed}/growth").json()
     assert growth["hypervolume"] == sorted(growth["hypervolume"])
 
@@ -345,10 +345,10 @@ def test_the_timeline_of_a_round_holds_every_agent_and_its_calls(
     rounds = client.get(f"/api/runs/{designed}/timeline").json()
     assert [row["round"] for row in rounds] == [0, 1, 2]
     assert all(row["calls"] > 0 and row["began"] <= row["ended"] for row in rounds)
-    told = client.get(f"/api/runs/{designed}/timeline/1").json()
-    assert {span["agent"] for span in told["spans"]} >= {"planner", "designer", "reflection"}
-    assert sum(bool(span["call"]) for span in told["spans"]) == rounds[1]["calls"]
-    assert all(span["depth"] == 2 for span in told["spans"] if span["call"])
+    found = client.get(f"/api/runs/{designed}/timeline/1").json()
+    assert {span["agent"] for span in found["spans"]} >= {"planner", "designer", "reflection"}
+    assert sum(bool(span["call"]) for span in found["spans"]) == rounds[1]["calls"]
+    assert all(span["depth"] == 2 for span in found["spans"] if span["call"])
 
 
 def test_a_run_without_evaluations_is_answered_too(client: TestClient, halted: str) -> None:
@@ -412,13 +412,13 @@ def test_settings_that_cannot_be_are_refused_before_anything_starts(
 
 def test_a_search_that_cannot_begin_says_why(client: TestClient) -> None:
     started = client.post("/api/runs", json={"space": "tiny", "device": "--nowhere"}).json()
-    told: dict[str, Any] = {"ended": False}
+    state: dict[str, Any] = {"ended": False}
     end = time.monotonic() + 120
-    while not told["ended"] and time.monotonic() < end:
+    while not state["ended"] and time.monotonic() < end:
         time.sleep(0.3)
-        told = client.get(f"/api/starts/{started['number']}").json()
-    assert told["run"] == ""
-    assert "--nowhere" in told["problem"]
+        state = client.get(f"/api/starts/{started['number']}").json()
+    assert state["run"] == ""
+    assert "--nowhere" in state["problem"]
 
 
 def say(client: TestClient, run: str, line: Any, talk: Any = "mine") -> Any:
@@ -428,9 +428,9 @@ def say(client: TestClient, run: str, line: Any, talk: Any = "mine") -> Any:
 
 def test_a_directive_is_said_back_and_then_given(client: TestClient, halted: str) -> None:
     at = f"/api/runs/{halted}/directives"
-    told = say(client, halted, "/ban   nor_conv_1x1")
-    assert told["says"] == ["I understand: design nothing with nor_conv_1x1. Yes or no?"]
-    assert told["waiting"]
+    reply = say(client, halted, "/ban   nor_conv_1x1")
+    assert reply["says"] == ["I understand: design nothing with nor_conv_1x1. Yes or no?"]
+    assert reply["waiting"]
     assert client.get(at).json() == []
     assert not say(client, halted, "yes", "another")["waiting"]  # has nothing to say yes to
     assert client.get(at).json() == []
@@ -449,9 +449,9 @@ def test_what_cannot_be_obeyed_is_answered_with_the_reason(
     client: TestClient, halted: str, asked: str
 ) -> None:
     before = client.get(f"/api/runs/{halted}/directives").json()
-    told = say(client, halted, asked)
-    assert told["says"][0]
-    assert not told["waiting"]
+    reply = say(client, halted, asked)
+    assert reply["says"][0]
+    assert not reply["waiting"]
     assert client.get(f"/api/runs/{halted}/directives").json() == before
 
 
@@ -476,8 +476,8 @@ def test_questions_are_answered_as_in_the_terminal(
         "/help",
         "what?",
     ):
-        told = say(client, designed, line)
-        assert told["says"] == talk.say(line)
+        reply = say(client, designed, line)
+        assert reply["says"] == talk.say(line)
     assert best.id in say(client, designed, f"/why {best.id}")["says"][0]
     forms = client.get("/api/session").json()["grammar"]
     assert [form["form"].split()[0] for form in forms["questions"]][-1] == "/help"
@@ -492,19 +492,19 @@ def test_free_words_are_read_by_the_model_that_the_server_was_given(
     with TestClient(app, base_url=f"http://127.0.0.1:{PORT}") as client:
         client.headers["Authorization"] = f"Bearer {TOKEN}"
         assert say(client, halted, "/status")["cost"] == ""
-        told = say(client, halted, "hold it, and then end")
-        assert "pause" in told["says"][0]
+        reply = say(client, halted, "hold it, and then end")
+        assert "pause" in reply["says"][0]
         calls = f"this conversation: {len(model.requests)} model call"
-        assert told["cost"].startswith(calls)
-        assert told["cost"].endswith(" tokens, $0.00")
+        assert reply["cost"].startswith(calls)
+        assert reply["cost"].endswith(" tokens, $0.00")
         assert say(client, halted, "/status", "another")["cost"] == ""
     assert len(model.requests) == 2
 
 
 def test_a_finished_run_cannot_be_steered(client: TestClient, designed: str) -> None:
-    told = say(client, designed, "/pause")
-    assert "finished" in told["says"][0]
-    assert not told["waiting"]
+    reply = say(client, designed, "/pause")
+    assert "finished" in reply["says"][0]
+    assert not reply["waiting"]
 
 
 # -- the command ------------------------------------------------------------------------

@@ -26,23 +26,25 @@ def side(*places: tuple[float, float], kind: tuple[str, ...] = KIND) -> Side:
 
 
 def test_the_hypervolume_is_taken_in_the_ranges_of_all() -> None:
-    told = beside({"a": side((1, 0.5), (3, 1)), "b": side((2, 0.75), (1, 0))})
-    assert told["together"]
-    assert told["growth"]["a"]["hypervolume"][-1] == pytest.approx(0.5)  # whole width, half height
-    assert told["growth"]["b"]["hypervolume"][-1] == pytest.approx(0.375)  # half width
+    comparison = beside({"a": side((1, 0.5), (3, 1)), "b": side((2, 0.75), (1, 0))})
+    assert comparison["together"]
+    assert comparison["growth"]["a"]["hypervolume"][-1] == pytest.approx(
+        0.5
+    )  # whole width, half height
+    assert comparison["growth"]["b"]["hypervolume"][-1] == pytest.approx(0.375)  # half width
 
 
 def test_other_units_devices_and_data_sets_share_no_scale() -> None:
     for kind in (("accuracy", "toy", "toy10"), ("score", "host", "toy10"), ("score", "toy", "b")):
-        told = beside({"a": side((1, 0.5), (3, 1)), "b": side((20, 75), (10, 0), kind=kind)})
-        assert not told["together"]
-        assert told["growth"]["b"]["hypervolume"][-1] == 0  # neither corner of its own ranges
+        comparison = beside({"a": side((1, 0.5), (3, 1)), "b": side((20, 75), (10, 0), kind=kind)})
+        assert not comparison["together"]
+        assert comparison["growth"]["b"]["hypervolume"][-1] == 0  # neither corner of its own ranges
 
 
 def test_runs_without_an_evaluation_are_compared_too() -> None:
     assert beside({}) == {"together": True, "growth": {}, "rules": []}
-    told = beside({"a": side(), "b": side((1, 1))})
-    assert told["growth"]["a"] == {"evaluations": [], "hypervolume": []}
+    comparison = beside({"a": side(), "b": side((1, 1))})
+    assert comparison["growth"]["a"] == {"evaluations": [], "hypervolume": []}
 
 
 def test_rules_in_force_somewhere_are_told_of_every_run() -> None:

@@ -32,18 +32,18 @@ def plan(tiny_tables: Path, tmp_path: Path) -> Plan:
 
 def test_what_is_stopped_goes_on_where_it_was(plan: Plan, tmp_path: Path) -> None:
     results, stop = Results(tmp_path), Event()
-    told: list[Result] = []
+    reported: list[Result] = []
 
     def first(result: Result) -> None:
-        told.append(result)
+        reported.append(result)
         stop.set()
 
     with pytest.raises(Stopped, match="go on by the same command"):
         run.run(plan, results, 1, first, stop, PoolHere())
     kept = {result.key for result in results.read()}
     assert 0 < len(kept) < len(list(plan.searches()))
-    run.run(plan, results, 1, told.append, Event(), PoolHere())
-    assert [result.key for result in told].count(told[0].key) == 1  # not run again
+    run.run(plan, results, 1, reported.append, Event(), PoolHere())
+    assert [result.key for result in reported].count(reported[0].key) == 1  # not run again
     assert {result.key for result in results.read()} == set(plan.searches())
     assert not any(result.error for result in results.read())
 
@@ -65,13 +65,13 @@ def test_results_of_other_settings_are_not_mixed(plan: Plan, tmp_path: Path) -> 
 
 
 def test_searches_are_run_again_where_that_is_asked_for(plan: Plan, tmp_path: Path) -> None:
-    results, told = Results(tmp_path), list[Result]()
+    results, reported = Results(tmp_path), list[Result]()
     few = replace(plan, methods=["random"], seeds=range(1))
     for _ in range(2):
-        run.run(few, results, 1, told.append, Event(), PoolHere())
-    assert len(told) == 2
-    run.run(replace(few, again=True), results, 1, told.append, Event(), PoolHere())
-    assert len(told) == 4
+        run.run(few, results, 1, reported.append, Event(), PoolHere())
+    assert len(reported) == 2
+    run.run(replace(few, again=True), results, 1, reported.append, Event(), PoolHere())
+    assert len(reported) == 4
     assert len(results.read()) == 2
 
 

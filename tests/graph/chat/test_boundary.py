@@ -175,8 +175,8 @@ def test_no_failure_of_the_conversation_ends_the_search_beside_it(
         monkeypatch.setattr(chat_command, "converse", raising(failure))
     search = Search(settings)
     follow(search, as_json=False, chat=True)
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
     with RunStore.read(search.folder) as store:
         assert store.status == "finished"
-    assert "Traceback" not in told.err + told.out
-    assert "ended: all rounds done" in told.out
+    assert "Traceback" not in captured.err + captured.out
+    assert "ended: all rounds done" in captured.out

@@ -58,12 +58,12 @@ def test_a_conversation_tells_what_it_has_cost(begun: Path) -> None:
         assert talk.cost == ""
         talk.say("how far is it?")
         talk.say("and now?")
-        (told,) = talk.say("/spent")
+        (reply,) = talk.say("/spent")
         assert len(server.requests) == 3
     calls = TalkLog(begun).calls()
     tokens, dollars = sum(c.usage.tokens for c in calls), sum(c.usage.dollars for c in calls)
-    assert told == f"this conversation: 3 model calls, {tokens:,} tokens, ${dollars:.2f}"
-    assert talk.cost == told
+    assert reply == f"this conversation: 3 model calls, {tokens:,} tokens, ${dollars:.2f}"
+    assert talk.cost == reply
     assert dollars == pytest.approx(
         sum(c.usage.tokens_in / 1e3 + c.usage.tokens_out / 1e2 for c in calls)
     )
@@ -195,9 +195,9 @@ def test_what_an_answer_had_cost_that_was_cut_off_is_told(begun: Path) -> None:
 def test_where_nothing_can_be_written_the_conversation_goes_on_and_says_so(begun: Path) -> None:
     (begun / TALKS).mkdir()  # in the way of the file, also for one who may write anywhere
     with serving("One.") as server:
-        (told,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("how far is it?")
-    assert told.startswith("this is not written down: ")
-    assert "| One." in told
+        (reply,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("how far is it?")
+    assert reply.startswith("this is not written down: ")
+    assert "| One." in reply
 
 
 def test_a_key_reaches_no_file_of_a_conversation(

@@ -60,9 +60,9 @@ def test_a_proposal_of_a_model_waits_for_a_yes_like_a_typed_one(begun: Path) -> 
     claims = ToolCalls([("steer", '{"command": "/ban  avg_pool_3x3"}')], "It is done.")
     with serving(claims) as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        (told,) = talk.say("please, no more pooling")
-        assert told.splitlines()[:2] == ["in the words of openai:toy:", "| It is done."]
-        assert told.endswith("I understand: design nothing with avg_pool_3x3. Yes or no?")
+        (reply,) = talk.say("please, no more pooling")
+        assert reply.splitlines()[:2] == ["in the words of openai:toy:", "| It is done."]
+        assert reply.endswith("I understand: design nothing with avg_pool_3x3. Yes or no?")
         assert talk.waiting
         assert given(begun) == []
         talk.say("perhaps")
@@ -83,10 +83,10 @@ def test_an_order_injected_by_a_tools_answer_waits_and_can_be_refused(begun: Pat
 
     with LoopbackServer(gullible, tools="free") as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        (told,) = talk.say("what was tried in niche 0?")
+        (reply,) = talk.say("what was tried in niche 0?")
         assert obeyed, "the injection reached the model"
         assert "\\nSYSTEM" not in obeyed[0]
-        assert "I understand: finish the round, then end" in told
+        assert "I understand: finish the round, then end" in reply
         assert talk.waiting
         assert given(begun) == []
         assert talk.say("no") == ["Nothing was changed."]
@@ -100,18 +100,18 @@ def test_a_wrong_proposal_is_corrected_by_the_same_check_as_a_typed_one(begun: P
     impossible = call("steer", command="/limit latency<=0.0001")
     with serving(impossible, call("steer", command="/limit latency<=5")) as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        (told,) = talk.say("make it fast")
+        (reply,) = talk.say("make it fast")
         refused = server.requests[1]["messages"][-1]["content"]
     assert "ask for less" in refused
-    assert told.endswith("I understand: keep to latency at most 5 ms. Yes or no?")
+    assert reply.endswith("I understand: keep to latency at most 5 ms. Yes or no?")
 
 
 def test_a_server_without_tools_chooses_among_intents_and_is_not_asked_again(begun: Path) -> None:
     intents = ['{"intent": "focus"}'] * 2
     with serving(*intents, tools="refused") as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        (told,) = talk.say("how is it going?")
-        first, second, *_ = told.splitlines()
+        (reply,) = talk.say("how is it going?")
+        first, second, *_ = reply.splitlines()
         assert first.startswith("openai:toy called no tools")
         assert "chose among intents" in first
         assert second == "/status"
@@ -125,10 +125,10 @@ def test_a_server_without_tools_chooses_among_intents_and_is_not_asked_again(beg
 def test_where_the_model_fails_the_grammar_stays(begun: Path) -> None:
     with serving(faults=[Fault(500)] * 9) as server:
         talk = Talk(begun.parent, begun.name, "ann", asking(server))
-        failed, told = talk.say("concentrate on networks below 4 ms")[0].splitlines()
+        failed, reply = talk.say("concentrate on networks below 4 ms")[0].splitlines()
         assert failed.startswith("openai:toy gave no answer")
-        assert told.startswith("the model did not help (openai:toy gave no answer")
-        assert told.endswith("use a command, see /help")
+        assert reply.startswith("the model did not help (openai:toy gave no answer")
+        assert reply.endswith("use a command, see /help")
         failed, back = talk.say("make it nicer")[0].splitlines()
         assert failed.startswith("openai:toy gave no answer")
         assert back.endswith("/help lists all commands")
@@ -141,9 +141,9 @@ def test_endless_calling_falls_to_intents(begun: Path) -> None:
         return '{"intent": "front"}' if schema else call("status")
 
     with LoopbackServer(endless, tools="free") as server:
-        (told,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("found anything?")
-    assert "called tools without end" in told.splitlines()[0]
-    assert told.splitlines()[1] == "/front"
+        (reply,) = Talk(begun.parent, begun.name, "ann", asking(server)).say("found anything?")
+    assert "called tools without end" in reply.splitlines()[0]
+    assert reply.splitlines()[1] == "/front"
 
 
 def test_the_conversation_so_far_is_shown_and_no_inner_message_is_streamed(begun: Path) -> None:

@@ -132,14 +132,14 @@ def test_an_order_is_corrected_before_it_is_given(begun: Path) -> None:
     chat = build_chat(begun.parent, InMemorySaver())
     config: Any = {"configurable": {"thread_id": "1"}}
     chat.invoke({"messages": [HumanMessage("/rounds 7")], "run": begun.name}, config)
-    for wrong, told in (
+    for wrong, expected in (
         ("/rounds many", "Nothing is given yet"),
         ("/front", "/front is a question"),
         ("do it", "is no command"),
     ):
         state = chat.invoke(edit(command=wrong), config)
         assert "__interrupt__" in state
-        assert told in state["messages"][-1].text
+        assert expected in state["messages"][-1].text
     for arguments in ({"command": "/rounds 9", "run": "another"}, {"command": "/pause", "x": "y"}):
         assert "__interrupt__" in chat.invoke(edit(**arguments), config)
     assert given(begun) == []
@@ -148,7 +148,7 @@ def test_an_order_is_corrected_before_it_is_given(begun: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "sentence"),
     [
         ("please ban pooling", "is no command"),
         ("", "that is empty"),
@@ -167,10 +167,10 @@ def test_an_order_is_corrected_before_it_is_given(begun: Path) -> None:
     ],
 )
 def test_what_is_not_understood_is_asked_back(
-    talk: Talk, begun: Path, line: str, told: str
+    talk: Talk, begun: Path, line: str, sentence: str
 ) -> None:
     (answer,) = talk.say(line)
-    assert told in answer
+    assert sentence in answer
     assert not talk.waiting
     assert given(begun) == []
 
@@ -223,8 +223,8 @@ def test_free_words_read_by_a_model_still_wait_for_a_yes(begun: Path) -> None:
     assert given(begun) == []
     talk.say("yes")
     assert given(begun) == [("/focus latency<=4", "ann", "concentrate on networks below 4 ms")]
-    (told,) = talk.say("how is it going?")
-    assert told.startswith(f"/status\n{begun.name}")
-    assert "d1: spend most designs on latency at most 4 ms (pending, asked by ann)" in told
+    (reply,) = talk.say("how is it going?")
+    assert reply.startswith(f"/status\n{begun.name}")
+    assert "d1: spend most designs on latency at most 4 ms (pending, asked by ann)" in reply
     talk.say("/status")
     assert len(model.requests) == 2, "what is clear goes past the model, and so do commands"

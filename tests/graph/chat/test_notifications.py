@@ -37,7 +37,7 @@ def give(talk: Talk, order: str) -> None:
 
 
 def test_a_search_that_dies_is_missed_and_one_that_ends_is_not(begun: Path) -> None:
-    for ending, told in (("", ["nobody works on"]), ("run-stopped", ["was stopped"])):
+    for ending, expected in (("", ["nobody works on"]), ("run-stopped", ["was stopped"])):
         held = RunStore.open(begun)
         watch = Watch(RunStore.read(begun))
         assert looks(watch) == []
@@ -46,7 +46,7 @@ def test_a_search_that_dies_is_missed_and_one_that_ends_is_not(begun: Path) -> N
         held.close()
         found = looks(watch)
         assert len(found) == 1
-        assert told[0] in found[0]
+        assert expected[0] in found[0]
         assert looks(watch) == []
         watch.close()
 
@@ -72,8 +72,8 @@ def test_news_of_an_order_are_told_by_the_watch_or_by_the_answer_never_by_both(
     give(talk, "/rounds 4")
     assert talk.news() == []
     decide(begun, 1)
-    (told,) = talk.news()
-    assert told.startswith("d1 took effect in round 1 at design")
+    (news,) = talk.news()
+    assert news.startswith("d1 took effect in round 1 at design")
     assert talk.news() == []
     decide(begun, 2)
     first, _ = talk.say("/front")
@@ -112,8 +112,8 @@ def test_an_order_for_a_run_that_was_left_is_told_as_well(begun: Path, tmp_path:
     with RunStore.open(begun) as store:
         store.event("unpaused", span="run")
     decide(begun, 1)
-    (told,) = talk.news()
-    assert told.startswith("d1 took effect"), "and not what else happens to the run that was left"
+    (news,) = talk.news()
+    assert news.startswith("d1 took effect"), "and not what else happens to the run that was left"
     talk.close()
 
 

@@ -62,25 +62,29 @@ class Diligent(ScriptedModel):
 
 def test_rounds_in_which_the_model_has_no_share_ask_no_designer(config: Settings) -> None:
     """Of 4, 8 and 12 designs of a niche a tenth is none, none and one."""
-    told = estimated(config(model="scripted:answers", designer_share=0.1))
-    assert told.calls == 3 * (1 + 3) + 3
-    assert told.evaluations == 3 * 3 * 4
+    estimation = estimated(config(model="scripted:answers", designer_share=0.1))
+    assert estimation.calls == 3 * (1 + 3) + 3
+    assert estimation.evaluations == 3 * 3 * 4
 
 
 def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(config: Settings) -> None:
     settings = config(model="scripted:answers")
-    told = estimated(settings)
-    assert (told.calls, told.evaluations) == (3 * (1 + 3 + 3), 3 * 3 * 4)
-    assert (told.ends_by, told.ends_in, told.tokens_from) == ("rounds", 3, "prompts")
+    estimation = estimated(settings)
+    assert (estimation.calls, estimation.evaluations) == (3 * (1 + 3 + 3), 3 * 3 * 4)
+    assert (estimation.ends_by, estimation.ends_in, estimation.tokens_from) == (
+        "rounds",
+        3,
+        "prompts",
+    )
     model = Diligent(settings)
     result = Search(settings, {model.name: model}).run()
     with RunStore.read(result.folder) as store:
         spent, calls = store.spent(), store.calls()
     assert {call.outcome for call in calls} == {"ok"}
-    assert (told.calls, told.evaluations) == (spent.calls, spent.evaluations)
+    assert (estimation.calls, estimation.evaluations) == (spent.calls, spent.evaluations)
     for said, found in (
-        (told.tokens_in, sum(call.usage.tokens_in for call in calls)),
-        (told.tokens_out, sum(call.usage.tokens_out for call in calls)),
+        (estimation.tokens_in, sum(call.usage.tokens_in for call in calls)),
+        (estimation.tokens_out, sum(call.usage.tokens_out for call in calls)),
     ):
         assert 1 / 1.34 < said / found < 1.34
     again = estimated(settings)
@@ -90,9 +94,14 @@ def test_calls_and_evaluations_are_exact_and_tokens_within_a_third(config: Setti
 
 
 def test_agents_that_are_built_in_cost_nothing(config: Settings) -> None:
-    told = estimated(config())
-    assert (told.calls, told.tokens, told.dollars, told.evaluations) == (0, 0, 0.0, 36)
-    assert told.minutes is None
+    estimation = estimated(config())
+    assert (estimation.calls, estimation.tokens, estimation.dollars, estimation.evaluations) == (
+        0,
+        0,
+        0.0,
+        36,
+    )
+    assert estimation.minutes is None
     designers = estimated(config(designer_model="scripted:answers"))
     assert designers.calls == 3 * 3
 
@@ -107,12 +116,12 @@ def test_dollars_follow_the_tariff_and_an_unknown_price_is_unknown(config: Setti
 
 def test_a_space_that_is_used_up_ends_it(config: Settings) -> None:
     settings = config(rounds=9, per_niche=20)
-    told = estimated(settings)
+    estimation = estimated(settings)
     result = Search(settings).run()
     with RunStore.read(result.folder) as store:
-        assert (told.ends_by, told.evaluations) == ("space", len(store.evaluations()))
+        assert (estimation.ends_by, estimation.evaluations) == ("space", len(store.evaluations()))
         begun = sum(event.kind == "round-begun" for event in store.events())
-    assert told.ends_in == begun
+    assert estimation.ends_in == begun
 
 
 @pytest.mark.parametrize(
@@ -131,15 +140,15 @@ def test_a_space_that_is_used_up_ends_it(config: Settings) -> None:
 def test_the_first_limit_that_is_reached(
     config: Settings, limits: Budget, ends_by: str, ends_in: int
 ) -> None:
-    told = estimated(config(model="scripted:answers", budget=limits))
-    assert (told.ends_by, told.ends_in) == (ends_by, ends_in)
+    estimation = estimated(config(model="scripted:answers", budget=limits))
+    assert (estimation.ends_by, estimation.ends_in) == (ends_by, ends_in)
 
 
 def test_several_searches_together_are_cut_to_their_budgets(config: Settings) -> None:
     small = config(model="scripted:answers", budget=Budget(calls=9))
     free = small.model_copy(update={"model": "builtin:evolver"})
-    told = of_all([small, free], ground_of(small).partition, seeds=2)
-    assert told.calls == 2 * 9
-    assert told.evaluations == 2 * (2 * 12 + 36)
-    assert told.dollars == 0
-    assert told.minutes is None
+    estimation = of_all([small, free], ground_of(small).partition, seeds=2)
+    assert estimation.calls == 2 * 9
+    assert estimation.evaluations == 2 * (2 * 12 + 36)
+    assert estimation.dollars == 0
+    assert estimation.minutes is None

@@ -120,8 +120,8 @@ def test_a_fork_under_the_same_settings_does_what_its_run_did(whole: Path, round
         own = [e for e in expected.evaluations() if e.candidate.round > round_]
         assert store.spent().evaluations == len(own)
         assert store.spent_before().evaluations == len(expected.evaluations()) - len(own)
-        told = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
-        assert told == Counter(c.id for c in store.candidates())
+        counts = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
+        assert counts == Counter(c.id for c in store.candidates())
         assert store.ignored() == 0
         assert store.complete_rounds() == list(range(ROUNDS))
 
@@ -211,14 +211,14 @@ def test_rules_are_measured_on_the_new_device_before_they_count(
     tables = other_tables(tmp_path, tiny_tables)
     folder = Search(config(data=tables, per_niche=8, rounds=6)).run().folder
     forked = fork(folder, 4, {"device": "late"})
-    told: list[tuple[str, list[Rule]]] = []
+    reported: list[tuple[str, list[Rule]]] = []
 
     def watch(event: Event) -> None:
         if event.kind == "step-begun" and event.span == "r5.plan":
-            told.append(("plan", forked.session.store.rules()))
+            reported.append(("plan", forked.session.store.rules()))
 
     result = forked.run(watch)
-    ((_, known),) = told
+    ((_, known),) = reported
     with RunStore.read(folder) as source, RunStore.read(result.folder) as store:
         before = [r for r in source.rules(through_round=4) if r.status == "in-force"]
         costly = [r for r in before if r.metric == "latency"]

@@ -146,8 +146,8 @@ def test_every_hypervolume_is_that_of_the_front_as_shown(config: Settings) -> No
         _, grown = growth(evaluations, excluded=aside_of(store, evaluations))
         assert grown[-1] == pytest.approx(volume)
         assert progress.front() == list(zip(*shown, strict=True))
-        told = [event.data["candidates"] for event in store.events() if event.kind == "set-aside"]
-        assert told[-1] == sorted(aside_of(store, evaluations))
+        aside = [event.data["candidates"] for event in store.events() if event.kind == "set-aside"]
+        assert aside[-1] == sorted(aside_of(store, evaluations))
 
 
 def test_a_score_limit_keeps_candidates_and_takes_them_off_the_front(config: Settings) -> None:
@@ -525,7 +525,7 @@ def test_two_people_steer_at_once_and_see_each_others_directives_in_order(config
         )
         for who in (0, 1)
     ]
-    told = [typist.communicate(timeout=120)[0] for typist in typists]
+    outputs = [typist.communicate(timeout=120)[0] for typist in typists]
     assert [typist.returncode for typist in typists] == [0, 0]
     with SteeringClient.open(search.folder) as client:
         given = client.directives()
@@ -533,8 +533,10 @@ def test_two_people_steer_at_once_and_see_each_others_directives_in_order(config
         for who in ("0", "1"):
             own = [d.words for d in given if d.author == who]
             assert own == sorted(own, key=lambda text: (text.split()[0] != "/limit", text))
-    assert sum(map(bool, told)) == 1  # the second of the two could not be obeyed beside the first
-    assert "skip_connect" in "".join(told)
+    assert (
+        sum(map(bool, outputs)) == 1
+    )  # the second of the two could not be obeyed beside the first
+    assert "skip_connect" in "".join(outputs)
     search.session.close()
 
 

@@ -59,13 +59,13 @@ def test_the_next_model_of_the_chain_is_asked_where_one_fails(
     with RunStore.read(folder) as store:
         calls = {call.id: call for call in store.calls()}
         planned = [entry.author for _, entry in store.plans()]
-        told = [event.data["to"] for event in store.events() if event.kind == "fallback"]
+        replacements = [event.data["to"] for event in store.events() if event.kind == "fallback"]
         authors = {candidate.design.author for candidate in store.candidates()}
     assert (calls["r0.planner.a0"].model, calls["r0.planner.a0"].outcome) == ("a:first", "failed")
     assert (calls["r0.planner.a2"].model, calls["r0.planner.a2"].outcome) == ("b:second", "ok")
     assert "b:second" in set(planned)
     assert "b:second" in authors
-    assert "b:second" in told
+    assert "b:second" in replacements
     with open_recording(folder) as recording:
         again = replay(recording, tmp_path / "again")
     assert again.same_front
@@ -78,10 +78,10 @@ def test_the_chain_ends_with_what_is_built_in(settings: Settings) -> None:
     result = Search(config, {m.name: m for m in models}).run()
     with RunStore.read(result.folder) as store:
         authors = {candidate.design.author for candidate in store.candidates()}
-        told = [event.data["to"] for event in store.events() if event.kind == "fallback"]
+        replacements = [event.data["to"] for event in store.events() if event.kind == "fallback"]
     assert result.reason == "all rounds done"
     assert authors == {"builtin:evolver"}
-    assert told[:2] == ["b:second", "builtin:evolver"]
+    assert replacements[:2] == ["b:second", "builtin:evolver"]
 
 
 @pytest.mark.parametrize("fallback", ["b:second", "builtin:random"])
@@ -140,10 +140,10 @@ def test_a_model_given_to_a_role_while_it_runs_has_the_fallbacks_of_the_role(
     search.session.store.append_directive(SetModel("designer", "a:first"), "person", "a:first")
     folder = search.run().folder
     with RunStore.read(folder) as store:
-        told = {(e.agent, e.data["to"]) for e in store.events() if e.kind == "fallback"}
+        replacements = {(e.agent, e.data["to"]) for e in store.events() if e.kind == "fallback"}
         assert {call.agent for call in store.calls()} == {"designer"}
         assert [d.status for d in store.directives()] == ["active"]
-    assert ("designer", "b:second") in told
+    assert ("designer", "b:second") in replacements
     with open_recording(folder) as recording:
         found = replay(recording, tmp_path / "again")
     assert (found.same_front, found.same_rules) == (True, True)

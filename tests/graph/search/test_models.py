@@ -140,5 +140,5 @@ def test_a_provider_that_fails_in_every_way_costs_no_evaluation(settings: Settin
         broken = [call for call in store.calls() if call.outcome != "ok"]
         assert broken
         assert all(call.problem for call in broken)
-        told = {e.data["call"] for e in store.events() if e.kind == "call"}
-        assert told == {call.id for call in store.calls()}
+        calls = {e.data["call"] for e in store.events() if e.kind == "call"}
+        assert calls == {call.id for call in store.calls()}

@@ -66,8 +66,8 @@ def test_three_objectives_that_may_look_at_everything_find_the_exact_front(
     points = np.array([(latency[t], energy[t], -accuracy[t]) for t in texts])
     true = {tuple(point) for point in points[non_dominated(points)].tolist()}
     assert {(p.latency_ms, p.energy_mj, -p.score) for p in result.front} == true
-    told = json.loads((result.folder / "front.json").read_text())
-    assert len(told) == len(result.front)
+    front = json.loads((result.folder / "front.json").read_text())
+    assert len(front) == len(result.front)
 
 
 def _column(folder: Path, wanted: str) -> list[tuple[str, float]]:

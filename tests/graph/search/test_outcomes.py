@@ -60,11 +60,11 @@ def designs(messages: Sequence[Message], schema: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
+def steered_run(tmp_path_factory: pytest.TempPathFactory, tiny_tables: Path) -> Path:
     """The folder of the search, which is over."""
     config = SearchConfig(
         space="tiny", device="toy", dataset="toy10", data=tiny_tables, accuracy="table", rounds=7,
-        per_niche=3, output=tmp_path_factory.mktemp("told") / "runs",
+        per_niche=3, output=tmp_path_factory.mktemp("steered") / "runs",
     )  # fmt: skip
     search = Search(config, {MODEL: ScriptedModel(designs, name=MODEL)})
     waiting, rounds = list(ASKED), [0]
@@ -95,11 +95,11 @@ def test_every_kind_is_asked_for() -> None:
     assert {command.split()[0] for _, _, command, _ in ASKED} == set(VERBS)
 
 
-def test_the_report_tells_who_asked_what_since_when_and_what_came_of_it(told: Path) -> None:
-    with RunStore.read(told) as store:
+def test_the_report_tells_who_asked_what_since_when_and_what_came_of_it(steered_run: Path) -> None:
+    with RunStore.read(steered_run) as store:
         rows = summary(store)["directives"]
         given = store.directives()
-    shown = list(cells((told / "report.html").read_text()))
+    shown = list(cells((steered_run / "report.html").read_text()))
     assert len(rows) == len(shown) == len(given) == len(ASKED)
     for row, text, directive, (round_, _, command, outcome) in zip(
         rows, shown, given, ASKED, strict=True
@@ -114,8 +114,8 @@ def test_the_report_tells_who_asked_what_since_when_and_what_came_of_it(told: Pa
             assert part in text
 
 
-def test_what_holds_networks_back_is_counted_by_niche_and_share(told: Path) -> None:
-    with RunStore.read(told) as store:
+def test_what_holds_networks_back_is_counted_by_niche_and_share(steered_run: Path) -> None:
+    with RunStore.read(steered_run) as store:
         ban, limit, require, focus = summary(store)["directives"][:4]
         evaluations = store.evaluations()
     for row in (ban, limit, require):
@@ -129,15 +129,15 @@ def test_what_holds_networks_back_is_counted_by_niche_and_share(told: Path) -> N
 
 
 def test_the_command_tells_the_same(
-    told: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    steered_run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pelnas.app.main import run
 
-    assert run(["directives", str(told), "--json"]) == 0
+    assert run(["directives", str(steered_run), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    expected = {"run": told.name, "directives": rows_of(told), "waiting": []}
+    expected = {"run": steered_run.name, "directives": rows_of(steered_run), "waiting": []}
     assert document == json.loads(json.dumps(expected))
-    assert run(["directives", str(told)]) == 0
+    assert run(["directives", str(steered_run)]) == 0
     table = capsys.readouterr().out
     for row in document["directives"]:
         assert row["id"] in table

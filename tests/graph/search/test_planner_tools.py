@@ -72,8 +72,8 @@ def test_what_a_planner_looks_up(toy: Callable[..., SearchConfig], tmp_path: Pat
         folder = Search(config).run().folder
     with RunStore.read(folder) as store:
         last = store.calls(round_=1, agent="planner")[-1]
-        told = [json.loads(m.content)[2] for m in last.messages if m.role == "tool"]
-        front, niches, spend, everything, nothing, refused = map(json.loads, told)
+        answers = [json.loads(m.content)[2] for m in last.messages if m.role == "tool"]
+        front, niches, spend, everything, nothing, refused = map(json.loads, answers)
         assert {entry.author for _, entry in store.plans()} == {"openai:any"}
         assert {entry.focus for _, entry in store.plans()} == {"look everywhere"}
     assert front["points"] == len(front["front"]) == everything["points"] == everything["left"]

@@ -72,9 +72,9 @@ def test_few_shot_guides_a_search_and_its_labels_stay(tmp_path: Path, tiny_table
         assert store.sources().unit == "predicted accuracy, %"
         assert "12 trained accuracies and rank-sum; on labels held out" in store.sources().accuracy
         by_text = {e.candidate.architecture: e.score for e in store.evaluations()}
-    told = {label.architecture: label.accuracy for label in kept}
-    assert all(by_text[text] == told[text] for text in by_text.keys() & told.keys())
-    assert set(suggestions(result.folder, 5)) <= by_text.keys() - told.keys()
+    accuracies = {label.architecture: label.accuracy for label in kept}
+    assert all(by_text[text] == accuracies[text] for text in by_text.keys() & accuracies.keys())
+    assert set(suggestions(result.folder, 5)) <= by_text.keys() - accuracies.keys()
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def trying(messages: Sequence[Message], schema: dict[str, Any]) -> ToolCalls:
 def results(store: RunStore) -> list[dict[str, Any]]:
     """What the tools answered in one niche."""
     last = [call for call in store.calls(agent="reflection") if call.niche == 0][-1]
-    told = [json.loads(message.content) for message in last.messages if message.role == "tool"]
-    return [json.loads(text) for _, _, text in told]
+    answers = [json.loads(message.content) for message in last.messages if message.role == "tool"]
+    return [json.loads(text) for _, _, text in answers]
 
 
 def test_a_claim_is_measured_on_one_half_and_judged_on_the_other(folder: Path) -> None:

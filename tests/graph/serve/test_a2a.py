@@ -110,8 +110,8 @@ def test_an_order_waits_for_a_yes(caller: Caller, steered: Path, answer: str) ->
     vague = caller.say("go ahead as you like", **place_of(asked))
     assert state(vague) == "input-required"
     assert directives(steered) == []
-    told = caller.say(answer, **place_of(asked))
-    assert state(told) == "completed"
+    reply = caller.say(answer, **place_of(asked))
+    assert state(reply) == "completed"
     assert len(directives(steered)) == (answer == "yes")
 
 
@@ -124,18 +124,18 @@ def test_a_stream_ends_where_a_yes_is_needed(caller: Caller, steered: Path) -> N
 
 def test_another_task_does_not_answer_for_the_person(caller: Caller, steered: Path) -> None:
     caller.say("/ban none", data={"run": steered.name})
-    told = caller.say("yes", data={"run": steered.name})  # in another conversation
-    assert state(told) == "completed"
+    reply = caller.say("yes", data={"run": steered.name})  # in another conversation
+    assert state(reply) == "completed"
     assert directives(steered) == []
 
 
 def test_what_it_may_not_is_said(server: str, caller: Caller, steered: Path) -> None:
-    told = said(
+    reply = said(
         caller.say("wait, please", data={"run": steered.name, "model": "local:/etc/passwd"})
     )
-    assert "is not offered in this conversation" in told
-    told = said(caller.say("/model designer openai:other", data={"run": steered.name}))
-    assert "is not offered to searches" in told
+    assert "is not offered in this conversation" in reply
+    reply = said(caller.say("/model designer openai:other", data={"run": steered.name}))
+    assert "is not offered to searches" in reply
     for run in ("../runs", str(steered), "/etc"):
         assert "there is no run" in said(caller.say("/status", data={"run": run}))
     assert caller.call("tasks/get", id=f"{uuid4()}:{uuid4()}")["code"] == -32001

@@ -40,13 +40,13 @@ def followed(client: Any, thread: str, settings: dict[str, Any]) -> Any:
     parts = client.runs.stream(
         thread, "search", input={"settings": settings}, stream_mode=["custom", "values"]
     )
-    told = [(part.event, part.data) for part in parts]
-    events = [data for kind, data in told if kind == "custom"]
+    streamed = [(part.event, part.data) for part in parts]
+    events = [data for kind, data in streamed if kind == "custom"]
     order = [event["seq"] for event in events]
     assert order == sorted(set(order))
     kinds = [event["kind"] for event in events]
     assert kinds.count("round-done") == settings["rounds"]
-    state = next(data for kind, data in reversed(told) if kind == "values")
+    state = next(data for kind, data in reversed(streamed) if kind == "values")
     evaluated = [e["data"]["candidate"] for e in events if e["kind"] == "evaluated"]
     assert len(evaluated) == len(set(evaluated)) > len(state["front"])
     return state

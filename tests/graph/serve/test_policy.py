@@ -175,14 +175,14 @@ def test_the_served_graphs_tell_what_they_take_and_give(tmp_path: Path) -> None:
     """On every Python: forms and SDKs are made of it."""
     search = build_graph(ServedSessions(tmp_path, Policy(ModelOffer([]))), given=SearchInput)
     chat = build_chat(tmp_path)
-    told = [
+    properties = [
         sorted(schema["properties"])
         for graph in (search, chat)
         for schema in (graph.get_input_jsonschema(), graph.get_output_jsonschema())
     ]
-    assert told[0] == ["settings"]
-    assert {"front", "run", "stop"} <= set(told[1])
-    assert {"messages", "run"} <= set(told[2]) & set(told[3])
+    assert properties[0] == ["settings"]
+    assert {"front", "run", "stop"} <= set(properties[1])
+    assert {"messages", "run"} <= set(properties[2]) & set(properties[3])
 
 
 def test_settings_of_an_owner_that_cannot_be_read_are_told_at_the_start(tmp_path: Path) -> None:

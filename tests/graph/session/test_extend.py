@@ -50,8 +50,8 @@ def check_same(result: Result, whole: Result) -> None:
         assert store.ignored() == 0
         rules = [json.dumps([rule.to_dict() for rule in s.rules()]) for s in (store, expected)]
         assert rules[0] == rules[1]
-        told = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
-        assert told == Counter(c.id for c in store.candidates())
+        counts = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
+        assert counts == Counter(c.id for c in store.candidates())
     check_replay(result.folder)
 
 

@@ -95,7 +95,7 @@ def plain(event: Event) -> str:
     return json.dumps(asdict(replace(event, seq=0, time=0.0, data=data)), sort_keys=True)
 
 
-def told(store: RunStore) -> Counter[str]:
+def counted(store: RunStore) -> Counter[str]:
     """Everything that happened within spans, and once."""
     often = OPENING.keys() | CLOSING.keys() | {"rounds-changed"}  # which every resume tells
     return Counter(plain(event) for event in store.events() if event.kind not in often)
@@ -128,7 +128,7 @@ def check_same(run: Path, whole: Path) -> None:
         rules, expected_rules = ([r.to_dict() for r in s.rules()] for s in (store, expected))
         assert json.dumps(rules) == json.dumps(expected_rules)
         assert calls(store) == calls(expected)
-        assert told(store) == told(expected)
+        assert counted(store) == counted(expected)
         scored = Counter(e.data["candidate"] for e in store.events() if e.kind == "evaluated")
         assert scored == Counter(candidate.id for candidate in store.candidates())
         check_spans(store)

@@ -73,10 +73,10 @@ def test_what_is_done_again_is_marked_and_tells_nothing_twice(store: RunStore) -
         third = Tracer(last)
         third.run_begins()
         third.round_ends("round-done", 0, front=1)
-        told = ["run-started", "round-begun", "step-begun", "round-planned"]
-        told += ["run-resumed", "round-begun*", "step-begun*", "round-planned", "step-ended"]
-        told += ["round-done", "run-resumed*", "round-done*"]
-        assert kinds(last) == told
+        expected = ["run-started", "round-begun", "step-begun", "round-planned"]
+        expected += ["run-resumed", "round-begun*", "step-begun*", "round-planned", "step-ended"]
+        expected += ["round-done", "run-resumed*", "round-done*"]
+        assert kinds(last) == expected
         plans = [e.data["plan"] for e in last.events() if e.kind == "round-planned"]
         assert plans == [[1, 2], [3]]
 
