@@ -34,16 +34,16 @@ FLAGS = (
 )  # fmt: skip
 # The files that take longest, begun first so that all workers of xdist end together.
 DEAREST = (
-    "conformance/test_spaces.py", "graph/serve/test_graphs.py", "fuzz/test_fuzz.py",
-    "graph/runs/test_fork.py", "graph/search/test_directives.py", "injection/test_typed.py",
-    "graph/session/test_extend.py", "app/web/test_page.py", "app/commands/test_train.py",
-    "agents/assistant/test_intents.py", "app/mcp/test_tools.py",
-    "graph/search/test_graph.py", "graph/search/test_models.py", "app/test_terminal.py",
+    "app/web/test_page.py", "conformance/test_spaces.py", "graph/serve/test_graphs.py",
+    "fuzz/test_fuzz.py", "injection/test_typed.py", "agents/assistant/test_intents.py",
+    "graph/session/test_overlap.py", "graph/runs/test_fork.py", "graph/search/test_directives.py",
+    "app/commands/test_train.py", "graph/search/test_graph.py", "deployment/test_package.py",
+    "agents/models/test_gguf.py", "app/commands/test_bench_pool.py", "app/mcp/test_tools.py",
+    "report/test_report.py", "graph/session/test_extend.py", "app/test_terminal.py",
     "app/test_signals.py", "app/commands/test_chat.py", "training/test_training.py",
     "training/test_transformers.py", "injection/test_files.py", "injection/test_folders.py",
-    "graph/session/test_position.py", "app/commands/test_commands.py",
-    "report/test_report.py", "test_packaging.py", "graph/search/test_predictors.py",
-    "conformance/test_models.py", "conformance/test_pools.py",
+    "graph/session/test_position.py", "app/commands/test_commands.py", "test_packaging.py",
+    "graph/search/test_models.py", "app/mcp/test_searches.py", "conformance/test_pools.py",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GARBAGE = 50_000  # new objects between two collections
