@@ -252,6 +252,8 @@ class Search:
                 run = self.disturb(run)
             code, run = self.step(run)
         assert run is not None
+        if code != 0:  # killed as the end was stored, maybe before events.jsonl had it
+            RunStore.open(run).close()
         return run
 
     @staticmethod
