@@ -163,12 +163,15 @@ class _Actors(Workers):
         wanted = min(self._count or room, left)
         if self._shared is None:
             self._shared = self._kind(ray), self._put(ray)
-        kind, arrays = self._shared
-        work = self._work
+        kind, work = self._shared[0], self._work
         while len(self._actors) < wanted:
             actor = kind.remote(work.maker, json.dumps(work.settings), self._threads)
             self._actors.append(actor)
-            self._asked[actor.begin.remote(arrays, bool(self._cluster.address))] = (actor, None)
+            self._begin(actor, self._shared[1])
+
+    def _begin(self, actor: Any, arrays: Any) -> None:
+        """Where the cluster is named, others have its cache, too."""
+        self._asked[actor.begin.remote(arrays, bool(self._cluster.address))] = (actor, None)
 
     def _kind(self, ray: Any) -> Any:
         places: dict[str, Any] = {"num_cpus": self._threads, "num_gpus": self._gpus}
@@ -251,10 +254,7 @@ class _Actors(Workers):
             raise self._misfit(said(loss))
         time.sleep(LOOK / 5)  # calls to one that is lost fail at once for a moment
         if self._shared is not None:
-            self._asked[actor.begin.remote(self._shared[1], bool(self._cluster.address))] = (
-                actor,
-                None,
-            )
+            self._begin(actor, self._shared[1])
 
     # -- nodes ------------------------------------------------------------------
 

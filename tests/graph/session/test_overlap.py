@@ -24,20 +24,12 @@ from pelnas.graph.session.problem import SearchProblem
 from pelnas.graph.session.steering_client import SteeringClient
 from pelnas.pool import Work
 from pelnas.recording import open_recording
-from pelnas.report import write_front
 from pelnas.spaces import get_space
 from pelnas.store import Event, RunStore
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 Settings = Callable[..., SearchConfig]
 ROUNDS = 4
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_pictures() -> Iterator[None]:
-    """Nobody looks at the reports of these runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pelnas.graph.search.nodes.write_all", write_front)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -20,19 +20,11 @@ from pelnas.graph.runs.search import Result
 from pelnas.graph.search.graph import build_graph
 from pelnas.graph.session.open_runs import Sessions
 from pelnas.graph.session.position import Position, position
-from pelnas.report import write_front
 from pelnas.store import Event, RunStore
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 Settings = Callable[..., SearchConfig]
 STOPS = (1, 24, 30)  # evaluations after which a search of 36 is stopped
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_pictures() -> Iterator[None]:
-    """Nobody looks at the reports of these runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pelnas.graph.search.nodes.write_all", write_front)
-        yield
 
 
 @pytest.fixture(scope="module")
