@@ -58,6 +58,8 @@ class Partition:
         names = {c.feature for niche in self.niches for c in niche.predicate.conditions}
         if names <= {FLOPS}:
             return self.features_of_size
+        if names <= set(self.space.operations):
+            return self.space.operation_counts
         return self.features if FLOPS in names else self.space.features
 
     def sizes(self, architecture: Architecture) -> tuple[int, float]:

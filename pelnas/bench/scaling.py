@@ -46,9 +46,12 @@ def _measured(options: Sequence[str], rounds: int, folder: Path) -> Cost:
     runs = folder / "runs"
     search = [sys.executable, "-m", "pelnas", "search", *options]
     search += ["--rounds", str(rounds), "--output", str(runs), "--no-knowledge"]
+    compiled = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # once, as in an installation
     started = perf_counter()
     with (folder / "log").open("w+b") as output:
-        process = subprocess.Popen(search, stdout=output, stderr=output)  # noqa: S603 - our own program
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            search, stdout=output, stderr=output, env=compiled
+        )
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -242,14 +242,11 @@ class SearchSpace(ABC):
 
         The same names for every network; ``UNIT@PLACE`` are parts of one sum over places.
         """
-        counts = dict.fromkeys(self.operations, 0.0)
-        for place in self.active(architecture.genes):
-            counts[self.choices[place][architecture.genes[place]]] += 1
         size = {
             "flops": float(self.flops(architecture, shape)),
             "parameters": float(self.parameters(architecture, shape)),
         }
-        return {"size": size, "operations": counts}
+        return {"size": size, "operations": self.operation_counts(architecture)}
 
     def footprint(self, architecture: Architecture, shape: Shape) -> "Footprint":
         """Peak memory of the activations and size of the weights, see ``pelnas.spaces.footprint``.
@@ -332,6 +329,13 @@ class SearchSpace(ABC):
             op, placed = self._named[position][architecture.genes[position]]
             counts[op] += 1
             counts[placed] = 1.0
+        return counts
+
+    def operation_counts(self, architecture: Architecture) -> dict[str, float]:
+        """How often each operation is chosen, in active positions alone: a part of ``features``."""
+        genes, counts = architecture.genes, dict.fromkeys(self.operations, 0.0)
+        for position in self.active(genes):
+            counts[self.choices[position][genes[position]]] += 1
         return counts
 
     @cached_property
