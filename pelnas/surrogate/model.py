@@ -103,15 +103,32 @@ class Surrogate:
         """Expected costs and score of what was evaluated, (n, k)."""
         return self.expect([each.architecture for each in self.seen])
 
+    @cached_property
+    def measured(self) -> Floats:
+        """Costs as they were measured, and expected score, of what was evaluated, (n, k)."""
+        costs = np.array([each.costs for each in self.seen], dtype=np.float64)
+        return np.column_stack([costs, self.expected[:, -1]])
+
     def draw(
-        self, architectures: Sequence[Architecture], count: int, rng: np.random.Generator
+        self,
+        architectures: Sequence[Architecture],
+        count: int,
+        rng: np.random.Generator,
+        *,
+        with_residuals: bool = False,
     ) -> Floats:
-        """``count`` joint draws of costs and score from the posterior, (count, n, k)."""
+        """``count`` joint draws of costs and score from the posterior, (count, n, k).
+
+        ``with_residuals``: of costs as they would be measured, with what no kernel explains.
+        """
         rows = self._encoding.rows(architectures)
         across = self._encoding.kernels(rows, self._rows)
         among = self._encoding.kernels(rows, rows)
-        drawn = [each.draw(across, among, count, rng) for each in self._objectives]
-        return np.stack(drawn, axis=-1)
+        *costs, score = self._objectives
+        drawn = [
+            each.draw(across, among, count, rng, with_residual=with_residuals) for each in costs
+        ]
+        return np.stack([*drawn, score.draw(across, among, count, rng)], axis=-1)
 
     def feasible(self, architectures: Sequence[Architecture]) -> Floats:
         """How likely the device can run each, (n,), by regression on 1 and 0."""
@@ -223,8 +240,12 @@ class _Objective:
         among: Sequence[Floats],
         count: int,
         rng: np.random.Generator,
+        *,
+        with_residual: bool = False,
     ) -> Floats:
         mean, covariance = self.process.joint(across, among)
+        if with_residual:
+            covariance += self.process.weights.noise * np.eye(len(covariance))
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         drawn = mean + rng.standard_normal((count, len(mean))) @ root.T

@@ -7,18 +7,24 @@ chosen before (Daulton et al., NeurIPS 2020). Two shares are added, that of the 
 that of the box of all evaluations: the first sees small steps along the front, the second its ends,
 where little accuracy is left to gain but much of the space lies behind. The front is the expected
 one: where accuracy is observed through noise, the luckiest networks do not bar the way.
+
+With several costs the front is a surface, and what sets its members apart is how each trades one
+cost for another: mostly what is its own and no kernel explains. So costs then count as they were
+measured, and those of a network that was not measured are drawn with that part, too. Of accuracy,
+that part remains noise.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
 from pelnas.architecture import Architecture
 from pelnas.inputs.quantities import CostName, Metric
-from pelnas.pareto import Box, fronts, hypervolume, minimised, non_dominated, non_dominated_sort
+from pelnas.pareto import fronts, minimised, non_dominated, non_dominated_sort
 from pelnas.partition import ENUMERABLE, Partition
 from pelnas.spaces import SearchSpace
+from pelnas.surrogate.gains import Gains, around
 from pelnas.surrogate.model import Surrogate
 from pelnas.surrogate.process import Floats
 
@@ -27,11 +33,9 @@ STRANGERS = 5  # random members among those that the inner search begins with
 GENERATIONS = 25
 TRIES = 4  # draws for each child that is wanted: many lie outside the niche or are known
 DRAWS = 16  # of the posterior, over which the gain of a design is averaged
-DRAWS_IN_SPACE = 4  # the same where there are several costs: each gain is then a volume of its own
 POOL = 200  # members of which designs are chosen, the best by expectation
 CROSSOVER = 0.7  # of the children of the inner search; half of these are mutated, too
 CHANGES = 1.7  # choices that a mutation draws anew, on average
-REFERENCE = 1.1  # of the hypervolume, in the box of the front
 
 #: Expected costs and score of an architecture.
 Values = dict[Architecture, tuple[float, ...]]
@@ -74,40 +78,27 @@ def _chosen(
 ) -> list[int]:
     if not pool or count < 1:
         return []
-    known = surrogate.expected
+    several = len(costs) > 1
+    known = surrogate.measured if several else surrogate.expected
     low, high = known.min(axis=0), known.max(axis=0)
     names: tuple[Metric, ...] = (*costs, "accuracy")
     wanted = np.array([weights.get(name, 1.0) for name in names]) - 1.0
     chances = surrogate.feasible(pool)
-    draws = surrogate.draw(pool, DRAWS if len(costs) == 1 else DRAWS_IN_SPACE, rng)
+    draws = surrogate.draw(pool, DRAWS, rng, with_residuals=several)
     likes = chances * np.array([_liking(drawn, low, high, wanted) for drawn in draws])
-    points = [minimised(*drawn.T) for drawn in draws]
     seen = minimised(*known.T)
-    held = [_front(seen)] * len(points)
-    boxes = around(held[0]), (seen.min(axis=0), seen.max(axis=0))
-    gains = np.array([_gains(held[0], drawn, boxes) for drawn in points])
+    front = seen[non_dominated(seen)]
+    boxes = around(front), (seen.min(axis=0), seen.max(axis=0))
+    gains = Gains.of(front, np.array([minimised(*drawn.T) for drawn in draws]), boxes)
     chosen: list[int] = []
     while True:
-        expected = (likes * gains).mean(axis=0)
+        expected = (likes * gains.values).mean(axis=0)
         expected[chosen] = -1.0
         best = int(np.argmax(expected))
         chosen.append(best)
         if len(chosen) == min(count, len(pool)):
             return chosen
-        for place, drawn in enumerate(points):
-            if not (held[place] <= drawn[best]).all(axis=1).any():  # else it moves no front
-                held[place] = _front(np.vstack([held[place], drawn[best]]))
-                gains[place] = _gains(held[place], drawn, boxes)
-
-
-def _gains(front: Floats, points: Floats, boxes: Iterable[Box]) -> Floats:
-    """What each of the points adds to the front in all boxes together."""
-    gains: Floats = np.sum([gained(front, points, box) for box in boxes], axis=0)
-    return gains
-
-
-def _front(points: Floats) -> Floats:
-    return points[non_dominated(points)]
+        gains.choose(best)
 
 
 def _liking(drawn: Floats, low: Floats, high: Floats, wanted: Floats) -> Floats:
@@ -189,40 +180,3 @@ def _best(members: Sequence[Architecture], values: Values, limit: int) -> list[A
     points = minimised(*zip(*(values[each] for each in members), strict=True))
     order = non_dominated_sort(points, enough=limit)
     return [members[i] for i in order[:limit]]
-
-
-def around(front: Floats) -> Box:
-    """The box of a front (n, k), all minimised, with the reference at ``REFERENCE``."""
-    low, high = front.min(axis=0), front.max(axis=0)
-    return low, low + REFERENCE * np.where(high > low, high - low, 1.0)
-
-
-def gained(front: Floats, points: Floats, box: Box) -> Floats:
-    """The hypervolume (m,) that each of m points alone adds to a front, as a share of a box.
-
-    ``front`` (n, k), non-dominated, and ``points`` (m, k): all minimised. The far corner of the
-    box is the reference; what is better than the near corner counts as far as it is better.
-    """
-    low, high = box
-    width = np.where(high > low, high - low, 1.0)
-    held, points = (front - low) / width, (points - low) / width
-    if held.shape[1] > 2:
-        return _gained_in_space(held, points)
-    held = np.minimum(held[np.argsort(held[:, 0])], 1.0)
-    edges = np.concatenate([[-np.inf], held[:, 0], [1.0]])
-    best = np.minimum.accumulate(held[:, 1])  # rounding may leave two points at one edge
-    steps = np.concatenate([[1.0], best])
-    widths = np.maximum(edges[1:] - np.maximum(edges[:-1], points[:, :1]), 0.0)
-    gains: Floats = (widths * np.maximum(steps - points[:, 1:], 0.0)).sum(axis=1)
-    return gains
-
-
-def _gained_in_space(held: Floats, points: Floats) -> Floats:
-    """The same of more than two columns within the unit cube: each volume with the point less without."""
-    cube = np.zeros(held.shape[1]), np.ones(held.shape[1])
-    before = hypervolume(held, cube)
-    gains = np.zeros(len(points))
-    better = np.all(held[None] <= points[:, None], axis=2)
-    for place in np.flatnonzero(~np.any(better, axis=1)):  # the others add nothing
-        gains[place] = hypervolume(np.vstack([held, points[place]]), cube) - before
-    return gains

@@ -105,3 +105,23 @@ def test_orders_are_compared_by_spearmans_correlation(
     one, other = np.array(expected), np.array(found)
     assume(np.ptp(one) > 0 and np.ptp(other) > 0)
     assert _order(one, other) == spearmanr(one, other).statistic
+
+
+def test_costs_are_drawn_with_what_no_kernel_explains_and_scores_are_not() -> None:
+    """Latencies of which half the variance is each network's own: nothing of it can be expected."""
+    rng = np.random.default_rng(0)
+    known, fresh = seen(120, 0), seen(20, 1)
+    spread = float(np.std([each.costs[0] for each in known]))
+    rough = [
+        Seen(each.architecture, each.score, (each.costs[0] + spread * rng.standard_normal(),))
+        for each in known
+    ]
+    surrogate = Surrogate(PARTITION, rough)
+    asked = [each.architecture for each in fresh]
+    with surrogate.working():
+        plain = surrogate.draw(asked, 400, np.random.default_rng(0))
+        whole = surrogate.draw(asked, 400, np.random.default_rng(0), with_residuals=True)
+    assert whole[..., 0].std(axis=0).mean() > 1.5 * plain[..., 0].std(axis=0).mean()
+    assert np.array_equal(whole[..., 1], plain[..., 1])
+    assert surrogate.measured[:, 0].tolist() == [each.costs[0] for each in rough]
+    assert np.array_equal(surrogate.measured[:, 1], surrogate.expected[:, 1])

@@ -2,21 +2,17 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from surrogate.test_model import FBNET, PARTITION, TRUTH, seen
 
 from pelnas.architecture import Architecture, Shape
-from pelnas.pareto import fronts, hypervolume, minimised, non_dominated
+from pelnas.pareto import fronts, minimised
 from pelnas.partition import partition_by_operations
 from pelnas.predictors.known_truth import Truth
 from pelnas.spaces import get_space
 from pelnas.surrogate import Seen, Surrogate, propose
-from pelnas.surrogate.proposals import POOL, around, gained
+from pelnas.surrogate.proposals import POOL
 
 SURROGATE = Surrogate(PARTITION, seen(120, 0))
-SHARE = st.floats(0, 1).map(lambda value: round(value, 9))  # boxes of no width overflow
-POINT = st.tuples(SHARE, SHARE)
 
 
 def proposed(niche: int, count: int, taken: set[Architecture], seed: int) -> list[Architecture]:
@@ -56,17 +52,6 @@ def test_a_niche_without_evaluations_has_proposals() -> None:
     surrogate = Surrogate(PARTITION, inside[:40])
     rng = np.random.default_rng(0)
     assert len(propose(surrogate, PARTITION, 0, 3, lambda _: False, rng)) == 3
-
-
-@given(st.lists(POINT, min_size=1, max_size=8), POINT)
-def test_the_gain_is_the_difference_of_two_hypervolumes(
-    found: list[tuple[float, float]], point: tuple[float, float]
-) -> None:
-    points = np.array(found)
-    front = points[non_dominated(points)]
-    for box in (around(front), (np.zeros(2), np.ones(2)), (np.full(2, 0.3), np.full(2, 0.7))):
-        gain = hypervolume(np.vstack([front, point]), box) - hypervolume(front, box)
-        assert gained(front, np.array([point]), box)[0] == pytest.approx(gain, abs=1e-9)
 
 
 def test_a_listed_niche_is_asked_in_full() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from pelnas.bench.search.methods.encoding import best, children, one_hot, strangers
 from pelnas.bench.search.problem import Trial
 from pelnas.pareto import Floats, non_dominated
-from pelnas.surrogate.proposals import around, gained
+from pelnas.surrogate.gains import around, gained
 
 TREES = 50
 BATCH = 10  # evaluations between two fits
