@@ -22,7 +22,7 @@ from pelnas.agents.toolbox import Tool, Toolbox
 from pelnas.architecture import Architecture, Candidate, Evaluation
 from pelnas.errors import ArchitectureError, InputError
 from pelnas.graph.search.evaluate import evaluate_draft
-from pelnas.graph.search.outlook import expected, short
+from pelnas.graph.search.outlook import outlooks, short
 from pelnas.graph.search.tool_spans import traced
 from pelnas.graph.session.session import Session
 from pelnas.rules.rule import Rule, render
@@ -183,8 +183,9 @@ class _DesignerTools:
         return {**found, **self._predicted(after)}
 
     def _predicted(self, architecture: Architecture) -> dict[str, Any]:
-        for mean, spread in expected(self._brief, [architecture]):
-            return {"is": "predicted", **mean, "uncertainty": dict(spread)}
+        for found in outlooks(self._brief, [architecture]):
+            figures = {**found.mean, "uncertainty": dict(found.uncertainty)}
+            return {"is": "predicted", **figures, "expected_gain": found.gain}
         return {"is": "unknown", "why": "too few networks are evaluated to predict others"}
 
     def _neighbours(self, given: Any, call: str) -> Mapping[str, Any]:
@@ -256,7 +257,8 @@ class _DesignerTools:
 
 _ABOUT_CHANGES = (
     "What one changed choice would cost or bring: as evaluated, else as the run's surrogate predicts,"
-    " with its uncertainty. Without a position: what the network itself is. No design of yours."
+    " with its uncertainty and what the network would add to the front (expected_gain, higher is"
+    " better). Without a position: what the network itself is. No design of yours."
 )
 _ABOUT_NEIGHBOURS = "The networks of the front that share most choices with one, and their figures."
 

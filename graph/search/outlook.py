@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
 from pelnas.agents.design_brief import DesignBrief
 from pelnas.architecture import Architecture
+from pelnas.surrogate.proposals import expected_gains
 
 DRAWS = 64  # from the surrogate's posterior, whose spread is its uncertainty
 _STREAM = 3  # of the draws, beside those of the step
 
 
-def expected(
-    brief: DesignBrief, architectures: Sequence[Architecture]
-) -> list[tuple[Mapping[str, float | None], Mapping[str, float | None]]]:
-    """For each network the posterior mean and standard deviation, by name of the objective.
+class Outlook(NamedTuple):
+    """Of one network. ``mean`` and ``uncertainty``: one standard deviation, by name of the objective.
 
-    Empty without a surrogate, or where it has too few evaluations.
+    ``gain``: the share of a hypervolume that it alone is expected to add to the front of the run, see
+    ``pelnas.surrogate.proposals.expected_gains``; higher is better.
     """
+
+    mean: Mapping[str, float | None]
+    uncertainty: Mapping[str, float | None]
+    gain: float | None
+
+
+def outlooks(brief: DesignBrief, architectures: Sequence[Architecture]) -> list[Outlook]:
+    """For each network; empty without a surrogate, or where it has too few evaluations."""
     surrogate = brief.surrogate
     if surrogate is None or not surrogate.ready or not architectures:
         return []
@@ -26,13 +35,15 @@ def expected(
     with surrogate.working():
         means = surrogate.expect(architectures)
         spreads = surrogate.draw(architectures, DRAWS, rng).std(axis=0)
+        gains = expected_gains(surrogate, architectures, DRAWS, rng)
     names = brief.objectives.fields
     return [
-        (
+        Outlook(
             dict(zip(names, map(short, mean), strict=True)),
             dict(zip(names, map(short, spread), strict=True)),
+            short(gain),
         )
-        for mean, spread in zip(means, spreads, strict=True)
+        for mean, spread, gain in zip(means, spreads, gains, strict=True)
     ]
 
 

@@ -6,7 +6,7 @@ it holds exactly over the rounds whatever the planner grants.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import zip_longest
@@ -17,7 +17,7 @@ from pelnas.agents.designer import REASON_LIMIT
 from pelnas.architecture import Evaluation
 from pelnas.config import BUILTIN
 from pelnas.graph.search.credit import share_of
-from pelnas.graph.search.outlook import expected, short
+from pelnas.graph.search.outlook import Outlook, outlooks, short
 from pelnas.graph.session.session import Session
 from pelnas.validator import Intake
 
@@ -63,7 +63,8 @@ def _shared(session: Session, brief: DesignBrief, intake: Intake) -> Shared:
     parse = brief.partition.space.parse
     designs = [design.architecture for design in intake.accepted]
     parents = [parent.architecture for parent in brief.parents]
-    views = [f"  {_view(*v)}" for v in expected(brief, [parse(text) for text in designs + parents])]
+    networks = [parse(text) for text in designs + parents]
+    views = [f"  {_view(each)}" for each in outlooks(brief, networks)]
     ids = [parent.id for parent in brief.parents]
     members, front = archive.niche(niche), archive.front(niche)
     return Shared(
@@ -79,8 +80,9 @@ def _shared(session: Session, brief: DesignBrief, intake: Intake) -> Shared:
     )
 
 
-def _view(mean: Mapping[str, float | None], spread: Mapping[str, float | None]) -> str:
-    return "  ".join(f"{name} {value} ± {spread[name]}" for name, value in mean.items())
+def _view(outlook: Outlook) -> str:
+    spread = outlook.uncertainty
+    return "  ".join(f"{name} {value} ± {spread[name]}" for name, value in outlook.mean.items())
 
 
 def _credit(latest: Sequence[Evaluation], front: Iterable[Evaluation]) -> Iterable[str]:

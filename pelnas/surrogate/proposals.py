@@ -33,6 +33,7 @@ STRANGERS = 5  # random members among those that the inner search begins with
 GENERATIONS = 25
 TRIES = 4  # draws for each child that is wanted: many lie outside the niche or are known
 DRAWS = 16  # of the posterior, over which the gain of a design is averaged
+BOXES = 2  # in which gains are counted
 POOL = 200  # members of which designs are chosen, the best by expectation
 CROSSOVER = 0.7  # of the children of the inner search; half of these are mutated, too
 CHANGES = 1.7  # choices that a mutation draws anew, on average
@@ -78,18 +79,14 @@ def _chosen(
 ) -> list[int]:
     if not pool or count < 1:
         return []
-    several = len(costs) > 1
-    known = surrogate.measured if several else surrogate.expected
+    known = _known(surrogate)
     low, high = known.min(axis=0), known.max(axis=0)
     names: tuple[Metric, ...] = (*costs, "accuracy")
     wanted = np.array([weights.get(name, 1.0) for name in names]) - 1.0
     chances = surrogate.feasible(pool)
-    draws = surrogate.draw(pool, DRAWS, rng, with_residuals=several)
+    draws = _drawn(surrogate, pool, DRAWS, rng)
     likes = chances * np.array([_liking(drawn, low, high, wanted) for drawn in draws])
-    seen = minimised(*known.T)
-    front = seen[non_dominated(seen)]
-    boxes = around(front), (seen.min(axis=0), seen.max(axis=0))
-    gains = Gains.of(front, np.array([minimised(*drawn.T) for drawn in draws]), boxes)
+    gains = _gains(known, draws)
     chosen: list[int] = []
     while True:
         expected = (likes * gains.values).mean(axis=0)
@@ -99,6 +96,43 @@ def _chosen(
         if len(chosen) == min(count, len(pool)):
             return chosen
         gains.choose(best)
+
+
+def expected_gains(
+    surrogate: Surrogate, pool: Sequence[Architecture], count: int, rng: np.random.Generator
+) -> Floats:
+    """The hypervolume that each of n networks alone is expected to add to the run's front, (n,).
+
+    A share: the mean of those of the two boxes above, over ``count`` draws, times the chance that
+    the device can run the network; higher is better. Whoever asks holds ``working``.
+    """
+    gains = _gains(_known(surrogate), _drawn(surrogate, pool, count, rng))
+    expected: Floats = surrogate.feasible(pool) * gains.values.mean(axis=0) / BOXES
+    return expected
+
+
+def _several(surrogate: Surrogate) -> bool:
+    """Whether there are several costs."""
+    return bool(surrogate.expected.shape[1] > 2)
+
+
+def _known(surrogate: Surrogate) -> Floats:
+    """Costs and score of what was evaluated, (n, k), as they count here."""
+    return surrogate.measured if _several(surrogate) else surrogate.expected
+
+
+def _drawn(
+    surrogate: Surrogate, pool: Sequence[Architecture], count: int, rng: np.random.Generator
+) -> Floats:
+    return surrogate.draw(pool, count, rng, with_residuals=_several(surrogate))
+
+
+def _gains(known: Floats, draws: Floats) -> Gains:
+    """What each of the networks drawn adds to the front of those known, in both boxes together."""
+    seen = minimised(*known.T)
+    front = seen[non_dominated(seen)]
+    boxes = around(front), (seen.min(axis=0), seen.max(axis=0))
+    return Gains.of(front, np.array([minimised(*drawn.T) for drawn in draws]), boxes)
 
 
 def _liking(drawn: Floats, low: Floats, high: Floats, wanted: Floats) -> Floats:

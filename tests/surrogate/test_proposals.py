@@ -10,7 +10,7 @@ from pelnas.partition import partition_by_operations
 from pelnas.predictors.known_truth import Truth
 from pelnas.spaces import get_space
 from pelnas.surrogate import Seen, Surrogate, propose
-from pelnas.surrogate.proposals import POOL
+from pelnas.surrogate.proposals import POOL, expected_gains
 
 SURROGATE = Surrogate(PARTITION, seen(120, 0))
 
@@ -40,6 +40,15 @@ def test_proposals_are_better_than_random_members() -> None:
         return TRUTH.accuracy(each) - 0.5 * size
 
     assert np.mean([worth(each) for each in found]) > np.quantile([worth(e) for e in other], 0.9)
+
+
+def test_what_is_proposed_is_expected_to_gain_more_than_random_members() -> None:
+    found, rng = proposed(1, 5, set(), 0), np.random.default_rng(0)
+    other = [next(PARTITION.sample(1, rng)) for _ in range(50)]
+    with SURROGATE.working():
+        gains = expected_gains(SURROGATE, [*found, *other], 64, rng)
+    assert gains.min() >= 0
+    assert gains[:5].mean() > np.quantile(gains[5:], 0.9)
 
 
 def test_nothing_is_proposed_where_everything_is_taken() -> None:

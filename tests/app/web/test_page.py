@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
+from pelnas.app import launch
 from pelnas.app.web.server import Site
 from pelnas.architecture import Cost, Design, Prediction
 from pelnas.calls.call import Message
@@ -45,9 +48,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.output.mkdir()
     thread = threading.Thread(target=site.serve)
     thread.start()
-    yield site
-    site.stop()
-    thread.join(30)
+    with started() as searches:
+        yield site
+        site.stop()
+        thread.join(30)
+        for search in searches:  # one whose test failed would go on beside all others
+            search.kill()
+
+
+@contextmanager
+def started() -> Iterator[list[subprocess.Popen[str]]]:
+    """The searches that are started within a block."""
+    searches, begin = [], launch.subprocess.Popen
+
+    def kept(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        searches.append(begin(*arguments, **options))
+        return searches[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch.subprocess, "Popen", kept)
+        yield searches
 
 
 @pytest.fixture

@@ -79,6 +79,24 @@ def test_drafts_are_evaluated_once_and_are_designs_of_their_niche(settings: Sett
     assert len(drafts) <= begun["score_architecture"] - 2  # two are the steps of evaluation
 
 
+def test_what_nobody_evaluated_is_predicted_with_its_gain(settings: Settings) -> None:
+    told: list[dict[str, Any]] = []
+
+    def asking(messages: Sequence[Message], schema: dict[str, Any]) -> Says:
+        answered = [json.loads(m.content) for m in messages if m.role == "tool"]
+        if schema or answered:
+            told.extend(answered)
+            return drafting(messages, schema)
+        drafts = members_asked_for(messages, 6)
+        return ToolCalls([calling("what_if", architecture=draft) for draft in drafts])
+
+    searched(settings(designer_model="openai:any", tool_calls=6, rounds=4), asking)
+    gains = [each["expected_gain"] for each in told if each.get("is") == "predicted"]
+    assert min(gains) >= 0
+    assert max(gains) > 0
+    assert not any("expected_gain" in each for each in told if each.get("is") == "evaluated")
+
+
 @pytest.mark.parametrize("share", [1.0, "auto"])
 def test_a_replay_takes_the_same_way_through_the_tools(
     settings: Settings, tmp_path: Path, share: float | str
