@@ -43,6 +43,10 @@ class Evaluator:
         """Latency of each in ms, lower is better; ``None`` inside where the device cannot run it."""
         return self.device.costs(self.read(texts))
 
+    def confirm(self, texts: Sequence[str], company: Sequence[str] = ()) -> Iterator[Cost]:
+        """The costs of these, measured with more care, see ``Device.confirm``."""
+        return self.device.confirm(self.read(texts), self.read(company))
+
     def sizes(self, text: str) -> tuple[int, float]:
         """Parameters and multiply-accumulates of one forward pass, as plain counts."""
         architecture = self.space.read(text)

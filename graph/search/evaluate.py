@@ -9,6 +9,7 @@ from typing import Any
 
 from pelnas.architecture import Candidate, Cost, Evaluation, Prediction
 from pelnas.directives import Boundary
+from pelnas.graph.search.confirm import confirmed, confirms
 from pelnas.graph.session.session import Session
 from pelnas.objectives import DEFAULT, Objectives
 from pelnas.store import RunStore
@@ -111,8 +112,29 @@ def _other_costs(session: Session, candidate: Candidate, objectives: Objectives)
 def _cost(session: Session, waiting: Sequence[Candidate], at: Boundary) -> bool:
     with session.tracer.tool("latency", "lookup_latency", len(waiting)):
         costs = session.costs([candidate.architecture for candidate in waiting])
+        if waiting and confirms(session):
+            return _cost_confirmed(session, waiting, costs, at)
         pairs = zip(waiting, costs, strict=True)
         return _record_all(session, (partial(_record_cost, session, *pair) for pair in pairs), at)
+
+
+def _cost_confirmed(
+    session: Session, waiting: Sequence[Candidate], costs: Iterable[Cost], at: Boundary
+) -> bool:
+    """Record what was measured until a limit of time, all at once: each has been compared with all."""
+    found = []
+    for cost in costs:  # the device keeps them, should the run be stopped in between
+        found.append(cost)
+        session.step(at.round, at.node)
+        if session.meter.minutes_left() == 0:
+            break
+    measured = waiting[: len(found)]
+    settled = confirmed(session, measured, found)
+    with session.store.together():
+        for pair in zip(measured, settled, strict=True):
+            _record_cost(session, *pair)
+    session.step(at.round, at.node)
+    return len(found) == len(waiting) and session.meter.minutes_left() != 0
 
 
 def _record_all(session: Session, records: Iterable[Record], at: Boundary) -> bool:

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +21,7 @@ from pelnas.errors import StoreError
 from pelnas.images import load_images
 from pelnas.runtimes.deployed import export
 from pelnas.runtimes.onnx_runtime import OnnxRuntime, opened
-from pelnas.runtimes.timer import Loaded, Timer, groups, processor
+from pelnas.runtimes.timer import Loaded, Timer, processor
 from pelnas.spaces import get_space
 from pelnas.store import RunStore
 
@@ -143,18 +143,17 @@ class _Exporter:
         shutil.rmtree(self._scratch)
 
     def measure(self) -> list[Exported]:
-        """Time the files, several in alternation, and add the cards."""
+        """Time the files over several sessions, several in alternation, and add the cards."""
         timer = Timer(self._runtime, self._measurement, default_cache())
-        done = []
-        for group in groups(self._written, self._work):
-            threads = self._measurement.threads
-            loaded = [
-                Loaded(opened((each.place / ONNX).read_bytes(), threads), each.made.shape)
-                for each in group
-            ]
-            timings = timer.latencies(loaded)
-            done += [self._carded(each, *one) for each, one in zip(group, timings, strict=True)]
-        return done
+        timings = timer.over_sessions(self._written, self._work, self._loaded)
+        return [self._carded(each, *one) for each, one in zip(self._written, timings, strict=True)]
+
+    def _loaded(self, written: Sequence[_Written], _: ExitStack) -> list[Loaded]:
+        threads = self._measurement.threads
+        return [
+            Loaded(opened((each.place / ONNX).read_bytes(), threads), each.made.shape)
+            for each in written
+        ]
 
     def _work(self, written: _Written) -> float:
         space, shape = get_space(self._store.config.space), written.made.shape

@@ -1,6 +1,6 @@
 """This machine as a device: each network is built and timed here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pelnas.accelerator import CPU, Accelerator
 from pelnas.architecture import Architecture, Cost, Shape
@@ -9,7 +9,7 @@ from pelnas.config import Measurement
 from pelnas.devices.base import Device
 from pelnas.runtimes import get_runtime
 from pelnas.runtimes.deployed import Deployed
-from pelnas.runtimes.timer import Timer, groups, processor
+from pelnas.runtimes.timer import SESSIONS, TOGETHER, Timer, groups, processor
 from pelnas.spaces import SearchSpace
 
 COLOUR = 3  # channels
@@ -43,6 +43,7 @@ class HostDevice(Device):
         self.name = "host" if on == CPU else f"host-{on}"
         self._runtime = get_runtime(measurement.runtime, on)
         self._processor = self._runtime.processor or processor()
+        self.confirms = self._runtime.alternates
         self._timer = Timer(self._runtime, measurement, cache)
         self.source = (
             f"measured on this machine ({self._processor}, {self._runtime.title},"
@@ -64,18 +65,45 @@ class HostDevice(Device):
             latency, spread = known[architecture]
             yield Cost(latency_ms=latency, spread_ms=spread)
 
+    def confirm(
+        self, architectures: Sequence[Architecture], company: Sequence[Architecture] = ()
+    ) -> Iterator[Cost]:
+        """Each timed anew over several sessions, see ``Timer.over_sessions``.
+
+        It replaces the first measurement, which says which networks looked fast.
+        """
+        known = self._confirmed(architectures)
+        missing = [each for each in dict.fromkeys(architectures) if each not in known]
+        if missing:
+            beside = [each for each in dict.fromkeys(company) if each not in missing]
+            beside = beside[: max(0, TOGETHER - len(missing))]
+            networks = [Deployed(self._space, each, self._shape) for each in (*missing, *beside)]
+            self._runtime.prepare(networks, self._cache)
+            timings = self._timer.over_sessions(networks, self._work, self._timer.loaded)
+            fresh = dict(zip(missing, timings, strict=False))  # company is not kept
+            self._cache.put_many({self._key(a, sessions=SESSIONS): t for a, t in fresh.items()})
+            known |= fresh
+        for architecture in architectures:
+            latency, spread = known[architecture]
+            yield Cost(latency_ms=latency, spread_ms=spread)
+
     def _work(self, network: Deployed) -> float:
         return self._measurement.batch * self._space.flops(network.architecture, self._shape)
 
     def _kept(self, architectures: Sequence[Architecture]) -> dict[Architecture, Timing]:
-        """What the cache has; of torch also what release 0.1.0 measured."""
+        """What the cache has, confirmed or not; of torch also what release 0.1.0 measured."""
         methods = (FIRST, METHOD) if self._runtime.name == "torch" else (METHOD,)
         known: dict[Architecture, Timing] = {}
         for method in methods:
-            keys = {each: self._key(each, method) for each in architectures}
-            found = self._cache.get_many(keys.values(), _is_timing)
-            known |= {each: found[key] for each, key in keys.items() if key in found}
-        return known
+            known |= self._found({each: self._key(each, method) for each in architectures})
+        return known | self._confirmed(architectures)
+
+    def _confirmed(self, architectures: Sequence[Architecture]) -> dict[Architecture, Timing]:
+        return self._found({each: self._key(each, sessions=SESSIONS) for each in architectures})
+
+    def _found(self, keys: Mapping[Architecture, Key]) -> dict[Architecture, Timing]:
+        found = self._cache.get_many(keys.values(), _is_timing)
+        return {each: found[key] for each, key in keys.items() if key in found}
 
     def _measured(self, networks: Sequence[Deployed]) -> dict[Architecture, Timing]:
         timings = self._timer.measure(networks)
@@ -83,7 +111,7 @@ class HostDevice(Device):
         self._cache.put_many({self._key(each): timing for each, timing in found.items()})
         return found
 
-    def _key(self, architecture: Architecture, method: int = METHOD) -> Key:
+    def _key(self, architecture: Architecture, method: int = METHOD, sessions: int = 1) -> Key:
         measurement = self._measurement.model_dump()
         if self._runtime.name == "torch":
             del measurement["runtime"]  # the only one of the first release, whose values still hold
@@ -98,6 +126,7 @@ class HostDevice(Device):
             processor=self._processor,
             clock=self._timer.clock,
             **({"code": self._space.code} if self._space.code else {}),
+            **({"sessions": sessions} if sessions > 1 else {}),
             **measurement,
         )
 

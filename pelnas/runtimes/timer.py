@@ -22,6 +22,8 @@ from pelnas.spaces import get_space
 T = TypeVar("T")
 
 TOGETHER = 12  # networks at most that are timed in alternation
+SESSIONS = 5  # in which networks are timed whose order matters, each with its share of the passes
+FEWEST = 10  # passes of a session at least, unless fewer are asked for in all
 WORK = 2e9  # multiply-accumulates of these together, so that a group ends within seconds
 METHOD = 1  # version of the reference and of how it is timed
 #: A small network with each kind of operation: of those tried it follows best how a disturbance
@@ -70,15 +72,51 @@ class Timer:
             for each in networks
         ]
 
-    def latencies(self, networks: Sequence[Loaded]) -> list[tuple[float, float]]:
-        """Median and interquartile range in ms of each, all timed in alternation."""
+    def over_sessions(
+        self,
+        networks: Sequence[T],
+        work: Callable[[T], float],
+        load: Callable[[Sequence[T], ExitStack], list[Loaded]],
+    ) -> list[tuple[float, float]]:
+        """Median and interquartile range in ms of each: the medians of those of several sessions.
+
+        Where a network lies in memory, and which others it runs in turn with, makes it some
+        percent faster or slower for as long as it stays loaded, however often it is timed. So
+        each session loads all anew, in another order and other groups (``work``: as in
+        ``groups``). Where the runtime holds one network at a time, there is one session.
+        """
+        found: list[list[tuple[float, float]]] = [[] for _ in networks]
+        asked = self._measurement.repeats
+        passes = min(asked, max(FEWEST, asked // SESSIONS))
+        for session in range(SESSIONS if self._runtime.alternates else 1):
+            order = np.random.default_rng(session).permutation(len(networks)).tolist()
+            for group in groups(order, lambda place: work(networks[place])):
+                with ExitStack() as held:
+                    loaded = load([networks[place] for place in group], held)
+                    timings = self.latencies(loaded, passes)
+                for place, timing in zip(group, timings, strict=True):
+                    found[place].append(timing)
+        return [
+            (median(half for half, _ in each), median(spread for _, spread in each))
+            for each in found
+        ]
+
+    def latencies(
+        self, networks: Sequence[Loaded], repeats: int | None = None
+    ) -> list[tuple[float, float]]:
+        """Median and interquartile range in ms of each, all timed in alternation.
+
+        ``repeats``: instead of the measurement's.
+        """
         if not self._runtime.alternates:
             return self.plain(networks)
-        passes = [network.once(self._measurement.batch) for network in networks]
-        threads = self._measurement.threads
-        with self._runtime.loaded(reference(), threads, self._cache) as run:
+        measurement = self._measurement
+        if repeats is not None:
+            measurement = measurement.model_copy(update={"repeats": repeats})
+        passes = [network.once(measurement.batch) for network in networks]
+        with self._runtime.loaded(reference(), measurement.threads, self._cache) as run:
             beside = Loaded(run, _SHAPE).once(1)
-            found, own = relative_times(passes, beside, self._measurement, self._now)
+            found, own = relative_times(passes, beside, measurement, self._now)
         level = self._reference_ms(own)
         return [(level * half, level * spread) for half, spread in map(middle, found)]
 

@@ -1,6 +1,8 @@
 """This machine measures what it builds, once, and leaves torch as it was."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,8 @@ from pelnas.architecture import Architecture, Cost, Shape
 from pelnas.cache import Cache, cache_key
 from pelnas.config import Measurement
 from pelnas.devices.host import HostDevice, processor
-from pelnas.runtimes.timer import TOGETHER
+from pelnas.runtimes.deployed import Deployed
+from pelnas.runtimes.timer import TOGETHER, Timer
 from pelnas.spaces import get_space
 from pelnas.spaces.nasbench201 import NasBench201
 from pelnas.spaces.tiny import Tiny
@@ -93,6 +96,50 @@ def test_a_group_of_costs_comes_as_soon_as_it_is_known(cache: Cache) -> None:
     assert len(space.built) == TOGETHER
     assert all(cost.feasible for cost in costs)
     assert space.built == wanted
+
+
+def test_what_is_confirmed_is_measured_anew_and_replaces_the_first_measurement(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[list[Architecture]] = []
+    over_sessions = Timer.over_sessions
+
+    def noted(timer: Timer, networks: Sequence[Deployed], *how: Any) -> Any:
+        timed.append([each.architecture for each in networks])
+        return over_sessions(timer, networks, *how)
+
+    monkeypatch.setattr(Timer, "over_sessions", noted)
+    space = get_space("tiny")
+    one, other, third = (space.at(n) for n in (3, 7, 11))
+
+    def device() -> HostDevice:
+        return HostDevice(space, Shape.square(10, 16), FEW, cache)
+
+    first = list(device().costs([one, other]))
+    (found,) = device().confirm([one], [other, one, third])
+    assert timed == [[one, other, third]]  # the others keep it company
+    assert found != first[0]
+    assert list(device().costs([one, other])) == [found, first[1]]
+    assert list(device().confirm([one])) == [found]
+    assert len(timed) == 1
+
+
+def test_a_full_group_needs_no_company(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[int] = []
+
+    def counted(_: Timer, networks: Sequence[Deployed], *how: Any) -> Any:
+        timed.append(len(networks))
+        return [(1.0, 0.0)] * len(networks)
+
+    monkeypatch.setattr(Timer, "over_sessions", counted)
+    space = get_space("tiny")
+    device = HostDevice(space, Shape.square(10, 16), FEW, cache)
+    networks = [space.at(n) for n in range(2 * TOGETHER)]
+    assert list(device.confirm(networks[:TOGETHER], networks)) == [Cost(1.0, 0.0)] * TOGETHER
+    assert timed == [TOGETHER]
+    assert device.confirms
+    eager = Measurement(runtime="torch-compile")
+    assert not HostDevice(space, Shape.square(10, 16), eager, cache).confirms
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -1,6 +1,7 @@
 """Networks are timed in groups, on the scale of one reference network."""
 
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pelnas.architecture import Shape
 from pelnas.cache import Cache
 from pelnas.config import Measurement
 from pelnas.runtimes import Runtime
-from pelnas.runtimes.timer import TOGETHER, WORK, Loaded, Timer, groups
+from pelnas.runtimes.timer import FEWEST, SESSIONS, TOGETHER, WORK, Loaded, Timer, groups
 
 SHAPE = Shape.square(10, 8)
 FEW = Measurement(warmup=1, repeats=10)
@@ -103,3 +104,49 @@ def test_groups_keep_the_order_and_end_within_seconds() -> None:
         [0.1],
     ]
     assert groups([], float) == []
+
+
+class Placed:
+    """Networks that are slower or faster by where they are loaded, each time somewhere else."""
+
+    def __init__(self, machine: Machine, milliseconds: list[float]) -> None:
+        self._machine, self._milliseconds = machine, milliseconds
+        self.loads = [0] * len(milliseconds)
+        self.groups: list[list[int]] = []
+        self.passes = 0
+
+    def load(self, places: Sequence[int], _: ExitStack) -> list[Loaded]:
+        self.groups.append(list(places))
+        return [self._loaded(place) for place in places]
+
+    def _loaded(self, place: int) -> Loaded:
+        luck = (0.8, 1.0, 1.3, 1.0, 1.0)[(self.loads[place] + place) % SESSIONS]
+        self.loads[place] += 1
+        network = self._machine.network(luck * self._milliseconds[place])
+
+        def run(images: Any) -> Any:
+            self.passes += 1
+            return network.run(images)
+
+        return Loaded(run, SHAPE)
+
+
+def test_over_sessions_the_luck_of_one_place_in_memory_cancels_out(
+    machine: Machine, cache: Cache
+) -> None:
+    wanted = [1.0 + place / 50 for place in range(TOGETHER + 3)]
+    networks = Placed(machine, wanted)
+    timer = Timer(Made(machine), Measurement(warmup=1, repeats=30), cache)
+    found = timer.over_sessions(range(len(wanted)), lambda _: 1.0, networks.load)
+    assert [latency for latency, _ in found] == pytest.approx(wanted)
+    assert networks.loads == [SESSIONS] * len(wanted)
+    assert len({tuple(group) for group in networks.groups}) == 2 * SESSIONS
+    assert networks.passes == len(wanted) * SESSIONS * (1 + FEWEST)
+
+
+def test_a_runtime_that_holds_one_network_has_one_session(machine: Machine, cache: Cache) -> None:
+    runtime = Made(machine)
+    runtime.alternates = False
+    networks = Placed(machine, [1.0, 2.0])
+    Timer(runtime, FEW, cache).over_sessions(range(2), lambda _: 1.0, networks.load)
+    assert networks.loads == [1, 1]
