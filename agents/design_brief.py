@@ -31,13 +31,13 @@ class Shared:
     """What a model sees where it shares a niche with the built-in designer; one line per item.
 
     ``designs``: (architecture, what the surrogate predicts) of the built-in designer in this step.
-    ``parents``: the same of the parents, as lines. ``credit``: for each author, how many of its
+    ``parents``: (id, the same) of the parents. ``credit``: for each author, how many of its
     latest designs are on the front. ``failed``: (what came of it, architecture, figures) of recent
     designs that were refused or are dominated. ``gap``: the widest gap of the niche's front.
     """
 
     designs: tuple[tuple[str, str], ...]
-    parents: tuple[str, ...]
+    parents: tuple[tuple[str, str], ...]
     credit: tuple[str, ...]
     failed: tuple[tuple[str, str, str], ...]
     gap: str
@@ -86,7 +86,11 @@ class DesignBrief:
         """The brief with some of its parents alone; tasks that need another one get one of these."""
         places = {parent.id: place for place, parent in enumerate(parents)}
         tasks = tuple(self._task_of(task, places) for task in self.tasks)
-        return replace(self, parents=tuple(parents), tasks=tasks)
+        shared = self.shared
+        if shared is not None:
+            told = tuple((id_, view) for id_, view in shared.parents if id_ in places)
+            shared = replace(shared, parents=told)
+        return replace(self, parents=tuple(parents), tasks=tasks, shared=shared)
 
     def _task_of(self, task: Task, places: Mapping[str, int]) -> Task:
         if not places:

@@ -33,11 +33,13 @@ from pelnas.evolution import Task
 from pelnas.partition import Niche
 from pelnas.rules.rule import render
 from pelnas.spaces import SearchSpace
+from pelnas.text import plural
 from pelnas.validator import Intake, Proposal
 
 LETTERS, EDITS, NAMED = "letters", "edits", "named"
 EDITED_PARENTS = 4  # that a small model chooses among
 EDITED_RULES = 4  # that it is shown: it reads some tens of tokens a second
+EDITED_FAILURES = 2  # of earlier designs
 _FORMER_ANSWER = (
     "the architecture {form}, the operation you used (mutation, crossover or sample), the ids of"
     " its parents, and a short rationale"
@@ -101,7 +103,7 @@ class QuestionForm(ABC):
         """The variables of the prompt about a shared niche."""
         named = {
             "designs": [f"{self.written(space, one)}{view}" for one, view in shared.designs],
-            "parents": shared.parents,
+            "parents": [f"{id_}{view}" for id_, view in shared.parents],
             "credit": shared.credit,
             "failed": [
                 f"{why}: {self.shown(space, one)}{figures}" for why, one, figures in shared.failed
@@ -225,7 +227,8 @@ class EditsForm(LettersForm):
         if not open_:
             return None
         few = brief.with_parents([p for p in brief.parents if p.id in open_])
-        return replace(few, rules=few.rules[:EDITED_RULES], open_edits=open_)
+        shared = few.shared and replace(few.shared, failed=few.shared.failed[:EDITED_FAILURES])
+        return replace(few, rules=few.rules[:EDITED_RULES], open_edits=open_, shared=shared)
 
     def schema(self, brief: DesignBrief, model: str) -> type[BaseModel]:
         if not brief.partition.space.is_by_choices:
@@ -250,6 +253,12 @@ class EditsForm(LettersForm):
 
     def written(self, space: SearchSpace, architecture: str) -> str:
         return architecture
+
+    def shared_variables(self, shared: Shared, space: SearchSpace) -> dict[str, str]:
+        """Without the networks of the program, which no change that may be chosen leads to."""
+        count = len(shared.designs)
+        designs = f"{count} {plural(count, 'network')}, none of which you can choose"
+        return super().shared_variables(shared, space) | {"designs": designs}
 
     def shown(self, space: SearchSpace, given: str) -> str:
         return given

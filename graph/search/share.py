@@ -69,9 +69,7 @@ def _shared(session: Session, brief: DesignBrief, intake: Intake) -> Shared:
     members, front = archive.niche(niche), archive.front(niche)
     return Shared(
         designs=tuple(zip_longest(designs, views[: len(designs)], fillvalue="")),
-        parents=tuple(
-            f"{id_}{view}" for id_, view in zip(ids, views[len(designs) :], strict=False)
-        ),
+        parents=tuple(zip(ids, views[len(designs) :], strict=False)),
         credit=tuple(_credit(members[-LATEST:], front)),
         failed=tuple(
             [*_refused(session, brief), *_dominated(brief, newest, members, front)][:FAILURES]

@@ -82,6 +82,25 @@ def test_the_model_gets_its_share_and_sees_what_the_program_designed(
         assert replay(recording, tmp_path / "again").same_front
 
 
+def test_a_small_model_is_shown_what_it_can_choose(settings: Settings) -> None:
+    """All niches share the system prompt, which is then read once; parents are those of the table."""
+    model = ScriptedModel(lambda *_: json.dumps({"edits": []}))
+    config = settings(
+        designer_model=model.name, designer_share=0.5, question_form="edits", rounds=4, per_niche=6
+    )
+    with RunStore.read(Search(config, {model.name: model}).run().folder):
+        asked = [[m.content for m in r] for r in model.requests if "list of edits" in r[0].content]
+    assert len({system for system, *_ in asked}) == 1
+    later = [user for _, user, *_ in asked if "±" in user.partition("of the parents:")[2]]
+    assert later
+    for user in later:
+        table, _, shared = user.partition("Designs of the program")
+        assert re.search(r"^\d+ networks?, none of which you can choose$", shared, re.M)
+        expected = shared.partition("of the parents:\n")[2].partition("\n\n")[0].splitlines()
+        named = re.findall(r"^(r\d+n\d+c\d+) \|", table, re.M)
+        assert [line.split()[0] for line in expected] == named
+
+
 def test_a_share_of_nothing_asks_no_designer(settings: Settings) -> None:
     store, model = searched(settings(designer_model="scripted:answers", designer_share=0.0))
     with store:
