@@ -104,24 +104,24 @@ def others(site: Site, tiny_tables: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def triples(site: Site) -> list[str]:
     """Two finished runs that minimise latency and energy; what is cheap takes much energy."""
-    names = []
-    for shift, name in enumerate(("a", "b")):
-        config = SearchConfig(
-            space="tiny", device="toy", output=site.output, name=name, rounds=1,
-            objectives=("latency", "energy"),
-        )  # fmt: skip
-        with RunStore.create(config) as store:
-            store.set_sources(Sources("toy10", "accuracy, %", "a table", "a table"))
-            store.set_niches(["all"])
-            cells = [SPACE.format(SPACE.at(10 * i)) for i in range(4)]
-            ids = store.replace_designs(0, 0, [Design(c, "openai:x", "free") for c in cells], [])
-            for id_, (ms, mj, score) in zip(ids, PLACES, strict=True):
-                store.record_prediction(id_, Prediction(score), 10, 20.0)
-                store.record_cost(id_, Cost(ms + shift, energy_mj=mj))
-            store.event("round-done", round=0, seconds=1.0)
-            store.finish("all rounds done")
-            names.append(store.name)
-    return names
+    costs = ("latency", "energy")
+    return [recorded(site, name, shift, objectives=costs) for shift, name in enumerate(("a", "b"))]
+
+
+def recorded(site: Site, name: str, shift: float = 0.0, **settings: Any) -> str:
+    """The name of a finished run of a round, as if these places had been found by it."""
+    values: dict[str, Any] = {"space": "tiny", "device": "toy", "rounds": 1} | settings
+    with RunStore.create(SearchConfig(**values, output=site.output, name=name)) as store:
+        store.set_sources(Sources("toy10", "accuracy, %", "a table", "a table"))
+        store.set_niches(["all"])
+        cells = [SPACE.format(SPACE.at(10 * i)) for i in range(4)]
+        ids = store.replace_designs(0, 0, [Design(c, "openai:x", "free") for c in cells], [])
+        for id_, (ms, mj, score) in zip(ids, PLACES, strict=True):
+            store.record_prediction(id_, Prediction(score), 10, 20.0)
+            store.record_cost(id_, Cost(ms + shift, energy_mj=mj))
+        store.event("round-done", round=0, seconds=1.0)
+        store.finish("all rounds done")
+        return store.name
 
 
 #: Latency, energy, score: the last beats the third in every objective, and nothing else.
@@ -462,10 +462,7 @@ def test_runs_that_are_ticked_stand_side_by_side(
 
 
 def test_runs_of_different_devices_share_no_scale(page: Page, written: str) -> None:
-    config = SearchConfig(
-        space="tiny", device="host", rounds=1, per_niche=2, output=page.site.output, name="host"
-    )  # fmt: skip
-    here = Search(config).run().folder.name
+    here = recorded(page.site, "host", device="host")
     page.go(f"#/compare/{written}/{here}")
     page.until(lambda: "share no scale" in page.text("main"))
     assert "each in its own ranges" in page.text("main")
