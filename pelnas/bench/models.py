@@ -15,6 +15,7 @@ from pelnas.bench.search.problem import Cell
 from pelnas.bench.search.results import Result
 from pelnas.bench.search.run import Plan
 from pelnas.config import BUILTIN, SearchConfig
+from pelnas.predictors.known_truth import is_made
 
 RANDOM = "builtin:random"
 REFERENCES = ("", RANDOM)  # "": the built-in designer
@@ -52,6 +53,11 @@ class ModelRow:
     gained_per_design: float | None
     front_hv: float
     deviation: float | None
+
+
+def cell_of(space: str, dataset: str, device: str) -> Cell:
+    """Judged by test accuracy, or by a made accuracy where the data set is the name of one."""
+    return Cell(space, dataset, device, "known-truth" if is_made(dataset) else "table")
 
 
 def plans(

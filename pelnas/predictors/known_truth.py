@@ -109,6 +109,12 @@ class KnownTruthPredictor(AccuracyPredictor):
             yield Prediction(self.truth.observed(architecture), self.truth.noise)
 
 
+def is_made(dataset: str) -> bool:
+    """Whether a data set is the name of a made truth, ``KIND-SEED``."""
+    match = _NAME.fullmatch(dataset)
+    return match is not None and match["kind"] in KINDS
+
+
 def named(dataset: str) -> tuple[Kind, int]:
     """The kind and the seed of ``KIND-SEED``. DatasetError: anything else."""
     match = _NAME.fullmatch(dataset)

@@ -44,27 +44,17 @@ def test_the_exact_front_is_that_of_all_networks(kind: Kind) -> None:
     assert problem.judge(best[:1])[0] < 1
 
 
-@pytest.fixture
-def costs(tmp_path: Path) -> Path:
-    lines = ["device,layer,op,delta_ms"]
-    for layer, options in enumerate(get_space("fbnet").choices):
-        lines += [
-            f"toy,{layer},{op},{0 if op == 'skip' else 0.1 * (n + 1) * (layer + 1)}"
-            for n, op in enumerate(options)
-        ]
-    (tmp_path / "costs.csv").write_text("\n".join(lines), encoding="utf-8")
-    return tmp_path
-
-
 def config(data: Path, tmp_path: Path) -> SearchConfig:
     return SearchConfig(space="fbnet", data=data, output=tmp_path / "runs", per_niche=5)
 
 
 def test_the_built_in_designer_is_ahead_of_both_baselines_at_equal_budget(
-    costs: Path, tmp_path: Path
+    layer_costs: Path, tmp_path: Path
 ) -> None:
     budgets = {EVOLVER: (150,), NSGA2: (150,), RANDOM: (150,)}
-    found = list(bench_known_truth(config(costs, tmp_path), None, ["additive-2"], [0], budgets))
+    found = list(
+        bench_known_truth(config(layer_costs, tmp_path), None, ["additive-2"], [0], budgets)
+    )
     ratio = {one.method: one.ratio for one in found}
     assert ratio[EVOLVER] > ratio[NSGA2] > ratio[RANDOM]
     assert {one.evaluations for one in found} == {150}
@@ -79,14 +69,16 @@ def test_the_built_in_designer_is_ahead_of_both_baselines_at_equal_budget(
     ],
 )
 def test_what_is_not_there_is_said(
-    costs: Path,
+    layer_costs: Path,
     tmp_path: Path,
     devices: list[str] | None,
     truths: list[str],
     error: type[Exception],
 ) -> None:
     with pytest.raises(error):
-        list(bench_known_truth(config(costs, tmp_path), devices, truths, [0], {RANDOM: (60,)}))
+        list(
+            bench_known_truth(config(layer_costs, tmp_path), devices, truths, [0], {RANDOM: (60,)})
+        )
 
 
 def test_a_folder_without_costs_per_layer_is_said(tmp_path: Path) -> None:

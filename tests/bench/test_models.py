@@ -12,7 +12,7 @@ from fakes import PoolHere, members_asked_for, proposed
 
 from pelnas import SearchConfig
 from pelnas.agents.testing.server import LoopbackServer
-from pelnas.bench.models import cells_of, plans, rows, to_markdown
+from pelnas.bench.models import cell_of, cells_of, plans, rows, to_markdown
 from pelnas.bench.search import run
 from pelnas.bench.search.problem import Cell
 from pelnas.bench.search.results import Result, Results
@@ -75,3 +75,17 @@ def test_the_table_is_markdown_without_folders(results: list[Result]) -> None:
     assert table.count("\n| openai:any |") == 2
     assert {line.count("|") for line in table.splitlines() if line.startswith("|")} == {17}
     assert all(len(cells_of(row)) == 16 for row in rows(results))
+
+
+def test_a_made_accuracy_judges_where_the_data_set_is_one(layer_costs: Path) -> None:
+    """Of a space that no table covers; here by the built-in designers, which every table begins with."""
+    cell, kept = cell_of("fbnet", "additive-0", "toy"), Results(layer_costs)
+    config = SearchConfig(
+        data=layer_costs, output=layer_costs / "runs", space="fbnet", per_niche=2, niches=3
+    )
+    (references,) = plans(config, cell, [], seeds=1, budget=12)
+    run.run(references, kept, 1, lambda _: None, Event(), PoolHere())
+    evolver, random = rows(kept.read())
+    assert evolver.cell.accuracy == "known-truth"
+    assert 0 < evolver.front_hv < 1
+    assert 0 < random.front_hv < 1

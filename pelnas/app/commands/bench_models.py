@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pelnas.bench.models import ModelRow
 
 
-@options.takes("per_niche", "base_url", "tool_calls", "question_form")
+@options.takes("space", "per_niche", "base_url", "tool_calls", "question_form")
 def bench_models(
     *,
     data: Data,
@@ -22,7 +22,7 @@ def bench_models(
         typer.Option("--model", help="provider:model; repeatable. Without: what is in --to."),
     ] = None,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="A data set of the tables.")
+        str, typer.Option("--dataset", help="A data set of the tables, or KIND-SEED (known-truth).")
     ] = "cifar10",
     device: Annotated[str, typer.Option("--device", help="A device of them.")] = "edgegpu",
     seeds: Seeds = 3,
@@ -40,13 +40,12 @@ def bench_models(
     """
     check_form(markdown, as_json)
     from pelnas import load_config
-    from pelnas.bench.models import plans, rows
-    from pelnas.bench.search.problem import Cell
+    from pelnas.bench.models import cell_of, plans, rows
     from pelnas.bench.search.results import Results
 
     own = {"name": "models", "data": data.absolute(), "output": to.absolute() / "runs"}
     settings = load_config(config, given | own)
-    cell = Cell(settings.space, dataset, device, "table")
+    cell = cell_of(settings.space, dataset, device)
     results = Results(to)
     wanted = plans(settings, cell, model, seeds, evaluations) if model else []
     with results.alone():
