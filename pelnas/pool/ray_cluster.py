@@ -134,9 +134,15 @@ class Cluster:
         return {"label_selector": {"ray.io/node-id": f"!in({','.join(apart)})"}} if apart else {}
 
     def end(self, actors: Sequence[Any]) -> None:
-        """End these actors, as far as there still is somebody who can."""
+        """End these actors, as far as there still is somebody who can.
+
+        Where the head is lost, disconnect: a minute after that Ray would end this process.
+        """
         ray = self._ray
-        if ray is None or not actors or (self._head is not None and not _answers(*self._head)):
+        if ray is None or not actors:
+            return
+        if self._head is not None and not _answers(*self._head):
+            self.close()
             return
         with suppress(ConnectionError, ray.exceptions.RayError):
             for actor in actors:

@@ -25,6 +25,7 @@ from pelnas.report import front_json
 from pelnas.store import Event, RunStore
 
 ROOM = 80 << 20  # bytes of a node's object store
+MINUTE = 70.0  # seconds, and some more
 SETTINGS = {
     "space": "tiny",
     "device": "toy",
@@ -163,6 +164,7 @@ def _headless(given: argparse.Namespace, nodes: Nodes, whole: dict[str, Any]) ->
             time.sleep(WATCH + 0.5)  # else a quick machine is done before anybody looks
 
     lost = searched(given.tables, given.folder / "head", "ray", on_event)
+    time.sleep(MINUTE)  # after which Ray ends a process that is still connected
     resumed = Search.resume(Path(lost["folder"]), pool="processes")
     resumed.run()
     after = outcome(resumed.folder)
