@@ -7,6 +7,7 @@ and bring up one behind it, which is then measured again, too.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,11 +30,10 @@ def confirmed(
     What was measured for a directive stays: somebody has decided by it.
     """
     objectives = Objectives.of(session.config.objectives)
-    front, settled = session.archive().union(), list(costs)
+    front, held = session.archive().union(), _evaluations(session, candidates, costs)
     company = [each.candidate.architecture for each in front]
     final = {i for i, c in enumerate(candidates) if session.store.measured(c.architecture)}
     while session.meter.minutes_left() != 0:
-        held = _evaluations(session, candidates, settled)
         on_front = non_dominated(objectives.points([*front, *held]))[len(front) :]
         unsure = [int(i) for i in np.flatnonzero(on_front) if int(i) not in final]
         if not unsure:
@@ -41,10 +41,10 @@ def confirmed(
         texts = [candidates[i].architecture for i in unsure]
         found = session.problem.evaluator.confirm(texts, company)
         for i, cost in zip(unsure, found, strict=True):
-            settled[i] = cost
+            held[i] = replace(held[i], cost=cost)
         final.update(unsure)
         company = texts + company
-    return settled
+    return [each.cost for each in held]
 
 
 def _evaluations(
