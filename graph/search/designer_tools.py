@@ -183,7 +183,7 @@ class _DesignerTools:
         return {**found, **self._predicted(after)}
 
     def _predicted(self, architecture: Architecture) -> dict[str, Any]:
-        for found in outlooks(self._brief, [architecture]):
+        for found in outlooks(self._brief, [architecture], gains=True):
             figures = {**found.mean, "uncertainty": dict(found.uncertainty)}
             return {"is": "predicted", **figures, "expected_gain": found.gain}
         return {"is": "unknown", "why": "too few networks are evaluated to predict others"}

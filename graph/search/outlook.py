@@ -17,8 +17,8 @@ _STREAM = 3  # of the draws, beside those of the step
 class Outlook(NamedTuple):
     """Of one network. ``mean`` and ``uncertainty``: one standard deviation, by name of the objective.
 
-    ``gain``: the share of a hypervolume that it alone is expected to add to the front of the run, see
-    ``pelnas.surrogate.proposals.expected_gains``; higher is better.
+    ``gain``, where it was asked for: the share of a hypervolume that it alone is expected to add to the
+    front of the run, see ``pelnas.surrogate.proposals.expected_gains``; higher is better.
     """
 
     mean: Mapping[str, float | None]
@@ -26,8 +26,13 @@ class Outlook(NamedTuple):
     gain: float | None
 
 
-def outlooks(brief: DesignBrief, architectures: Sequence[Architecture]) -> list[Outlook]:
-    """For each network; empty without a surrogate, or where it has too few evaluations."""
+def outlooks(
+    brief: DesignBrief, architectures: Sequence[Architecture], *, gains: bool = False
+) -> list[Outlook]:
+    """For each network; empty without a surrogate, or where it has too few evaluations.
+
+    ``gains``: with what each would add to the front, which takes draws of its own.
+    """
     surrogate = brief.surrogate
     if surrogate is None or not surrogate.ready or not architectures:
         return []
@@ -35,7 +40,9 @@ def outlooks(brief: DesignBrief, architectures: Sequence[Architecture]) -> list[
     with surrogate.working():
         means = surrogate.expect(architectures)
         spreads = surrogate.draw(architectures, DRAWS, rng).std(axis=0)
-        gains = expected_gains(surrogate, architectures, DRAWS, rng)
+        added: Sequence[float | None] = [None] * len(architectures)
+        if gains:
+            added = expected_gains(surrogate, architectures, DRAWS, rng).tolist()
     names = brief.objectives.fields
     return [
         Outlook(
@@ -43,7 +50,7 @@ def outlooks(brief: DesignBrief, architectures: Sequence[Architecture]) -> list[
             dict(zip(names, map(short, spread), strict=True)),
             short(gain),
         )
-        for mean, spread, gain in zip(means, spreads, gains, strict=True)
+        for mean, spread, gain in zip(means, spreads, added, strict=True)
     ]
 
 
