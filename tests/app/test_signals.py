@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 import warm
 from patience import SECONDS, limited, until
 
+from pelnas.app.signals import result_of, stopped_by_signals
 from pelnas.store import RunStore, find_run, list_runs
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))
@@ -116,6 +119,21 @@ def test_a_second_signal_ends_a_search_at_once_or_finds_it_ended(
     assert process.returncode == 130
     assert err.startswith("pelnas: stopped")
     assert "Traceback" not in err
+
+
+def test_a_signal_that_another_thread_takes_is_heard(capfd: pytest.CaptureFixture[str]) -> None:
+    future: Future[str] = Future()
+    heard = threading.Event()
+
+    def take() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        future.set_result("heard" if heard.wait(SECONDS) else "not heard")
+
+    with stopped_by_signals(heard.set, "stopping") as received:
+        threading.Timer(0.05, take).start()  # until then the main thread waits for the result
+        assert result_of(future) == "heard"
+    assert received == [signal.SIGTERM]
+    assert capfd.readouterr().err == "pelnas: stopping\n"
 
 
 def test_a_terminal_sees_a_search_alive(table_options: list[str], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from pelnas.app.signals import INTERRUPTED
+from pelnas.app.signals import INTERRUPTED, result_of
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
@@ -56,7 +56,7 @@ def heeding_signals(
 
     KeyboardInterrupt: there was a second one, and the step under way is not finished.
     """
-    return _ended(search, lambda: _begun(search, on_event).result())
+    return _ended(search, lambda: _begun(search, on_event))
 
 
 def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Future[Result]":
@@ -64,12 +64,12 @@ def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Fut
     return ThreadPoolExecutor(1).submit(search.run, on_event)
 
 
-def _ended(search: "Search", result_of: "Callable[[], Result]") -> "tuple[Result, int]":
-    """``result_of``: called when signals are heard, so that none comes before."""
+def _ended(search: "Search", begin: "Callable[[], Future[Result]]") -> "tuple[Result, int]":
+    """``begin``: called when signals are heard, so that none comes before."""
     from pelnas.app.signals import stopped_by_signals
 
     with stopped_by_signals(search.stop, STOPPING) as received:
-        result = result_of()
+        result = result_of(begin())
     return result, 128 + received[0] if received else int(result.stopped)
 
 
@@ -105,7 +105,7 @@ def _talking(search: "Search", view: "View") -> "tuple[Result, int]":
             search.stop()
     shown = not running.done()
     with view if shown else nullcontext():
-        result, code = _ended(search, running.result)
+        result, code = _ended(search, lambda: running)
     return result, max(code, 0 if left else INTERRUPTED)
 
 
