@@ -4,82 +4,61 @@ All columns are minimised. Gains are shares of boxes, see ``gained``; those of s
 added up.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.pareto import Box, non_dominated, normalised
+from pelnas.pareto import Box, normalised
 
 Floats = NDArray[np.float64]
 REFERENCE = 1.1  # of the hypervolume, in the box of the front
 
 
-class Gains(ABC):
+class Gains:
     """What m candidates would add to a front, in several draws of where they may lie.
 
-    ``values`` (draws, m): higher is better.
+    ``values`` (draws, m): higher is better. What is lost to a candidate that is chosen is taken
+    off, so that its cost follows from what it takes and not from the whole front.
     """
 
-    values: Floats
-
-    @classmethod
-    def of(cls, front: Floats, drawn: Floats, boxes: Sequence[Box]) -> "Gains":
+    def __init__(self, front: Floats, drawn: Floats, boxes: Sequence[Box]) -> None:
         """``front`` (n, k), non-dominated; ``drawn`` (draws, m, k); in all boxes together."""
-        kind = GainsOnCurve if front.shape[1] == 2 else GainsInSpace
-        return kind(front, drawn, boxes)
+        nearest = np.min([low for low, _ in boxes], axis=0)
+        corners = [low + _widths((low, high)) for low, high in boxes]
+        whole = nearest, np.max(corners, axis=0)
+        self._drawn = normalised(drawn, whole)
+        self._corners = [normalised(corner, whole) for corner in corners]
+        self._sizes = [float((_widths(box) / _widths(whole)).prod()) for box in boxes]
+        self._free = [Undominated.by(normalised(front, whole))] * len(drawn)
+        self.values: Floats = np.array(
+            [
+                self._shares(free, points)
+                for free, points in zip(self._free, self._drawn, strict=True)
+            ]
+        )
 
-    @abstractmethod
     def choose(self, candidate: int) -> None:
         """Add this candidate to the front of each draw, where it lies there."""
-
-
-class GainsOnCurve(Gains):
-    """Of two columns: the front is a curve, and its gains are counted anew."""
-
-    def __init__(self, front: Floats, drawn: Floats, boxes: Sequence[Box]) -> None:
-        self._drawn, self._boxes = drawn, boxes
-        self._held = [front] * len(drawn)
-        self.values = np.array([self._gains(front, points) for points in drawn])
-
-    def choose(self, candidate: int) -> None:
-        for place, points in enumerate(self._drawn):
-            held, point = self._held[place], points[candidate]
-            if not (held <= point).all(axis=1).any():  # else it moves no front
-                both = np.vstack([held, point])
-                self._held[place] = both[non_dominated(both)]
-                self.values[place] = self._gains(self._held[place], points)
-
-    def _gains(self, front: Floats, points: Floats) -> Floats:
-        gains: Floats = np.sum([gained(front, points, box) for box in self._boxes], axis=0)
-        return gains
-
-
-class GainsInSpace(Gains):
-    """Of any number of columns: what is lost to a point that is added is taken off."""
-
-    def __init__(self, front: Floats, drawn: Floats, boxes: Sequence[Box]) -> None:
-        self._drawn = [normalised(drawn, box) for box in boxes]
-        fronts = [normalised(front, box) for box in boxes]
-        self._free = [[Undominated.by(each)] * len(drawn) for each in fronts]
-        self.values = np.zeros(drawn.shape[:2])
-        for placed, free in zip(self._drawn, self._free, strict=True):
-            self.values += [
-                space.volumes(points) for space, points in zip(free, placed, strict=True)
-            ]
-
-    def choose(self, candidate: int) -> None:
-        for placed, free in zip(self._drawn, self._free, strict=True):
-            for place, points in enumerate(placed):
-                free[place], taken = free[place].without(points[candidate])
-                self.values[place] -= taken.volumes(points)
+        for draw in np.flatnonzero(self.values[:, candidate]):
+            points = self._drawn[draw]
+            self._free[draw], taken = self._free[draw].without(points[candidate])
+            losing = np.flatnonzero(self.values[draw])
+            self.values[draw, losing] -= self._shares(taken, points[losing])
+            self.values[draw, candidate] = 0.0
         np.maximum(self.values, 0.0, out=self.values)  # of rounding
+
+    def _shares(self, part: "Undominated", points: Floats) -> Floats:
+        """Of all boxes, what the points dominate of a part of space."""
+        found = np.zeros(len(points))
+        for corner, size in zip(self._corners, self._sizes, strict=True):
+            found += part.volumes(points, corner) / size
+        return found
 
 
 class Undominated:
-    """The part of space that no point dominates, up to the reference, 1 in every column.
+    """The part of space that no point dominates, up to 1 in every column.
 
     As disjoint boxes: ``low`` and ``high`` (b, k). A point takes its share out of those that
     reach beyond it (Lacour, Klamroth & Fonseca, Computers & Operations Research 79, 2017, on
@@ -98,11 +77,12 @@ class Undominated:
             left, _ = left.without(point)
         return left
 
-    def volumes(self, points: Floats) -> Floats:
-        """Of what each of the points (m, k) dominates in here, (m,)."""
+    def volumes(self, points: Floats, reference: Floats) -> Floats:
+        """Of what each of the points (m, k) dominates in here up to a reference (k,), (m,)."""
         shares = np.ones((len(points), len(self._low)))
-        for low, high, column in zip(self._low.T, self._high.T, points.T, strict=True):
-            shares *= np.maximum(high - np.maximum(low, column[:, None]), 0.0)
+        ends = np.minimum(self._high, reference)
+        for low, end, column in zip(self._low.T, ends.T, points.T, strict=True):
+            shares *= np.maximum(end - np.maximum(low, column[:, None]), 0.0)
         volumes: Floats = shares.sum(axis=1)
         return volumes
 
@@ -118,13 +98,20 @@ class Undominated:
             left.append((low[beyond], end))
             low[:, column] = np.maximum(low[:, column], value)
         lows, highs = zip(*left, strict=True)
-        return type(self)(np.vstack(lows), np.vstack(highs)), type(self)(low, high)
+        return type(self)(np.concatenate(lows), np.concatenate(highs)), type(self)(low, high)
 
 
 def around(front: Floats) -> Box:
     """The box of a front (n, k), all minimised, with the reference at ``REFERENCE``."""
     low, high = front.min(axis=0), front.max(axis=0)
-    return low, low + REFERENCE * np.where(high > low, high - low, 1.0)
+    return low, low + REFERENCE * _widths((low, high))
+
+
+def _widths(box: Box) -> Floats:
+    """Of a box by column; 1 where it has none, as ``normalised`` takes it."""
+    low, high = box
+    widths: Floats = np.where(high > low, high - low, 1.0)
+    return widths
 
 
 def gained(front: Floats, points: Floats, box: Box) -> Floats:
@@ -133,9 +120,7 @@ def gained(front: Floats, points: Floats, box: Box) -> Floats:
     ``front`` (n, 2), non-dominated, and ``points`` (m, 2): all minimised. The far corner of the
     box is the reference; what is better than the near corner counts as far as it is better.
     """
-    low, high = box
-    width = np.where(high > low, high - low, 1.0)
-    held, points = (front - low) / width, (points - low) / width
+    held, points = normalised(front, box), normalised(points, box)
     held = np.minimum(held[np.argsort(held[:, 0])], 1.0)
     edges = np.concatenate([[-np.inf], held[:, 0], [1.0]])
     best = np.minimum.accumulate(held[:, 1])  # rounding may leave two points at one edge

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from pelnas.architecture import Architecture
 from pelnas.partition import ENUMERABLE, Partition
 from pelnas.surrogate.encoding import Encoding, Expectation, Rows
-from pelnas.surrogate.process import Floats, Process, Weights, fit_weights
+from pelnas.surrogate.process import Floats, Process, Weights, fit_weights, lower_root
 from pelnas.surrogate.ranks import ranks
 from pelnas.surrogate.scale import SCALES, Linear, Scale
 
@@ -246,9 +246,7 @@ class _Objective:
         mean, covariance = self.process.joint(across, among)
         if with_residual:
             covariance += self.process.weights.noise * np.eye(len(covariance))
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        drawn = mean + rng.standard_normal((count, len(mean))) @ root.T
+        drawn = mean + rng.standard_normal((count, len(mean))) @ lower_root(covariance).T
         return self.scale.plain(drawn)
 
 

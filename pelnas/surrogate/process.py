@@ -103,6 +103,22 @@ class Process:
         return cross @ self.alpha, covariance
 
 
+def lower_root(covariance: Floats) -> Floats:
+    """A lower triangular matrix whose product with its transpose is the covariance (n, n).
+
+    Nearly: rounding may leave what is not quite positive, to whose diagonal the least power of
+    ten from ``JITTER`` to 1 that helps is added. LinAlgError: none does.
+    """
+    jitter = JITTER
+    while jitter <= 1.0:
+        factor, failed = dpotrf(covariance + jitter * np.eye(len(covariance)), lower=True)
+        if not failed:
+            root: Floats = factor
+            return root
+        jitter *= 10.0
+    raise np.linalg.LinAlgError("the covariance is not positive")
+
+
 def _total(kernels: Sequence[Floats], weights: Floats) -> Floats:
     total = np.zeros_like(kernels[0])
     for kernel, weight in zip(kernels, weights, strict=True):

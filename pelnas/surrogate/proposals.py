@@ -132,7 +132,7 @@ def _gains(known: Floats, draws: Floats) -> Gains:
     seen = minimised(*known.T)
     front = seen[non_dominated(seen)]
     boxes = around(front), (seen.min(axis=0), seen.max(axis=0))
-    return Gains.of(front, np.array([minimised(*drawn.T) for drawn in draws]), boxes)
+    return Gains(front, np.array([minimised(*drawn.T) for drawn in draws]), boxes)
 
 
 def _liking(drawn: Floats, low: Floats, high: Floats, wanted: Floats) -> Floats:

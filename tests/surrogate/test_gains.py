@@ -35,7 +35,7 @@ def test_in_space_it_stays_that_difference_as_points_are_chosen(
     points = np.array(found)
     front, drawn = points[non_dominated(points)], np.array(asked)
     boxes = around(front), (np.zeros(3), np.ones(3))
-    gains = Gains.of(front, drawn[None], boxes)
+    gains = Gains(front, drawn[None], boxes)
     for place in range(len(asked)):
         wanted = [sum(gain(front, each, box) for box in boxes) for each in drawn]
         assert gains.values[0] == pytest.approx(wanted, abs=1e-6)
@@ -47,7 +47,7 @@ def test_in_space_it_stays_that_difference_as_points_are_chosen(
 def test_on_a_curve_chosen_points_move_the_front() -> None:
     box = np.zeros(2), np.ones(2)
     drawn = np.array([[[0.2, 0.2], [0.3, 0.3]], [[0.2, 0.6], [0.6, 0.2]]])
-    gains = Gains.of(np.array([[0.5, 0.5]]), drawn, [box])
+    gains = Gains(np.array([[0.5, 0.5]]), drawn, [box])
     assert gains.values == pytest.approx(np.array([[0.39, 0.24], [0.12, 0.12]]))
     gains.choose(0)
     assert gains.values == pytest.approx(np.array([[0, 0], [0, 0.12]]))
@@ -57,6 +57,6 @@ def test_what_a_point_takes_and_what_it_leaves_is_all_there_was() -> None:
     rng = np.random.default_rng(0)
     whole = Undominated.by(rng.random((20, 4)))
     left, taken = whole.without(rng.random(4))
-    asked = rng.random((30, 4))
-    both = left.volumes(asked) + taken.volumes(asked)
-    assert both == pytest.approx(whole.volumes(asked))
+    asked, far = rng.random((30, 4)), np.full(4, 0.9)
+    both = left.volumes(asked, far) + taken.volumes(asked, far)
+    assert both == pytest.approx(whole.volumes(asked, far))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pelnas.surrogate.process import Process, Weights, fit_weights
+from pelnas.surrogate.process import JITTER, Process, Weights, fit_weights, lower_root
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.standard_normal((30, 4))
@@ -36,3 +36,19 @@ def test_a_line_is_learned_from_a_few_points() -> None:
     process = Process([LINEAR], target, fit_weights([LINEAR], target))
     expected = process.weights.kernels[0] * others @ POINTS.T @ process.alpha
     assert expected == pytest.approx(others @ SLOPE, abs=0.01)
+
+
+@pytest.mark.parametrize(("lowest", "added"), [(0.5, JITTER), (0.0, JITTER), (-3e-5, 1e-4)])
+def test_a_root_is_found_where_rounding_left_a_covariance_not_quite_positive(
+    lowest: float, added: float
+) -> None:
+    vectors = np.linalg.qr(RNG.standard_normal((6, 6)))[0]
+    covariance = vectors * [lowest, 0.5, 1, 1, 2, 3] @ vectors.T
+    root = lower_root(covariance)
+    assert (np.triu(root, 1) == 0).all()
+    assert root @ root.T == pytest.approx(covariance + added * np.eye(6), abs=1e-12)
+
+
+def test_what_is_no_covariance_has_no_root() -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="not positive"):
+        lower_root(np.diag([1.0, -2.0]))
