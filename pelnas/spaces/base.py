@@ -313,6 +313,13 @@ class SearchSpace(ABC):
         """
         return self.active(genes)
 
+    def routes(self, genes: tuple[int, ...]) -> Sequence[tuple[str, ...]]:
+        """The operations on each path from the input to the output, identities left out.
+
+        () in a space of chains, where the one path says no more than the choices do.
+        """
+        return ()
+
     def chosen(self, architecture: Architecture) -> tuple[str, ...]:
         """The operation at each position."""
         pairs = zip(self.choices, architecture.genes, strict=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NONE = OPERATIONS.index("none")
+IDENTITY = "skip_connect"
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 #: How many operations PyTorch runs on an edge: ReLU, convolution and norm are three.
 OPERATIONS_RUN = {
@@ -225,6 +226,14 @@ class CellSpace(SearchSpace):
     def live(self, genes: tuple[int, ...]) -> Collection[int]:
         """The edges on routes on which no edge is ``none``."""
         return {place for path in self._live_paths(genes) for place in path}
+
+    def routes(self, genes: tuple[int, ...]) -> Sequence[tuple[str, ...]]:
+        """Of the routes on which no edge is ``none``."""
+        chosen = [OPERATIONS[gene] for gene in genes]
+        return [
+            tuple([chosen[k] for k in path if chosen[k] != IDENTITY])
+            for path in self._live_paths(genes)
+        ]
 
     def executed(self, genes: tuple[int, ...]) -> Collection[int]:
         """The edges into nodes that the output is computed from."""

@@ -1,5 +1,6 @@
 """Architectures of any space as numbers, and how alike two of them are."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,18 +22,25 @@ ABSENT = -1  # the choice of a position without effect
 #: The positions of an architecture that are looked at, by its genes.
 Kept = Callable[[tuple[int, ...]], Collection[int]]
 
+#: The operations on a route, and its number among those of a network with the same ones, from 1.
+Route = tuple[tuple[str, ...], int]
+NO_ROUTE: Route = (), 0  # of a network that has none
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rows:
     """n encoded architectures.
 
     ``genes`` (n, positions), ``ABSENT`` without effect. ``live`` (n, columns), of norm 1: what
-    stands at each position that the output depends on, or that nothing does. ``sums``: features
+    stands at each position that the output depends on, or that nothing does. ``routes`` (n,
+    columns): 1 for each route from input to output, one column for the first of a kind, one for
+    the second, ..., and one for having none; later rows may have more columns. ``sums``: features
     of which a value may be a sum, (n, columns) each.
     """
 
     genes: Genes
     live: Floats
+    routes: Floats
     sums: tuple[Floats, ...]
 
 
@@ -55,6 +63,8 @@ class Encoding:
         self._counted[np.arange(self._width), named] = 1.0
         rng = np.random.default_rng(0)
         drawn = [self._space.sample(rng) for _ in range(SAMPLE)]
+        self._columns: dict[Route, int] = {}  # of routes, as they are met
+        self._routed = any(self._space.routes(a.genes) for a in drawn)
         self._cuts = any(
             len(self._space.live(a.genes)) < len(self._space.active(a.genes)) for a in drawn
         )
@@ -76,24 +86,26 @@ class Encoding:
         counts = (self._counts(architectures, genes, live) - self._middle) / self._spread
         placed = np.column_stack([self._chosen(live), live == ABSENT]) / np.sqrt(genes.shape[1])
         sums = (chosen, counts, placed) if self._cuts else (chosen, counts)
-        return Rows(genes, placed, sums)
+        return Rows(genes, placed, self._routes(architectures), sums)
 
     def expectation(self, rows: Rows, weights: Floats, alphas: Floats) -> "Expectation":
         """Weighted sums of the kernels to ``rows``, as ``Expectation`` says."""
-        return Expectation(rows, self._sizes, weights, alphas)
+        return Expectation(rows, self._sizes, self._routed, weights, alphas)
 
     def kernels(self, one: Rows, other: Rows) -> tuple[Floats, ...]:
         """How alike the rows of both are, (n, m) each, in several ways, which fitting weighs.
 
         A constant; equal pairs of live choices; equal live choices nearly everywhere; equal
         pairs of neighbouring choices, as the first step of a Weisfeiler-Lehman kernel counts
-        them (Ru et al., ICLR 2021); and one for each kind of sum: of what stands at each
-        position, and of counts, which say what is good anywhere.
+        them (Ru et al., ICLR 2021); where a space has several, the share of equal routes from
+        input to output; and one for each kind of sum: of what stands at each position, and of
+        counts, which say what is good anywhere.
         """
         alike = one.live @ other.live.T
         pairs = _neighbours(one.genes, other.genes)
         sums = (a @ b.T for a, b in zip(one.sums, other.sums, strict=True))
-        return np.ones_like(alike), alike**2, _nearness(alike), pairs, *sums
+        routes = [_shared(one.routes, other.routes)] if self._routed else []
+        return np.ones_like(alike), alike**2, _nearness(alike), pairs, *routes, *sums
 
     def _described(self, architectures: Sequence[Architecture]) -> tuple[Genes, Genes]:
         """The choices as they are written, and those that the output depends on."""
@@ -108,6 +120,25 @@ class Encoding:
             if len(on) < genes.shape[1]:
                 genes[row, [i for i in range(genes.shape[1]) if i not in on]] = ABSENT
         return genes
+
+    def _routes(self, architectures: Sequence[Architecture]) -> Floats:
+        """The routes of each, with a column for any that was not met before."""
+        if not self._routed:
+            return np.zeros((len(architectures), 0))
+        met: list[tuple[int, int]] = []
+        for row, architecture in enumerate(architectures):
+            counts: Counter[tuple[str, ...]] = Counter()
+            routes: list[Route] = []
+            for operations in self._space.routes(architecture.genes):
+                counts[operations] += 1
+                routes.append((operations, counts[operations]))
+            met += [
+                (row, self._columns.setdefault(route, len(self._columns)))
+                for route in routes or [NO_ROUTE]
+            ]
+        found = np.zeros((len(architectures), len(self._columns)))
+        found[tuple(np.array(met, dtype=np.intp).reshape(-1, 2).T)] = 1.0
+        return found
 
     def _chosen(self, genes: Genes) -> Floats:
         chosen = np.zeros((len(genes), self._width))
@@ -128,13 +159,19 @@ class Expectation:
 
     Target t at a row x is the sum over kernels i and rows j of
     ``weights[t, i] * kernel_i(x, row_j) * alphas[j, t]``. A kernel that is a product of a few
-    features is summed by these, so that its cost does not grow with n; nearness alone needs
-    every row.
+    features is summed by these, so that its cost does not grow with n; nearness and shares of
+    routes need every row.
     """
 
-    def __init__(self, rows: Rows, sizes: Sequence[int], weights: Floats, alphas: Floats) -> None:
-        """``sizes``: choices by position; ``weights`` (k, i), by kernel; ``alphas`` (n, k)."""
+    def __init__(
+        self, rows: Rows, sizes: Sequence[int], routed: bool, weights: Floats, alphas: Floats
+    ) -> None:
+        """``sizes``: choices by position; ``routed``: whether a kernel compares routes.
+
+        ``weights`` (k, i), by kernel; ``alphas`` (n, k).
+        """
         constant, squares, near, pairs, *sums = weights.T
+        self._routes = alphas * sums.pop(0) if routed else None
         live = rows.live
         self._constant = alphas.sum(axis=0) * constant
         self._squares = [(live.T * a) @ live * w for a, w in zip(alphas.T, squares, strict=True)]
@@ -149,8 +186,8 @@ class Expectation:
     def at(self, rows: Rows) -> Floats:
         """The sums at m rows, (m, k)."""
         live = rows.live
-        chunks = (live[start : start + CHUNK] for start in range(0, len(live), CHUNK))
-        near = [_nearness(chunk @ self._rows.live.T) @ self._near for chunk in chunks]
+        chunks = [slice(start, start + CHUNK) for start in range(0, len(live), CHUNK)]
+        near = [self._by_row(live[chunk], rows.routes[chunk]) for chunk in chunks]
         found: Floats = self._constant + np.concatenate(near or [self._near[:0]])
         for target, square in enumerate(self._squares):
             found[:, target] += ((live @ square) * live).sum(axis=1)
@@ -158,6 +195,13 @@ class Expectation:
             found += table[places] / len(self._pairs)
         for features, slopes in zip(rows.sums, self._sums, strict=True):
             found += features @ slopes
+        return found
+
+    def _by_row(self, live: Floats, routes: Floats) -> Floats:
+        """The sums over the kernels that need every row."""
+        found: Floats = _nearness(live @ self._rows.live.T) @ self._near
+        if self._routes is not None:
+            found += _shared(routes, self._rows.routes) @ self._routes
         return found
 
 
@@ -172,6 +216,19 @@ def _table(shape: tuple[int, int], places: tuple[Genes, Genes], alphas: Floats) 
 def _nearness(alike: Floats) -> Floats:
     near: Floats = np.exp(NEAR * (alike - 1.0))
     return near
+
+
+def _shared(one: Floats, other: Floats) -> Floats:
+    """Routes of both by those of either, (n, m): the min-max kernel of their numbers.
+
+    Positive semidefinite: Ralaivola et al., Neural Networks 2005.
+    """
+    width = min(one.shape[1], other.shape[1])  # no row of the narrower has a one beyond
+    shared: Floats = one[:, :width] @ other[:, :width].T
+    either = np.add.outer(one.sum(axis=1), other.sum(axis=1))
+    either -= shared
+    shared /= either
+    return shared
 
 
 def _neighbours(one: Genes, other: Genes) -> Floats:

@@ -31,3 +31,10 @@ def test_its_niches_divide_it() -> None:
 )
 def test_cells_that_compute_the_same_have_one_key(one: str, other: str, equal: int) -> None:
     assert (SPACE.key(SPACE.parse(one)) == SPACE.key(SPACE.parse(other))) is bool(equal)
+
+
+def test_routes_hold_the_operations_of_live_paths_without_identities() -> None:
+    cell = SPACE.parse("|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|")
+    assert sorted(SPACE.routes(cell.genes)) == [(), ("nor_conv_3x3", "nor_conv_1x1")]
+    cut = SPACE.parse("|none~0|+|avg_pool_3x3~0|nor_conv_1x1~1|")
+    assert list(SPACE.routes(cut.genes)) == [("avg_pool_3x3",)]

@@ -43,9 +43,12 @@ def test_positions_without_effect_say_nothing() -> None:
     assert (rows.sums[0] > 0).sum(axis=1).tolist() == active
 
 
-def test_every_kernel_is_symmetric_and_has_no_negative_eigenvalue() -> None:
-    rows = ENCODING.rows(drawn(40, 2))
-    for kernel in ENCODING.kernels(rows, rows):
+@pytest.mark.parametrize("name", ["fbnet", "nasbench201"])
+def test_every_kernel_is_symmetric_and_has_no_negative_eigenvalue(name: str) -> None:
+    space, rng = get_space(name), np.random.default_rng(2)
+    encoding = Encoding(partition_by_flops(space, 2, Shape.square(10, 32)))
+    rows = encoding.rows([space.sample(rng) for _ in range(40)])
+    for kernel in encoding.kernels(rows, rows):
         assert kernel == pytest.approx(kernel.T)
         assert np.linalg.eigvalsh(kernel).min() > -1e-9
 
@@ -80,3 +83,34 @@ def test_what_the_output_does_not_depend_on_counts_only_as_it_is_written() -> No
     written, _, live = rows.sums
     assert (written[0] != written[1]).any()
     assert (live[0] == live[1]).all()
+
+
+def test_routes_are_alike_by_what_stands_on_them_wherever_it_stands() -> None:
+    """Two cells with the routes 3x3 and 1x1, at other places, one with the first alone, one with none."""
+    space = get_space("nasbench201")
+    encoding = Encoding(partition_by_operations(space, Shape.square(10, 32)))
+    cells = (
+        "|skip_connect~0|+|none~0|none~1|+|nor_conv_1x1~0|nor_conv_3x3~1|none~2|",
+        "|none~0|+|nor_conv_3x3~0|none~1|+|nor_conv_1x1~0|none~1|skip_connect~2|",
+        "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
+        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    )
+    rows = encoding.rows([space.parse(cell) for cell in cells])
+    routes = encoding.kernels(rows, rows)[4]
+    assert routes == pytest.approx(
+        np.array([[1, 1, 0.5, 0], [1, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 1]])
+    )
+
+
+def test_routes_met_later_change_nothing_between_rows_of_before() -> None:
+    space, rng = get_space("nasbench201"), np.random.default_rng(4)
+    encoding = Encoding(partition_by_operations(space, Shape.square(10, 32)))
+    few = [space.sample(rng) for _ in range(3)]
+    narrow = encoding.rows(few)
+    encoding.rows([space.sample(rng) for _ in range(60)])
+    wide = encoding.rows(few)
+    assert wide.routes.shape[1] > narrow.routes.shape[1]
+    for one, other in zip(
+        encoding.kernels(narrow, wide), encoding.kernels(narrow, narrow), strict=True
+    ):
+        assert one.tolist() == other.tolist()
