@@ -139,7 +139,7 @@ class Cluster:
         Where the head is lost, disconnect: a minute after that Ray would end this process.
         """
         ray = self._ray
-        if ray is None or not actors:
+        if ray is None:
             return
         if self._head is not None and not _answers(*self._head):
             self.close()
