@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pelnas.cache import Cache, default_cache
 from pelnas.errors import InputError, Stopped, TaskFailedError, rebuilt
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LOOK = 0.5  # seconds between two looks at whether somebody asked to stop
+HEARD = 0.2  # seconds after which a signal is heard that did not end a wait by itself
+
+T = TypeVar("T")
 
 Array: TypeAlias = "NDArray[Any]"
 Task = Any  # what JSON can hold, as are answers
@@ -125,6 +128,17 @@ class Waiting:
         return line.popleft() if line else None
 
 
+def result_of(future: Future[T]) -> T:
+    """Its result, or its error, in the main thread, in which Python calls what a signal calls.
+
+    A wait without a limit would end by the signal alone; one that came the moment before, or to
+    another thread, is not heard until the wait is over.
+    """
+    while not future.done():
+        wait([future], HEARD)
+    return future.result()
+
+
 class Workers(ABC):
     """Workers with one ``Work``, started when they are needed. Safe to use from several threads."""
 
@@ -171,9 +185,7 @@ class Workers(ABC):
         left = len(submitted)
         try:
             for future in submitted:
-                while not future.done():
-                    wait([future], LOOK)
-                value = future.result().value()
+                value = result_of(future).value()
                 left -= 1
                 yield value
         finally:

@@ -174,7 +174,7 @@ class CellSpace(SearchSpace):
     def _term(op: str, source: str) -> str:
         if op == "none" or source == "#":
             return "#"
-        return source if op == "skip_connect" else f"({source})@{op}"
+        return source if op == IDENTITY else f"({source})@{op}"
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """Counts and places of operations, and of the live graph: convolutions, depth, paths.
@@ -195,9 +195,7 @@ class CellSpace(SearchSpace):
         counts["live_convolutions"] = float(sum(kernels[k] for k in live))
         counts["depth"] = float(max(depths, default=0))
         counts["paths"] = float(len(paths))
-        counts["live_skip"] = float(
-            any(all(chosen[k] == "skip_connect" for k in path) for path in paths)
-        )
+        counts["live_skip"] = float(any(all(chosen[k] == IDENTITY for k in path) for path in paths))
         return counts
 
     @cached_property

@@ -16,7 +16,8 @@ import pytest
 import warm
 from patience import SECONDS, limited, until
 
-from pelnas.app.signals import result_of, stopped_by_signals
+from pelnas.app.signals import stopped_by_signals
+from pelnas.pool.base import result_of
 from pelnas.store import RunStore, find_run, list_runs
 
 COMMAND = str(Path(sys.executable).with_name("pelnas"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from pelnas.app.signals import INTERRUPTED, result_of
+from pelnas.app.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from pelnas import Result, Search
@@ -67,6 +67,7 @@ def _begun(search: "Search", on_event: "Callable[[Event], None] | None") -> "Fut
 def _ended(search: "Search", begin: "Callable[[], Future[Result]]") -> "tuple[Result, int]":
     """``begin``: called when signals are heard, so that none comes before."""
     from pelnas.app.signals import stopped_by_signals
+    from pelnas.pool.base import result_of
 
     with stopped_by_signals(search.stop, STOPPING) as received:
         result = result_of(begin())
