@@ -32,6 +32,10 @@ class Products(TorchDispatchMode):
         """A layer ends."""
         self._layers -= 1
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and PyTorch's compiler takes a second to import
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

@@ -117,6 +117,10 @@ def _traced(
         return tuple(dict.fromkeys(map(_buffer, found)))
 
     class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # nothing is compiled here, and PyTorch's compiler takes a second to import
+
         def __torch_dispatch__(
             self, operation: Any, types: Any, given: Any = (), named: Any = None
         ) -> Any:

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 from torch import Tensor, nn
@@ -37,6 +39,11 @@ def test_the_widest_moment_of_a_residual_block_by_hand() -> None:
 def test_a_norm_that_no_convolution_precedes_keeps_scale_and_shift() -> None:
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
     assert counted(network, (3, 4, 4)).size == (6 + 6 + 2) * BYTES
+
+
+def test_counting_does_not_import_the_compiler_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # importing it fails
+    assert counted(nn.Linear(3, 2, bias=False), (3,)).size == 3 * 2 * BYTES
 
 
 def test_what_is_read_later_is_held_until_then() -> None:
