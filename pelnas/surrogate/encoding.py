@@ -1,9 +1,9 @@
 """Architectures of any space as numbers, and how alike two of them are."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pelnas.sampling import FLOPS
 
 Floats = NDArray[np.float64]
 Genes = NDArray[np.int16]
+Places = NDArray[np.intp]
 NEAR = 8.0  # a network that differs in an eighth of the positions is 1/e as alike
 CHUNK = 256  # rows whose nearness to all others is in memory at once
 SAMPLE = 256  # random networks that the spread of counts is taken from
@@ -29,19 +30,35 @@ NO_ROUTE: Route = (), 0  # of a network that has none
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rows:
-    """n encoded architectures.
+    """n encoded architectures, of which d differ in what their output depends on.
 
-    ``genes`` (n, positions), ``ABSENT`` without effect. ``live`` (n, columns), of norm 1: what
-    stands at each position that the output depends on, or that nothing does. ``routes`` (n,
-    columns): 1 for each route from input to output, one column for the first of a kind, one for
-    the second, ..., and one for having none; later rows may have more columns. ``sums``: features
-    of which a value may be a sum, (n, columns) each.
+    ``genes`` (n, positions), ``ABSENT`` without effect. ``kinds`` (n,): the place of each among
+    the d. ``live`` (d, columns), of norm 1: what stands at each position that the output depends
+    on, or that nothing does. ``routes`` (d, columns): 1 for each route from input to output, one
+    column for the first of a kind, one for the second, ..., and one for having none; later rows
+    may have more columns. ``sums``: features of which a value may be a sum, (n, columns) each.
     """
 
     genes: Genes
+    kinds: Places
     live: Floats
     routes: Floats
     sums: tuple[Floats, ...]
+
+    def take(self, places: Sequence[int] | slice) -> "Rows":
+        """Some of the rows."""
+        of, kinds = np.unique(self.kinds[places], return_inverse=True)
+        sums = tuple(each[places] for each in self.sums)
+        return Rows(self.genes[places], kinds, self.live[of], self.routes[of], sums)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """All members of all niches, one after the other, and where each and those of each niche are."""
+
+    rows: Rows
+    places: Mapping[Architecture, int]
+    niches: Sequence[slice]
 
 
 class Encoding:
@@ -71,22 +88,39 @@ class Encoding:
         sample = self._counts(drawn, *self._described(drawn))
         self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
         self._spread = np.where(spread > 0, spread, np.inf) * np.sqrt(sample.shape[1])
-        self._members: dict[int, Rows] = {}
+        self._listing: _Listing | None = None
 
     def members(self, niche: int) -> Rows:
         """Every member of a niche of a space that can be listed, in the order of the partition."""
-        if niche not in self._members:
-            self._members[niche] = self.rows(self._partition.members[niche])
-        return self._members[niche]
+        if self._listing is None:
+            self._listing = self._listed()
+        return self._listing.rows.take(self._listing.niches[niche])
 
     def rows(self, architectures: Sequence[Architecture]) -> Rows:
-        """The architectures as numbers."""
+        """The architectures as numbers; the same whether or not members were asked for before."""
+        if self._listing is not None:
+            places = [self._listing.places.get(each) for each in architectures]
+            known = [place for place in places if place is not None]
+            if len(known) == len(places):
+                return self._listing.rows.take(known)
+        return self._encoded(architectures)
+
+    def _listed(self) -> _Listing:
+        members = self._partition.members
+        every = [each for niche in members for each in niche]
+        ends = list(accumulate(map(len, members)))
+        niches = [slice(end - len(niche), end) for end, niche in zip(ends, members, strict=True)]
+        return _Listing(self._encoded(every), {a: i for i, a in enumerate(every)}, niches)
+
+    def _encoded(self, architectures: Sequence[Architecture]) -> Rows:
         genes, live = self._described(architectures)
         chosen = self._chosen(genes) / np.sqrt(genes.shape[1])
         counts = (self._counts(architectures, genes, live) - self._middle) / self._spread
         placed = np.column_stack([self._chosen(live), live == ABSENT]) / np.sqrt(genes.shape[1])
         sums = (chosen, counts, placed) if self._cuts else (chosen, counts)
-        return Rows(genes, placed, self._routes(architectures), sums)
+        first, kinds = self._distinct(live)
+        routes = self._routes([architectures[i] for i in first])
+        return Rows(genes, kinds, placed[first], routes, sums)
 
     def expectation(self, rows: Rows, weights: Floats, alphas: Floats) -> "Expectation":
         """Weighted sums of the kernels to ``rows``, as ``Expectation`` says."""
@@ -102,10 +136,14 @@ class Encoding:
         counts, which say what is good anywhere.
         """
         alike = one.live @ other.live.T
+        routes = [_shared(one.routes, other.routes)] if self._routed else []
+        of_kinds = (
+            each[np.ix_(one.kinds, other.kinds)] for each in (alike**2, _nearness(alike), *routes)
+        )
+        squares, near, *routes = of_kinds
         pairs = _neighbours(one.genes, other.genes)
         sums = (a @ b.T for a, b in zip(one.sums, other.sums, strict=True))
-        routes = [_shared(one.routes, other.routes)] if self._routed else []
-        return np.ones_like(alike), alike**2, _nearness(alike), pairs, *routes, *sums
+        return np.ones_like(pairs), squares, near, pairs, *routes, *sums
 
     def _described(self, architectures: Sequence[Architecture]) -> tuple[Genes, Genes]:
         """The choices as they are written, and those that the output depends on."""
@@ -120,6 +158,14 @@ class Encoding:
             if len(on) < genes.shape[1]:
                 genes[row, [i for i in range(genes.shape[1]) if i not in on]] = ABSENT
         return genes
+
+    def _distinct(self, live: Genes) -> tuple[Places, Places]:
+        """The first row of each description (d,), and the place of each row's among these (n,)."""
+        if not self._cuts or not len(live):
+            every = np.arange(len(live))
+            return every, every
+        _, first, kinds = np.unique(live, axis=0, return_index=True, return_inverse=True)
+        return first, kinds.ravel()
 
     def _routes(self, architectures: Sequence[Architecture]) -> Floats:
         """The routes of each, with a column for any that was not met before."""
@@ -160,7 +206,7 @@ class Expectation:
     Target t at a row x is the sum over kernels i and rows j of
     ``weights[t, i] * kernel_i(x, row_j) * alphas[j, t]``. A kernel that is a product of a few
     features is summed by these, so that its cost does not grow with n; nearness and shares of
-    routes need every row.
+    routes need every kind of row.
     """
 
     def __init__(
@@ -171,11 +217,12 @@ class Expectation:
         ``weights`` (k, i), by kernel; ``alphas`` (n, k).
         """
         constant, squares, near, pairs, *sums = weights.T
-        self._routes = alphas * sums.pop(0) if routed else None
-        live = rows.live
+        live, of_kinds = rows.live, np.zeros((len(rows.live), alphas.shape[1]))
+        np.add.at(of_kinds, rows.kinds, alphas)
+        self._routes = of_kinds * sums.pop(0) if routed else None
         self._constant = alphas.sum(axis=0) * constant
-        self._squares = [(live.T * a) @ live * w for a, w in zip(alphas.T, squares, strict=True)]
-        self._rows, self._near = rows, alphas * near
+        self._squares = [(live.T * a) @ live * w for a, w in zip(of_kinds.T, squares, strict=True)]
+        self._rows, self._near = rows, of_kinds * near
         shapes, genes = pairwise(size + 1 for size in sizes), pairwise(rows.genes.T)
         self._pairs = [
             _table(shape, places, alphas) * pairs
@@ -185,20 +232,25 @@ class Expectation:
 
     def at(self, rows: Rows) -> Floats:
         """The sums at m rows, (m, k)."""
-        live = rows.live
-        chunks = [slice(start, start + CHUNK) for start in range(0, len(live), CHUNK)]
-        near = [self._by_row(live[chunk], rows.routes[chunk]) for chunk in chunks]
-        found: Floats = self._constant + np.concatenate(near or [self._near[:0]])
-        for target, square in enumerate(self._squares):
-            found[:, target] += ((live @ square) * live).sum(axis=1)
+        found: Floats = self._of_kinds(rows)[rows.kinds]
         for table, places in zip(self._pairs, pairwise(rows.genes.T), strict=True):
             found += table[places] / len(self._pairs)
         for features, slopes in zip(rows.sums, self._sums, strict=True):
             found += features @ slopes
         return found
 
-    def _by_row(self, live: Floats, routes: Floats) -> Floats:
-        """The sums over the kernels that need every row."""
+    def _of_kinds(self, rows: Rows) -> Floats:
+        """The sums over the kernels that compare what outputs depend on, (d, k)."""
+        live = rows.live
+        chunks = [slice(start, start + CHUNK) for start in range(0, len(live), CHUNK)]
+        near = [self._by_kind(live[chunk], rows.routes[chunk]) for chunk in chunks]
+        found: Floats = self._constant + np.concatenate(near or [self._near[:0]])
+        for target, square in enumerate(self._squares):
+            found[:, target] += ((live @ square) * live).sum(axis=1)
+        return found
+
+    def _by_kind(self, live: Floats, routes: Floats) -> Floats:
+        """The sums over the kernels that need every kind."""
         found: Floats = _nearness(live @ self._rows.live.T) @ self._near
         if self._routes is not None:
             found += _shared(routes, self._rows.routes) @ self._routes
