@@ -24,6 +24,7 @@ RECORDS = 200  # evaluations that are stored to time one
 A_MOMENT = 10  # answers of a hundred workers in a tenth of a second, each of one a second
 MANY = 100  # workers of which it is told which rounds keep them busy
 SIZES = tuple(digits * 10**power for power in (2, 3, 4) for digits in (1, 2, 3, 4, 6, 8))
+ROUNDS = 10  # of a simulated search
 ENOUGH = 0.85  # share of the time that workers are busy from which on they are the limit
 
 Limit = Literal["workers", "driver", "rounds"]
@@ -185,7 +186,7 @@ def simulated(
     *,
     workers: int,
     networks: int,
-    rounds: int = 10,
+    rounds: int = ROUNDS,
     ahead: int = 0,
     seed: int = 0,
 ) -> Simulated:
@@ -195,8 +196,7 @@ def simulated(
     them one after the other, as ``Workers.done`` and a search do; a worker waits for it. A round
     is designed when all of the round before it are stored, or of ``ahead`` rounds before that.
     """
-    rng = np.random.default_rng(seed)
-    service = rng.choice(np.asarray(times), size=rounds * networks)
+    service = _drawn(times, rounds * networks, seed)
     waiting: deque[int] = deque()
     idle, clock, working, end = workers, 0.0, 0.0, 0.0
     left = Counter(dict.fromkeys(range(rounds), networks))
@@ -240,6 +240,10 @@ def simulated(
     )
 
 
+def _drawn(times: Sequence[float], count: int, seed: int) -> Array:
+    return np.random.default_rng(seed).choice(np.asarray(times), size=count)
+
+
 def table(
     times: Sequence[float], driver: Driver, counts: Sequence[int], networks: Sequence[int]
 ) -> Iterator[Simulated]:
@@ -253,6 +257,15 @@ def table(
 def enough(times: Sequence[float], driver: Driver, ahead: int) -> int | None:
     """The networks of a round, of ``SIZES``, with which ``MANY`` workers are the limit; ``None``: more."""
     for size in SIZES:
+        if _busy_at_most(times, driver, size) < ENOUGH:
+            continue  # a simulation of so many networks takes seconds
         if simulated(times, driver, workers=MANY, networks=size, ahead=ahead).busy >= ENOUGH:
             return size
     return None
+
+
+def _busy_at_most(times: Sequence[float], driver: Driver, networks: int) -> float:
+    """The share that ``MANY`` workers are busy if the driver's work is all that they wait for."""
+    total = ROUNDS * networks
+    alone = total * (driver.handing + driver.recording)  # one after the other, whatever else is
+    return float(_drawn(times, total, 0).sum()) / (MANY * alone) if alone else 1.0
