@@ -1,6 +1,7 @@
 """Images in arrays: scikit-learn's digits, or the user's ``.npz``."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,19 @@ class ArraySource(Source):
 
 def digits() -> Source:
     """1,797 handwritten digits of 8x8 pixels (scikit-learn's ``load_digits``), 16 shades of grey."""
+    images, target = _digits()
+    return ArraySource("digits", images, encode(target, "digits"))
+
+
+@lru_cache  # they are parsed from text, and an assistant looks at them again and again
+def _digits() -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """Images and labels, which nobody can change."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     images = np.rint(data.images * (255 / 16)).astype(np.uint8)
-    return ArraySource("digits", images, encode(data.target, "digits"))
+    images.flags.writeable = data.target.flags.writeable = False
+    return images, data.target
 
 
 def npz(path: Path) -> Source:
