@@ -26,10 +26,12 @@ _CARRIED = ("cl100k_base", "o200k_base")
 _SOURCE = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _FOLDER_SETTING = "TIKTOKEN_CACHE_DIR"
 _CHUNK = 20_000  # characters: tiktoken's pattern overflows its stack on endless runs
+_COUNTED = 128  # texts whose count is remembered: of a run, system prompts come again and again
 _PER_MESSAGE = 4  # role and separators of one message in the chat form
 _lock = threading.Lock()  # around the process-wide setting that tiktoken reads
 
 
+@lru_cache(_COUNTED)
 def count(text: str, model: str | None = None) -> int:
     """Tokens of ``text`` for a ``provider:model``; o200k for models that tiktoken does not know.
 
