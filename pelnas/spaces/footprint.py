@@ -119,7 +119,7 @@ def _traced(
     class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         @classmethod
         def _should_skip_dynamo(cls) -> bool:
-            return False  # nothing is compiled here, and PyTorch's compiler takes a second to import
+            return False  # nothing is compiled here, and the compiler takes a second to import
 
         def __torch_dispatch__(
             self, operation: Any, types: Any, given: Any = (), named: Any = None
