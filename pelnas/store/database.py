@@ -241,10 +241,13 @@ def _make_tables(connection: Connection, version: int, wanted: int) -> None:
 
 def _schema(connection: Connection) -> frozenset[tuple[str, ...]]:
     """What a database consists of, each part with its definition: no released step ever changes."""
-    found = connection.execute(
-        "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+    cursor = connection.cursor()
+    cursor.row_factory = None  # plain tuples
+    return frozenset(
+        cursor.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        )
     )
-    return frozenset(tuple(row) for row in found)
 
 
 @cache
