@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
@@ -19,6 +18,7 @@ import pytest
 import quick
 import warm
 from patience import limited
+from warm_server import BLANK
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -47,9 +47,6 @@ DEAREST = (
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 GARBAGE = 50_000  # new objects between two collections
-BLANK = b64decode(  # one white pixel, as PNG
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
-)
 
 os.environ["PELNAS_KNOWLEDGE"] = "off"  # also for what a module shares: no test learns of another
 
@@ -105,12 +102,12 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
     """Let it see everything again: at the end Hypothesis looks at who refers to what."""
+    gc.collect()  # while it looks at what tests made alone
     gc.unfreeze()
 
 
 def pytest_unconfigure() -> None:
     warm.close()
-    gc.collect()
     gc.freeze()  # pytest collects five times from here on
 
 

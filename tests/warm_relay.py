@@ -1,7 +1,7 @@
 """``python warm_relay.py SOCKET ARGUMENT...``: what ``python`` with the arguments does, forked by ``warm``.
 
 For a library that starts a command itself: the process has the standard files of this one, which
-hands a signal to end on, and ends as it ends.
+hands a signal to end on, and ends as it ends. A search that it starts is forked as well.
 """
 
 import json
@@ -18,6 +18,7 @@ def work(address: str, arguments: list[str]) -> int:
         "cwd": os.getcwd(),
         "environment": dict(os.environ),
         "session": False,
+        "relay": [sys.executable, "-I", "-S", os.path.abspath(__file__), address],
     }
     body = json.dumps(request).encode()
     with theirs, socket.socket(socket.AF_UNIX) as server:

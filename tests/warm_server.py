@@ -13,20 +13,26 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 EARLY = (
     "pelnas.app.main", "pelnas.graph.runs.search", "pelnas.graph.runs.fork",
     "pelnas.graph.chat.console", "pelnas.agents.testing.scripted", "pelnas.report",
-    "pelnas.app.display.progress", "chromadb", "chromadb.api.rust", "matplotlib.pyplot",
-    "matplotlib.backends.backend_agg", "pyarrow.parquet", "moocore", "prompt_toolkit", "rich.live",
+    "pelnas.app.display.progress", "pelnas.app.launch", "chromadb", "chromadb.api.rust",
+    "pyarrow.parquet", "moocore", "prompt_toolkit", "rich.live",
 )  # fmt: skip
+BLANK = b64decode(  # a picture of one white pixel, as PNG
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 
 
 def serve(tests: socket.socket, others: socket.socket) -> Callable[[], None]:
@@ -112,10 +118,25 @@ def _prepared(request: dict[str, Any], files: list[int]) -> Callable[[], None]:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "relay" in request:
+        _relay_searches(request["relay"])
     program = _program(request["arguments"])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [path for path in paths if path and path not in sys.path]
     return program
+
+
+def _relay_searches(relay: list[str]) -> None:
+    def relayed(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen([*relay, *command[1:]], **options)
+
+    others = vars(subprocess) | {"Popen": relayed}
+    import_module("pelnas.app.launch").subprocess = SimpleNamespace(**others)  # type: ignore[attr-defined]
+
+
+def _draw_nothing() -> None:
+    """As in the tests themselves: nobody looks at the pictures of a search."""
+    import_module("pelnas.report.summary").render = lambda *_: BLANK  # type: ignore[attr-defined]
 
 
 def _program(arguments: list[str]) -> Callable[[], None]:
@@ -163,4 +184,5 @@ def _do(program: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _import(EARLY)
+    _draw_nothing()
     _do(serve(socket.socket(fileno=os.dup(0)), socket.socket(fileno=int(sys.argv[1]))))
