@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice, product
 from math import isfinite
 from string import digits
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,7 @@ FOREIGN = (
 )
 
 Check = Callable[[SearchSpace], None]
+Counted = TypeVar("Counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +383,7 @@ def check_weights(space: SearchSpace) -> None:
 def check_parameters(space: SearchSpace) -> None:
     """``parameters`` is the number of trainable weights of the built network, whatever the images."""
     for architecture, shape, words in _cases(space):
-        built = _trainable(space, architecture, shape)
+        built = _without_memory(space, architecture, shape, _trainable)
         found = space.parameters(architecture, shape)
         _holds(found == built, f"parameters() of {words}", built, found)
 
@@ -394,9 +395,10 @@ def check_flops(space: SearchSpace) -> None:
     of attention and may add biases as they are added, in all of its networks alike.
     """
     ways = set(range(len(WAYS)))
-    for architecture, shape, words, network in _built(space):
+    for architecture, shape, words in _cases(space):
         found = space.flops(architecture, shape)
-        counts = multiply_accumulates(network, shape).in_every_way()
+        count = partial(multiply_accumulates, shape=shape)
+        counts = _without_memory(space, architecture, shape, count).in_every_way()
         ways &= {way for way, count in enumerate(counts) if count == found}
         expected = f"{counts[0]:.0f} multiply-accumulates"
         _holds(bool(ways), f"flops() of {words}", expected, f"{found:.0f}")
@@ -559,20 +561,28 @@ def _cases(space: SearchSpace) -> Iterator[tuple[Architecture, Shape, str]]:
             yield architecture, shape, words
 
 
-def _trainable(space: SearchSpace, architecture: Architecture, shape: Shape) -> int:
-    """The trainable weights of the built network.
+def _trainable(network: "nn.Module") -> int:
+    return sum(each.numel() for each in network.parameters() if each.requires_grad)
 
-    Without memory for them, since drawing them takes longest; with it where the space's code
-    needs their values.
+
+def _without_memory(
+    space: SearchSpace,
+    architecture: Architecture,
+    shape: Shape,
+    count: Callable[["nn.Module"], Counted],
+) -> Counted:
+    """What is counted on the built network.
+
+    Without memory for its weights, since drawing them takes longest; with it where the space's
+    code needs their values.
     """
     import torch
 
     try:
         with torch.device("meta"):
-            network = _network(space, architecture, shape)
+            return count(_network(space, architecture, shape))
     except Exception:  # noqa: BLE001 - code of others fails in any way it likes
-        network = _network(space, architecture, shape)
-    return sum(each.numel() for each in network.parameters() if each.requires_grad)
+        return count(_network(space, architecture, shape))
 
 
 def _network(space: SearchSpace, architecture: Architecture, shape: Shape) -> "nn.Module":
