@@ -23,14 +23,23 @@ from pelnas.training.optimizer import is_transformer, optimizer_of
 
 SPACE = get_space("autoformer")
 SMALLEST = SPACE.at(0)
+FEW = {"train": 64, "validation": 16, "test": 16}  # two steps an epoch
 
 
 @pytest.fixture(scope="module")
 def digits() -> TrainingData:
-    """At 32 pixels, four patches; a third of those that may be learned from."""
+    """At 32 pixels, four patches; a third of those that may be learned from, a hundred others."""
     data = split(load_images(None, 32), seed=0)
-    few = slice(0, len(data.train) // 3)
-    return replace(data, train=Part(data.train.pixels[few], data.train.labels[few]))
+    return replace(
+        data,
+        train=first(data.train, len(data.train) // 3),
+        validation=first(data.validation, 50),
+        test=first(data.test, 50),
+    )
+
+
+def first(part: Part, count: int) -> Part:
+    return Part(part.pixels[:count], part.labels[:count])
 
 
 def test_a_transformer_learns_digits(digits: TrainingData) -> None:
@@ -67,8 +76,8 @@ def test_batch_norms_mean_gradient_descent() -> None:
 def test_an_interrupted_training_ends_with_the_same_weights(
     digits: TrainingData, tmp_path: Path
 ) -> None:
-    few = Part(digits.train.pixels[:64], digits.train.labels[:64])
-    data, settings = replace(digits, train=few), TrainingSettings(epochs=2)
+    few = {name: first(getattr(digits, name), count) for name, count in FEW.items()}
+    data, settings = replace(digits, **few), TrainingSettings(epochs=2)
     whole = initial(SPACE, SMALLEST, data, 0)
     train(whole, data, settings)
     asked = iter([False, False, False, True])
