@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pelnas.cache import cache_key, default_cache
+from pelnas.cache import Cache, cache_key, default_cache
 from pelnas.errors import DataError, SpaceError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -29,6 +29,13 @@ def acting(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
 
 def failing(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:
     return lambda _: {}["missing"]
+
+
+def putting(path: Path, writer: int, count: int) -> None:
+    """Put so many entries into a cache, one after the other."""
+    own = Cache(path)
+    for n in range(count):
+        own.put(cache_key("x", writer=writer, n=n), n)
 
 
 def remembering(settings: Mapping[str, Any], _: Arrays) -> Callable[[Any], Any]:

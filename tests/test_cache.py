@@ -17,6 +17,7 @@ import warm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patience import limited
+from pool_work import putting
 
 from pelnas.architecture import Shape
 from pelnas.cache import Cache, Entry, cache_key, default_cache, share
@@ -98,17 +99,11 @@ def test_entries_outlive_their_cache_and_travel_with_it(cache: Cache) -> None:
     assert copy.get_many([key]) == {key: "kept"}
 
 
-def write(path: Path, writer: int) -> None:
-    own = Cache(path)
-    for n in range(EACH):
-        own.put(cache_key("x", writer=writer, n=n), n)
-
-
 def test_processes_and_threads_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"  # created by all of them at once
     context = get_context("spawn")
-    processes = [context.Process(target=write, args=(path, w)) for w in range(3)]
-    threads = [threading.Thread(target=write, args=(path, w)) for w in range(3, 6)]
+    processes = [context.Process(target=putting, args=(path, w, EACH)) for w in range(3)]
+    threads = [threading.Thread(target=putting, args=(path, w, EACH)) for w in range(3, 6)]
     for worker in (*processes, *threads):
         worker.start()
     for worker in (*processes, *threads):

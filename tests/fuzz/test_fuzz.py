@@ -3,19 +3,22 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import warm
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 QUICK, WHOLE = 300, 20_000  # inputs
 SEEDS = (1, 2)  # one process for each, beside each other
 
 
-def start(inputs: int, seed: int) -> "subprocess.Popen[str]":
+def start(inputs: int, seed: int, begun_by: Any = subprocess.Popen) -> "subprocess.Popen[str]":
     """In a process of its own: it has an alarm clock, and replaces parts of the program."""
     command = [sys.executable, str(FUZZ), "--inputs", str(inputs), "--seed", str(seed)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
+    process: subprocess.Popen[str] = begun_by(command, **pipes)
+    return process
 
 
 def ended(process: "subprocess.Popen[str]", seconds: float) -> str:
@@ -29,7 +32,7 @@ def ended(process: "subprocess.Popen[str]", seconds: float) -> str:
 
 
 def test_some_inputs_at_every_door() -> None:
-    out = ended(start(QUICK, seed=3), 300)
+    out = ended(start(QUICK, seed=3, begun_by=warm.Warm), 300)
     assert "0 faults" in out.splitlines()[-1]
 
 

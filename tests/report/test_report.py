@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import warm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -492,7 +492,7 @@ def test_a_backend_of_a_notebook_that_is_not_installed_here_stops_no_picture(
     )
     for backend, drawn in (("nowhere", "None"), (INLINE, "None"), ("svg", "svg")):
         picture = tmp_path / f"{drawn}.png"
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, "-c", program, str(picture)],
             env=os.environ | {"MPLBACKEND": backend},
             capture_output=True, text=True, check=True, timeout=120,
