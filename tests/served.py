@@ -31,12 +31,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, variables: dict[str, str]) -> Iterator[str]:
+def running(
+    command: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    begun_by: Any = subprocess.Popen,
+) -> Iterator[str]:
     """The address of a server in a process of its own, on a port that is free."""
     port = free_port()
     variables = os.environ | variables | {"PELNAS_SEARCH_SETTINGS": "search.toml"}
     with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
+        process = begun_by(
             [*command, "--port", str(port)],
             cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=variables,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from served import OPENS, running
 
 from pelnas.agents.testing.server import LoopbackServer, ToolCalls
@@ -33,5 +34,5 @@ def server(folder: Path, talking: LoopbackServer) -> Iterator[str]:
     """``pelnas serve`` on loopback, without any key; it offers one model."""
     offer = {"PELNAS_CHAT_MODELS": "builtin:evolver openai:toy", "OPENAI_BASE_URL": talking.url}
     command = [sys.executable, "-m", "pelnas", "serve", "--output", "runs"]
-    with running(command, folder, offer | {"PELNAS_SERVE_TOKEN": OPENS}) as address:
+    with running(command, folder, offer | {"PELNAS_SERVE_TOKEN": OPENS}, warm.Warm) as address:
         yield address
