@@ -257,12 +257,12 @@ def stopped_at_random(search: Search, seed: int) -> Path:
 
 def test_drafts_that_are_scored_while_a_round_is_designed(config: Settings, tmp_path: Path) -> None:
     """They are evaluations of a round that waits, or of one that comes after it."""
-    settings = partial(config, tool_calls=3, per_niche=8, rounds=5, surrogate="always")
+    settings = partial(config, tool_calls=3, per_niche=8, surrogate="always")
     whole = Search(settings(tmp_path / "whole")).run()
     with RunStore.read(whole.folder) as store:
         drafts = [e for e in store.events() if e.kind == "evaluated" and ".design." in e.span]
     assert drafts
-    assert steps(whole.folder) == in_order(5)
+    assert steps(whole.folder) == in_order(ROUNDS)
     for seed in range(3):
         again = stopped_at_random(Search(settings(tmp_path / str(seed))), seed)
         check_same(again, whole.folder)
