@@ -1,7 +1,9 @@
 """Members of a niche that a surrogate expects to widen the front most.
 
 What may lie on the niche's part of the front is found by expectation: among all members where
-the space can be listed, else by an evolutionary search. Of that, each design is the one with the
+the space can be listed, else by an evolutionary search. Networks that the device can probably run
+come before the others: where some of what looks good cannot be run, it would be asked for again
+and again, since nothing that is found there takes its gain away. Of that, each design is the one with the
 most hypervolume to gain, on average over draws from the posterior, beside the front and what was
 chosen before (Daulton et al., NeurIPS 2020). Two shares are added, that of the front's own box and
 that of the box of all evaluations: the first sees small steps along the front, the second its ends,
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pelnas.architecture import Architecture
 from pelnas.inputs.quantities import CostName, Metric
@@ -35,6 +38,7 @@ TRIES = 4  # draws for each child that is wanted: many lie outside the niche or 
 DRAWS = 16  # of the posterior, over which the gain of a design is averaged
 BOXES = 2  # in which gains are counted
 POOL = 200  # members of which designs are chosen, the best by expectation
+LIKELY = 0.5  # the chance from which on a network is one that the device can probably run
 CROSSOVER = 0.7  # of the children of the inner search; half of these are mutated, too
 CHANGES = 1.7  # choices that a mutation draws anew, on average
 
@@ -144,17 +148,26 @@ def _liking(drawn: Floats, low: Floats, high: Floats, wanted: Floats) -> Floats:
 
 
 def _listed(surrogate: Surrogate, partition: Partition, niche: int) -> Iterator[Architecture]:
-    """Every member of the niche, the best by expectation first."""
+    """Every member of the niche, of the likely and of the others the best by expectation first."""
     members = partition.members[niche]
     if members:
-        expected = surrogate.expect_members(niche)
-        yield from (members[i] for front in fronts(minimised(*expected.T)) for i in front)
+        points = minimised(*surrogate.expect_members(niche).T)
+        for part in _by_chance(surrogate, members):
+            yield from (members[part[i]] for front in fronts(points[part]) for i in front)
+
+
+def _by_chance(
+    surrogate: Surrogate, members: Sequence[Architecture]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The places of those that the device can probably run, and of the others."""
+    likely = surrogate.feasible(members) >= LIKELY
+    return np.flatnonzero(likely), np.flatnonzero(~likely)
 
 
 def _found(
     surrogate: Surrogate, partition: Partition, niche: int, rng: np.random.Generator
 ) -> list[Architecture]:
-    """What an evolutionary search within the niche found best by expectation."""
+    """What an evolutionary search within the niche found best by expectation, the likely first."""
     population = _parents(surrogate, partition, niche)
     population += islice(partition.sample(niche, rng), STRANGERS)
     values: Values = {}
@@ -165,7 +178,8 @@ def _found(
         if fresh:
             values.update(zip(fresh, map(tuple, surrogate.expect(fresh).tolist()), strict=True))
         population = _best(members, values, POPULATION)
-    return _best(list(values), values, POOL)
+    best = _best(list(values), values, POOL)
+    return [best[i] for part in _by_chance(surrogate, best) for i in part]
 
 
 def _parents(surrogate: Surrogate, partition: Partition, niche: int) -> list[Architecture]:

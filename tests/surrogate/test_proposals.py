@@ -63,17 +63,42 @@ def test_a_niche_without_evaluations_has_proposals() -> None:
     assert len(propose(surrogate, PARTITION, 0, 3, lambda _: False, rng)) == 3
 
 
+CELLS = get_space("nasbench201")
+NICHES = partition_by_operations(CELLS, Shape.square(10, 32))
+
+
+def cells(count: int) -> list[Seen]:
+    truth, rng = Truth.draw(CELLS, "additive", 0), np.random.default_rng(0)
+    drawn = [CELLS.sample(rng) for _ in range(count)]
+    flops = [CELLS.flops(each, Shape.square(10, 32)) / 1e6 for each in drawn]
+    return [Seen(a, truth.accuracy(a), (f,)) for a, f in zip(drawn, flops, strict=True)]
+
+
 def test_a_listed_niche_is_asked_in_full() -> None:
     """What is proposed is not dominated by what is left, by expectation and up to the draws."""
-    space = get_space("nasbench201")
-    partition = partition_by_operations(space, Shape.square(10, 32))
-    truth, rng = Truth.draw(space, "additive", 0), np.random.default_rng(0)
-    drawn = [space.sample(rng) for _ in range(80)]
-    flops = [space.flops(each, Shape.square(10, 32)) / 1e6 for each in drawn]
-    known = [Seen(a, truth.accuracy(a), (f,)) for a, f in zip(drawn, flops, strict=True)]
-    surrogate = Surrogate(partition, known)
-    found = propose(surrogate, partition, 2, 5, lambda each: each in drawn, rng)
+    known = cells(80)
+    drawn = [each.architecture for each in known]
+    surrogate, rng = Surrogate(NICHES, known), np.random.default_rng(0)
+    found = propose(surrogate, NICHES, 2, 5, lambda each: each in drawn, rng)
     points = minimised(*surrogate.expect_members(2).T)
     best = set(islice((i for front in fronts(points) for i in front), POOL + len(drawn)))
     assert len(set(found) - set(drawn)) == 5
-    assert {partition.members[2].index(each) for each in found} <= best
+    assert {NICHES.members[2].index(each) for each in found} <= best
+
+
+def runs(each: Architecture) -> bool:
+    """Whether a device can run it that wants both ways out of the input open."""
+    return 0 not in each.genes[:2]
+
+
+def test_what_the_device_can_probably_not_run_is_proposed_last() -> None:
+    """It looks best for ever: cheap, and nothing that is found there takes its gain away."""
+    known = cells(200)
+    ran = [each for each in known if runs(each.architecture)]
+    failed = [each.architecture for each in known if not runs(each.architecture)]
+    surrogate, drawn = Surrogate(NICHES, ran, failed), {each.architecture for each in known}
+    rng = np.random.default_rng(0)
+    found = propose(surrogate, NICHES, 2, 20, drawn.__contains__, rng)
+    assert sum(map(runs, found)) >= 18
+    left = propose(surrogate, NICHES, 2, 3, lambda each: runs(each) or each in drawn, rng)
+    assert len(left) == 3
