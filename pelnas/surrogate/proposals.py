@@ -2,9 +2,9 @@
 
 What may lie on the niche's part of the front is found by expectation: among all members where
 the space can be listed, else by an evolutionary search. Networks that the device can probably run
-come before the others: where some of what looks good cannot be run, it would be asked for again
-and again, since nothing that is found there takes its gain away. Of that, each design is the one with the
-most hypervolume to gain, on average over draws from the posterior, beside the front and what was
+come before the others: where it cannot run what looks good, nothing that is evaluated takes that
+gain away, so it would be proposed again and again. Of these, each design is the one with the most
+hypervolume to gain, on average over draws from the posterior, beside the front and what was
 chosen before (Daulton et al., NeurIPS 2020). Two shares are added, that of the front's own box and
 that of the box of all evaluations: the first sees small steps along the front, the second its ends,
 where little accuracy is left to gain but much of the space lies behind. The front is the expected
