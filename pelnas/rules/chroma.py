@@ -2,9 +2,10 @@
 
 import os
 import queue
+import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,6 +21,9 @@ Client = TypeVar("Client")
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # Chroma's own are as the umask says
 PATIENCE = 10.0  # seconds for each answer of a server; Chroma's own client waits without end
 PORT = 8000  # of `chroma run`
+HEADER = "header.bin"  # of an index of vectors
+_HEADER = struct.Struct("<iQQQQ")  # version, offset, room for, vectors there are, bytes of each
+_FLOAT = 4  # bytes
 
 
 def embedded(folder: Path) -> "Started":
@@ -96,13 +100,47 @@ def _in_time(connect: Callable[[], Client]) -> Client:
 
 
 def close_to_others(folder: Path) -> None:
-    """Chroma's files hold what models said."""
+    """Chroma's files hold what models said, and at first whatever lay in this process's memory.
+
+    To be called when they were made, by whoever has the folder's lock.
+    """
     for place, folders, files in os.walk(folder):
+        if HEADER in files:
+            _clear_unused(Path(place))
         for name in folders:
             os.chmod(os.path.join(place, name), PRIVATE_FOLDER)
         for name in files:
             with suppress(FileNotFoundError):  # a log that SQLite has just put away
                 os.chmod(os.path.join(place, name), PRIVATE_FILE)
+
+
+def _clear_unused(index: Path) -> None:
+    """Fill the unused places of an index with zeros.
+
+    Its files are made for a hundred vectors, from memory that nothing was written to before:
+    keys of models were found in them (chroma-core/chroma, issue 7688).
+    """
+    with _opened(index / HEADER) as header:
+        found = os.read(header, _HEADER.size)
+    if len(found) < _HEADER.size:
+        return
+    _, _, _, count, size = _HEADER.unpack(found)
+    for name, width in (("data_level0.bin", size), ("length.bin", _FLOAT)):
+        with suppress(FileNotFoundError), _opened(index / name) as file:
+            total = os.fstat(file).st_size
+            if total > count * width:
+                os.ftruncate(file, count * width)
+                os.ftruncate(file, total)  # what is added is zero
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    """A file to read and write, which is no link."""
+    opened = os.open(file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        yield opened
+    finally:
+        os.close(opened)
 
 
 @cache  # hundreds of fields, each looked up in the environment
