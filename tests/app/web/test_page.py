@@ -26,7 +26,7 @@ from pelnas import Search, SearchConfig
 from pelnas.agents.testing.scripted import ScriptedModel
 from pelnas.app import launch
 from pelnas.app.web.server import Site
-from pelnas.architecture import Cost, Design, Prediction
+from pelnas.architecture import Candidate, Cost, Design, Prediction
 from pelnas.calls.call import Message
 from pelnas.directives import Boundary, parse
 from pelnas.spaces import get_space
@@ -239,6 +239,14 @@ class Page:
         return [name for name in asked if not name.startswith((own, "data:"))]
 
 
+def under_the_ban(folder: Path) -> list[Candidate]:
+    """What was designed since 1x1 convolutions are banned."""
+    with RunStore.read(folder) as store:
+        (ban,) = [d for d in store.directives() if "nor_conv_1x1" in d.words]
+        since = None if ban.effect is None else ban.effect.round
+        return [c for c in store.candidates() if since is not None and c.round > since]
+
+
 def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, cell_tables: Path) -> None:
     page.click(".bar a", "New search")
     fields = {"name": "mine", "device": "toy", "data": cell_tables, "dataset": "toy10",
@@ -259,18 +267,14 @@ def test_a_search_is_started_steered_and_watched_to_its_end(page: Page, cell_tab
     page.command("/resume")
     page.click("[role=tab]", "Front")
     page.until(lambda: int(page.text(".card dd").replace(",", "")) > 0)
+    folder = next(folder for folder in page.site.output.iterdir() if folder.name.endswith("-mine"))
+    page.until(lambda: bool(under_the_ban(folder)))
     page.click("[role=tab]", "Talk")
     page.command("/stop")
     page.click("[role=tab]", "Front")
     page.until(lambda: page.text(".run .state") == "finished")
-    folder = next(folder for folder in page.site.output.iterdir() if folder.name.endswith("-mine"))
-    with RunStore.read(folder) as store:
-        (ban,) = [d for d in store.directives() if "nor_conv_1x1" in d.words]
-        assert ban.effect is not None
-        later = [c for c in store.candidates() if c.round > ban.effect.round]
-        assert later
-        assert not any("nor_conv_1x1" in c.architecture for c in later)
-        front = len(json.loads((folder / "front.json").read_text()))
+    assert not any("nor_conv_1x1" in each.architecture for each in under_the_ban(folder))
+    front = len(json.loads((folder / "front.json").read_text()))
     page.until(lambda: page.text(".card dd") == str(front))
     page.until(lambda: len(page.all(".front tbody tr")) == front)
     marks = [float(tick) for tick in page.script(TICKS)]
