@@ -5,10 +5,10 @@ import queue
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -121,26 +121,22 @@ def _clear_unused(index: Path) -> None:
     keys of models were found in them (chroma-core/chroma, issue 7688).
     """
     with _opened(index / HEADER) as header:
-        found = os.read(header, _HEADER.size)
+        found = header.read(_HEADER.size)
     if len(found) < _HEADER.size:
         return
     _, _, _, count, size = _HEADER.unpack(found)
     for name, width in (("data_level0.bin", size), ("length.bin", _FLOAT)):
         with suppress(FileNotFoundError), _opened(index / name) as file:
-            total = os.fstat(file).st_size
+            total = os.fstat(file.fileno()).st_size
             if total > count * width:
-                os.ftruncate(file, count * width)
-                os.ftruncate(file, total)  # what is added is zero
+                file.truncate(count * width)
+                file.truncate(total)  # what is added is zero
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[int]:
+def _opened(file: Path) -> BinaryIO:
     """A file to read and write, which is no link."""
-    opened = os.open(file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-    try:
-        yield opened
-    finally:
-        os.close(opened)
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    return open(file, "r+b", opener=lambda path, flags: os.open(path, flags | no_link))
 
 
 @cache  # hundreds of fields, each looked up in the environment
