@@ -33,6 +33,7 @@ from pelnas.text import install
 CONTEXT = 8192  # tokens of prompt and answer together; more costs memory
 SIDES = ("prompt_tokens", "completion_tokens")
 ANSWER = 2048  # tokens of an answer: a small model may never come to an end
+KEPT = 256  # MiB for what was read of earlier prompts; llama.cpp itself would take 8 GiB
 LIKELY = 2000  # tokens among which an option is looked for: any that a text makes likely
 
 
@@ -241,7 +242,7 @@ def _parameters(parameters: Any, path: Path) -> Any:
     parameters.n_ctx = CONTEXT
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = _threads()
-    parameters.cache_ram_mib = 0  # else old prompts are kept, up to 8 GB
+    parameters.cache_ram_mib = KEPT
     parameters.warmup = False
     parameters.verbosity = -1  # no log on the terminal
     # The engine also listens on a loopback port; nobody but this process may use it.
