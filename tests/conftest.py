@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -81,6 +82,15 @@ def pytest_xdist_auto_num_workers() -> int | None:
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of xdist are forked as well, by the process that forks what their tests start."""
+    workers = getattr(config.option, "tx", None) or []
+    if "popen" in workers:
+        warm.share()
+        forked = "popen//python=" + shlex.join(warm.relay())
+        config.option.tx = [forked if each == "popen" else each for each in workers]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -167,7 +177,7 @@ def _own_cache(_places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None
 def pictures() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """A search draws none, which would take longer than all else it does; ``with pictures():`` it does."""
     summary = import_module("pelnas.report.summary")  # the package has a function of that name
-    render = summary.render
+    render = import_module("pelnas.report.figure").render  # where this was forked, it draws none
 
     @contextmanager
     def drawn() -> Iterator[None]:

@@ -46,7 +46,7 @@ def talk_by_stdio(output: Path, ask: Ask, *options: str, person: Any = None) -> 
     """Hold a conversation with a server in a process of its own."""
     from mcp import StdioServerParameters, stdio_client
 
-    command, *arguments = warm.relay("mcp", "--output", str(output), *options)
+    command, *arguments = warm.relay("-m", "pelnas", "mcp", "--output", str(output), *options)
     parameters = StdioServerParameters(command=command, args=arguments)
     hold(stdio_client(parameters), ask, person)
 

@@ -21,6 +21,7 @@ from typing import Any
 PROGRAM = Path(__file__).with_name("warm_server.py")
 RELAY = PROGRAM.with_name("warm_relay.py")
 PELNAS = str(Path(sys.executable).with_name("pelnas"))
+SHARED = "WARM_PYTHON"  # the variable with the address of a server that several processes ask
 SECONDS = 120.0  # until everything is imported, on a busy machine
 _turn = RLock()  # threads of a pool start their workers side by side
 
@@ -30,30 +31,25 @@ class Server:
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="pelnas-")
-        self.address = self._folder.name + "/socket"  # for who cannot be handed one
-        self._requests, theirs = socket.socketpair()
-        with theirs, socket.socket(socket.AF_UNIX) as others:
-            others.bind(self.address)
-            others.listen()
-            number = others.fileno()
+        self.address = self._folder.name + "/socket"
+        self._life, theirs = socket.socketpair()
+        with theirs, socket.socket(socket.AF_UNIX) as requests:
+            requests.bind(self.address)
+            requests.listen()
+            number = requests.fileno()
             command = [sys.executable, str(PROGRAM), str(number)]
             self._process = subprocess.Popen(command, stdin=theirs, pass_fds=[number])
 
-    def ask(self, request: Any, files: Sequence[int] = ()) -> None:
-        body = json.dumps(request).encode("utf-8", "surrogateescape")
-        with _turn:
-            socket.send_fds(self._requests, [b"%12d" % len(body)], files)
-            self._requests.sendall(body)
-
     def close(self) -> None:
-        self._requests.close()
+        self._life.close()
         self._process.wait(SECONDS)
         self._folder.cleanup()
 
 
-def _server() -> Server:
+def _address() -> str:
+    """Of the server that is shared, or of one of this process."""
     with _turn:
-        return _made()
+        return os.environ.get(SHARED) or _made().address
 
 
 @cache
@@ -61,18 +57,31 @@ def _made() -> Server:
     return Server()
 
 
+def share() -> None:
+    """Make the server now, for all processes that are started from here on."""
+    os.environ[SHARED] = _address()
+
+
+def _ask(request: Any, files: Sequence[int] = ()) -> None:
+    body = json.dumps(request).encode("utf-8", "surrogateescape")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(_address())
+        socket.send_fds(server, [b"%12d" % len(body)], files)
+        server.sendall(body)
+
+
 def imports(*modules: str) -> None:
     """Have these imported before the next process is forked, too."""
-    _server().ask(modules)
+    _ask(modules)
 
 
 def relay(*arguments: str) -> list[str]:
-    """A command that becomes ``pelnas`` with these arguments, for a library that starts one itself."""
-    return [sys.executable, "-I", "-S", str(RELAY), _server().address, "-m", "pelnas", *arguments]
+    """A command that becomes ``python`` with these arguments, for a library that starts one itself."""
+    return [sys.executable, "-I", "-S", str(RELAY), _address(), *arguments]
 
 
 def close() -> None:
-    """End the process that forks, if one was needed."""
+    """End the process that forks, if this one made it."""
     if _made.cache_info().currsize:
         _made().close()
         _made.cache_clear()
@@ -103,7 +112,7 @@ class Warm(subprocess.Popen):  # type: ignore[type-arg]
         ends = [own if end == -1 else end for end, own in given]
         self._told, theirs = socket.socketpair()
         with theirs:
-            _server().ask(request, [*ends, theirs.fileno()])
+            _ask(request, [*ends, theirs.fileno()])
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self._told.settimeout(SECONDS)
         self.pid = int(self._told.recv(12))

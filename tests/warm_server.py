@@ -21,6 +21,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from itertools import dropwhile
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -35,20 +36,20 @@ BLANK = b64decode(  # a picture of one white pixel, as PNG
 )
 
 
-def serve(tests: socket.socket, others: socket.socket) -> Callable[[], None]:
+def serve(tests: socket.socket, requests: socket.socket) -> Callable[[], None]:
     """Returns in the processes that were asked for only, with what they are to do."""
     while True:
-        if tests in select.select([tests, others], [], [])[0]:
-            request, files = _read(tests)
-        else:
-            with others.accept()[0] as connection:
-                request, files = _read(connection)
+        if tests in select.select([tests, requests], [], [])[0]:  # they have ended
+            _reap()
+            os._exit(0)
+        with requests.accept()[0] as connection:
+            request, files = _read(connection)
         if not files:
             _import(request)
             continue
         if os.fork() == 0:
             tests.close()
-            others.close()
+            requests.close()
             if _forked(files):
                 return _prepared(request, files)
         for file in files:
@@ -66,14 +67,11 @@ def _import(modules: Iterable[str]) -> None:
     gc.freeze()  # what is never looked at again is never copied
 
 
-def _read(requests: socket.socket) -> tuple[Any, list[int]]:
-    length, files, _, _ = socket.recv_fds(requests, 12, 4)
-    if not length:  # the tests have ended
-        _reap()
-        os._exit(0)
+def _read(connection: socket.socket) -> tuple[Any, list[int]]:
+    length, files, _, _ = socket.recv_fds(connection, 12, 4)
     body = b""
-    while len(body) < int(length):
-        body += requests.recv(int(length) - len(body))
+    while part := connection.recv(int(length) - len(body)):
+        body += part
     return json.loads(body), files
 
 
@@ -141,7 +139,7 @@ def _draw_nothing() -> None:
 
 def _program(arguments: list[str]) -> Callable[[], None]:
     """What ``python`` with these arguments does."""
-    what, *rest = arguments
+    what, *rest = dropwhile(("-u", "-B").__contains__, arguments)  # of a worker of xdist
     if what == "-c":
         code = rest.pop(0)
         sys.argv, sys.path[0] = ["-c", *rest], ""
