@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
+from functools import cached_property
 
 from pelnas.budget import Spent
 from pelnas.calls.prices import Rates
@@ -119,9 +120,15 @@ class Journal(Events):
                 " VALUES (1, :run, :round, :settings, :scores, :costs)",
                 values,
             )
+        self.__dict__.pop("_origin", None)
 
     def origin(self) -> Origin | None:
         """The run that this one goes on from; ``None`` for one that began by itself."""
+        return self._origin
+
+    @cached_property
+    def _origin(self) -> Origin | None:
+        """Read once: each step asks for it, and a run has it from the beginning or never."""
         for row in self._database.rows("SELECT * FROM origin"):
             return _origin_of(row)
         return None
