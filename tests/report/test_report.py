@@ -430,7 +430,8 @@ def test_texts_are_shown_and_never_run(nasty: RunStore) -> None:
     assert len(images) == 1
     text = "".join(page.words)
     assert text.count(NASTY) >= 8
-    assert "49" not in re.findall(r"\d+", "".join(w for w in page.words if "alert" in w))
+    shown = "".join(w for w in page.words if "alert" in w)
+    assert "49" not in re.findall(r"(?<![:\d])\d+", shown)  # nor is it a minute
 
 
 def test_the_page_needs_nothing_from_outside(nasty: RunStore) -> None:
