@@ -144,8 +144,8 @@ def ray_pool() -> "Iterator[Pool]":
     pool.close()
 
 
-@pytest.fixture(autouse=True)
-def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_connection() -> Iterator[None]:
     """Refuse every connection that leaves this machine."""
     connect = socket.socket.connect
 
@@ -154,7 +154,9 @@ def _no_outside_connection(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AssertionError(f"a test tried to reach {address!r}")
         connect(self, address)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -168,9 +170,7 @@ def _places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _own_cache(_places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep measurements of tests, and what they name, out of the user's own files."""
     for name in ("PELNAS_CACHE", "PELNAS_STATE", "PELNAS_TABLES"):
-        place = next(_places)
-        place.mkdir()
-        monkeypatch.setenv(name, str(place))
+        monkeypatch.setenv(name, str(next(_places)))
 
 
 @pytest.fixture(scope="session", autouse=True)

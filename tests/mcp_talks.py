@@ -20,7 +20,7 @@ Ask = Callable[[Any], Awaitable[None]]
 def http(output: Path, *options: str) -> Iterator[tuple[str, str]]:
     """Address and token line of a server in a process of its own."""
     command = [COMMAND, "mcp", "--http", "--port", "0", "--output", str(output), *options]
-    with warm.Warm(command, stderr=subprocess.PIPE, text=True) as child:
+    with warm.Full(command, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
             with limited(child):

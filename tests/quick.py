@@ -22,8 +22,6 @@ from pelnas.runtimes import exports, timer
 from pelnas.runtimes.deployed import Deployed
 
 PASSES = 3  # of each network, before another look at whether its latency is known
-#: What a worker imports first, whatever it works at.
-WORKERS = ("pelnas.pool.process", "pelnas.proxies.engine", "pelnas.runtimes.exports", "torch.onnx")
 PYTHON = sys.executable
 
 _relative_times = timer.relative_times
@@ -63,8 +61,7 @@ def worker(command: Sequence[str], *, env: Mapping[str, str], **options: Any) ->
     threads = "OMP_NUM_THREADS"  # read while torch is imported
     if command[0] != PYTHON or env[threads] != os.environ[threads]:
         return subprocess.Popen(command, env=env, **options)
-    warm.imports(*WORKERS)
-    return warm.Warm(command, env=env, **options)
+    return warm.Full(command, env=env, **options)
 
 
 def _starting(start: Any) -> SimpleNamespace:

@@ -1,8 +1,9 @@
 """Python processes forked from one that has imported everything: at work in a tenth of the time.
 
-``Warm(command, ...)`` is ``subprocess.Popen`` for a command of ``sys.executable`` or ``pelnas``;
-``run`` is ``subprocess.run``. Not for tests of how a fresh interpreter begins: what is read while
-modules are imported, as a variable of the environment, was read before.
+``Warm(command, ...)`` is ``subprocess.Popen`` for a command of ``sys.executable`` or ``pelnas``,
+and ``Full`` the same where torch is needed, too; ``run`` is ``subprocess.run``. Not for tests of
+how a fresh interpreter begins: what is read while modules are imported, as a variable of the
+environment, was read before.
 """
 
 import json
@@ -21,24 +22,26 @@ from typing import Any
 PROGRAM = Path(__file__).with_name("warm_server.py")
 RELAY = PROGRAM.with_name("warm_relay.py")
 PELNAS = str(Path(sys.executable).with_name("pelnas"))
+FEW, FULL = "few", "full"  # imports of a server
 SHARED = "WARM_PYTHON"  # the variable with the address of a server that several processes ask
 SECONDS = 120.0  # until everything is imported, on a busy machine
 _turn = RLock()  # threads of a pool start their workers side by side
 
 
 class Server:
-    """The process that forks; it ends with this one."""
+    """The process that forks, with a socket for each of its two; it ends with this one."""
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="pelnas-")
-        self.address = self._folder.name + "/socket"
+        self.address = self._folder.name + "/"
         self._life, theirs = socket.socketpair()
-        with theirs, socket.socket(socket.AF_UNIX) as requests:
-            requests.bind(self.address)
-            requests.listen()
-            number = requests.fileno()
-            command = [sys.executable, str(PROGRAM), str(number)]
-            self._process = subprocess.Popen(command, stdin=theirs, pass_fds=[number])
+        with theirs, socket.socket(socket.AF_UNIX) as few, socket.socket(socket.AF_UNIX) as full:
+            for name, requests in ((FEW, few), (FULL, full)):
+                requests.bind(self.address + name)
+                requests.listen()
+            numbers = [few.fileno(), full.fileno()]
+            command = [sys.executable, str(PROGRAM), *map(str, numbers)]
+            self._process = subprocess.Popen(command, stdin=theirs, pass_fds=numbers)
 
     def close(self) -> None:
         self._life.close()
@@ -62,22 +65,9 @@ def share() -> None:
     os.environ[SHARED] = _address()
 
 
-def _ask(request: Any, files: Sequence[int] = ()) -> None:
-    body = json.dumps(request).encode("utf-8", "surrogateescape")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.connect(_address())
-        socket.send_fds(server, [b"%12d" % len(body)], files)
-        server.sendall(body)
-
-
-def imports(*modules: str) -> None:
-    """Have these imported before the next process is forked, too."""
-    _ask(modules)
-
-
 def relay(*arguments: str) -> list[str]:
-    """A command that becomes ``python`` with these arguments, for a library that starts one itself."""
-    return [sys.executable, "-I", "-S", str(RELAY), _address(), *arguments]
+    """A command that becomes a ``Full`` one, for a library that starts it itself."""
+    return [sys.executable, "-I", "-S", str(RELAY), _address() + FULL, *arguments]
 
 
 def close() -> None:
@@ -89,6 +79,8 @@ def close() -> None:
 
 class Warm(subprocess.Popen):  # type: ignore[type-arg]
     """A process that is not a child of this one, whose end is heard of from the one that is."""
+
+    server = FEW
 
     def _execute_child(
         self, args: Sequence[str], executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any,
@@ -112,11 +104,18 @@ class Warm(subprocess.Popen):  # type: ignore[type-arg]
         ends = [own if end == -1 else end for end, own in given]
         self._told, theirs = socket.socketpair()
         with theirs:
-            _ask(request, [*ends, theirs.fileno()])
+            self._ask(request, [*ends, theirs.fileno()])
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self._told.settimeout(SECONDS)
         self.pid = int(self._told.recv(12))
         self._child_created = True
+
+    def _ask(self, request: Any, files: Sequence[int]) -> None:
+        body = json.dumps(request).encode("utf-8", "surrogateescape")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(_address() + self.server)
+            socket.send_fds(server, [b"%12d" % len(body)], files)
+            server.sendall(body)
 
     def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
         if self.returncode is None:
@@ -138,9 +137,16 @@ class Warm(subprocess.Popen):  # type: ignore[type-arg]
         self._told.close()
 
 
+class Full(Warm):
+    """One that has torch, and whatever else a worker or a server of this package works with."""
+
+    server = FULL
+
+
 def run(
     command: Sequence[str],
     *,
+    kind: type[Warm] = Warm,
     input: Any = None,  # noqa: A002 - as subprocess.run calls it
     capture_output: bool = False,
     check: bool = False,
@@ -152,7 +158,7 @@ def run(
         options["stdin"] = subprocess.PIPE
     if capture_output:
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with Warm(command, **options) as process:
+    with kind(command, **options) as process:
         try:
             out, err = process.communicate(input, timeout=timeout)
         finally:

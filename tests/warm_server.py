@@ -1,8 +1,9 @@
 """The process that ``warm`` forks: it imports what most commands need, and forks for each request.
 
 A request is the length of a JSON text, with the three standard files and a socket, and then that
-text; without any files it is a list of modules to import as well. A process in between is the
-parent of the one that is asked for: it writes its id to the socket, waits, and writes its code.
+text. A process in between is the parent of the one that is asked for: it writes its id to the
+socket, waits, and writes its code. There are two servers: the second is forked when it is asked
+first, and imports torch as well, for which each fork then takes longer.
 """
 
 import atexit
@@ -31,25 +32,37 @@ EARLY = (
     "pelnas.app.display.progress", "pelnas.app.launch", "chromadb", "chromadb.api.rust",
     "pyarrow.parquet", "moocore", "prompt_toolkit", "rich.live",
 )  # fmt: skip
+LATE = (
+    "pelnas.pool.process", "pelnas.proxies.engine", "pelnas.runtimes.exports", "torch.onnx",
+    "torch.optim", "onnxruntime", "scipy.stats", "sklearn.ensemble", "langchain_openai", "mcp",
+    "mcp.server.streamable_http_manager", "uvicorn", "selenium.webdriver.chrome.webdriver",
+    "pelnas.app.mcp.tools",
+)  # fmt: skip
 BLANK = b64decode(  # a picture of one white pixel, as PNG
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 )
 
 
-def serve(tests: socket.socket, requests: socket.socket) -> Callable[[], None]:
+def serve(tests: socket.socket, *servers: socket.socket) -> Callable[[], None]:
     """Returns in the processes that were asked for only, with what they are to do."""
+    first, *later = servers
     while True:
-        if tests in select.select([tests, requests], [], [])[0]:  # they have ended
+        ready = select.select([tests, *servers], [], [])[0]
+        if tests in ready:  # they have ended
             _reap()
             os._exit(0)
-        with requests.accept()[0] as connection:
-            request, files = _read(connection)
-        if not files:
-            _import(request)
+        if any(each in ready for each in later):
+            if os.fork() == 0:
+                first.close()
+                _import(LATE)
+                return serve(tests, *later)
+            servers, later = (first,), []
             continue
+        with first.accept()[0] as connection:
+            request, files = _read(connection)
         if os.fork() == 0:
-            tests.close()
-            requests.close()
+            for each in (tests, *servers):
+                each.close()
             if _forked(files):
                 return _prepared(request, files)
         for file in files:
@@ -58,8 +71,6 @@ def serve(tests: socket.socket, requests: socket.socket) -> Callable[[], None]:
 
 
 def _import(modules: Iterable[str]) -> None:
-    if all(module in sys.modules for module in modules):
-        return
     for module in modules:
         with suppress(ImportError):  # of an extra
             import_module(module)
@@ -183,4 +194,5 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _import(EARLY)
     _draw_nothing()
-    _do(serve(socket.socket(fileno=os.dup(0)), socket.socket(fileno=int(sys.argv[1]))))
+    numbers = (os.dup(0), *map(int, sys.argv[1:]))
+    _do(serve(*(socket.socket(fileno=number) for number in numbers)))

@@ -180,7 +180,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_ends_as_if_nothing_was(
     whole, broken = (make_run(tmp_path / name, images) for name in ("whole", "broken"))
     options = [FAST, GOOD, *BRIEF, "--epochs", "6", "--patience", "0", "--json"]
     command = [COMMAND, "train", str(broken), *options]
-    with warm.Warm(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with warm.Full(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         with limited(process):
             assert "1 of 2" in process.stderr.readline()

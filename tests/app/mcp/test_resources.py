@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import warm
 from mcp_talks import both, hold
 
 from pelnas.report import front_json
@@ -15,11 +14,6 @@ from pelnas.store import RunStore
 pytest.importorskip("mcp", reason="the extra 'mcp' is not installed")
 Talk = Callable[..., None]
 VIEWS = {"status", "front.json", "rules", "trace", "report.html"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    warm.imports("mcp", "pelnas.app.mcp.tools", "uvicorn", "mcp.server.streamable_http_manager")
 
 
 async def read(client: Any, uri: str) -> Any:

@@ -20,11 +20,6 @@ SETTINGS: dict[str, Any] = {
 NAMES = {"estimate_search", "start_search", "follow_search", "stop_search"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    warm.imports("mcp", "pelnas.app.mcp.tools", "uvicorn", "mcp.server.streamable_http_manager")
-
-
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     return tmp_path / "runs"
@@ -247,7 +242,7 @@ def test_offered_models_need_a_limit_on_their_cost(tmp_path: Path) -> None:
             policy.settings({"budget": more}, tmp_path)
     done = warm.run(
         [COMMAND, "mcp", "--searches", "ask", "--search-model", "openai:*"],
-        capture_output=True, text=True, check=False, timeout=60,
+        kind=warm.Full, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--max-dollars" in done.stderr

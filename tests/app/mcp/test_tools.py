@@ -20,11 +20,6 @@ Talk = Callable[..., None]
 Command = Callable[..., Any]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _imported() -> None:
-    warm.imports("mcp", "pelnas.app.mcp.tools", "uvicorn", "mcp.server.streamable_http_manager")
-
-
 @pytest.fixture
 def begun(begin: Callable[..., Path]) -> Path:
     return begin(name="begun")
@@ -244,7 +239,7 @@ def test_the_token_is_chosen_or_switched_off_in_words(
         assert httpx.post(address, json=HELLO, headers=own, timeout=20).status_code != 401
     monkeypatch.setenv("PELNAS_MCP_TOKEN", "short")
     command = [COMMAND, "mcp", "--http", "--port", "0"]
-    done = warm.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = warm.run(command, kind=warm.Full, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "choose a longer token" in done.stderr
 

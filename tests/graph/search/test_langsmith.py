@@ -86,9 +86,9 @@ def search(smith: Smith, config: SearchConfig, tracing: dict[str, str]) -> Path:
     }
     environment |= {"LANGSMITH_ENDPOINT": smith.url, "LANGSMITH_API_KEY": KEY}
     environment |= {"LANGSMITH_DISABLE_RUN_COMPRESSION": "true"} | tracing
-    warm.imports("langchain_openai")
     done = warm.run(
         [sys.executable, "-c", CHILD, config.model_dump_json()],
+        kind=warm.Full,
         env=environment,
         capture_output=True,
         text=True,
