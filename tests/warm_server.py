@@ -60,6 +60,8 @@ def serve(tests: socket.socket, *servers: socket.socket) -> Callable[[], None]:
             continue
         with first.accept()[0] as connection:
             request, files = _read(connection)
+        if not files:  # whoever asked has ended meanwhile
+            continue
         if os.fork() == 0:
             for each in (tests, *servers):
                 each.close()
@@ -80,6 +82,8 @@ def _import(modules: Iterable[str]) -> None:
 
 def _read(connection: socket.socket) -> tuple[Any, list[int]]:
     length, files, _, _ = socket.recv_fds(connection, 12, 4)
+    if not files:
+        return None, []
     body = b""
     while part := connection.recv(int(length) - len(body)):
         body += part
