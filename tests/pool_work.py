@@ -84,7 +84,7 @@ def scoring_two_rounds(settings: Mapping[str, Any], _: Arrays) -> Callable[[str]
 
     def score(text: str) -> Any:
         _note(str(folder / "scored"), text)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240  # workers of Ray may only be starting
         while text in texts("slow") and time.monotonic() < end:
             if set(texts("later")) & set(texts("scored")):
                 (folder / "seen").touch()
