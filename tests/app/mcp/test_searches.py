@@ -242,7 +242,7 @@ def test_offered_models_need_a_limit_on_their_cost(tmp_path: Path) -> None:
             policy.settings({"budget": more}, tmp_path)
     done = warm.run(
         [COMMAND, "mcp", "--searches", "ask", "--search-model", "openai:*"],
-        kind=warm.Full, capture_output=True, text=True, check=False,
+        kind=warm.Full, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--max-dollars" in done.stderr

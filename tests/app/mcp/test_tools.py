@@ -239,7 +239,9 @@ def test_the_token_is_chosen_or_switched_off_in_words(
         assert httpx.post(address, json=HELLO, headers=own, timeout=20).status_code != 401
     monkeypatch.setenv("PELNAS_MCP_TOKEN", "short")
     command = [COMMAND, "mcp", "--http", "--port", "0"]
-    done = warm.run(command, kind=warm.Full, capture_output=True, text=True, check=False)
+    done = warm.run(
+        command, kind=warm.Full, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "choose a longer token" in done.stderr
 
