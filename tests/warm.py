@@ -6,7 +6,6 @@ how a fresh interpreter begins: what is read while modules are imported, as a va
 environment, was read before.
 """
 
-import json
 import os
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
+
+from warm_relay import ask
 
 PROGRAM = Path(__file__).with_name("warm_server.py")
 RELAY = PROGRAM.with_name("warm_relay.py")
@@ -104,18 +105,11 @@ class Warm(subprocess.Popen):  # type: ignore[type-arg]
         ends = [own if end == -1 else end for end, own in given]
         self._told, theirs = socket.socketpair()
         with theirs:
-            self._ask(request, [*ends, theirs.fileno()])
+            ask(_address() + self.server, request, [*ends, theirs.fileno()])
         self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self._told.settimeout(SECONDS)
         self.pid = int(self._told.recv(12))
         self._child_created = True
-
-    def _ask(self, request: Any, files: Sequence[int]) -> None:
-        body = json.dumps(request).encode("utf-8", "surrogateescape")
-        with socket.socket(socket.AF_UNIX) as server:
-            server.connect(_address() + self.server)
-            socket.send_fds(server, [b"%12d" % len(body)], files)
-            server.sendall(body)
 
     def _internal_poll(self, _deadstate: int | None = None, **_: Any) -> int | None:
         if self.returncode is None:

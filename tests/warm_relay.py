@@ -11,6 +11,15 @@ import socket
 import sys
 
 
+def ask(address: str, request: dict[str, object], files: list[int]) -> None:
+    """Hand a request to the process that forks."""
+    body = json.dumps(request).encode()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        socket.send_fds(server, [b"%12d" % len(body)], files)
+        server.sendall(body)
+
+
 def work(address: str, arguments: list[str]) -> int:
     ours, theirs = socket.socketpair()
     request = {
@@ -20,11 +29,8 @@ def work(address: str, arguments: list[str]) -> int:
         "session": False,
         "relay": [sys.executable, "-I", "-S", os.path.abspath(__file__), address],
     }
-    body = json.dumps(request).encode()
-    with theirs, socket.socket(socket.AF_UNIX) as server:
-        server.connect(address)
-        socket.send_fds(server, [b"%12d" % len(body)], [0, 1, 2, theirs.fileno()])
-        server.sendall(body)
+    with theirs:
+        ask(address, request, [0, 1, 2, theirs.fileno()])
     pid = int(ours.recv(12))
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
     return int(ours.recv(12))
