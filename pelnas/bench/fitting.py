@@ -9,6 +9,7 @@ held out is held out with its whole isomorphism class.
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,14 @@ from pelnas.cache import Cache
 from pelnas.config import Scoring
 from pelnas.images import ImageSet
 from pelnas.predictors.reference import Reference
-from pelnas.predictors.transfer import PROXIES, SPACE, Fitted, columns_of, row_of
+from pelnas.predictors.transfer import (
+    PROXIES,
+    SPACE,
+    Fitted,
+    columns_of,
+    exponential_scores,
+    row_of,
+)
 from pelnas.predictors.trees import LEAF, Floats, Trees
 from pelnas.proxies.scoring import ProxyScores
 from pelnas.spaces import SearchSpace, get_space
@@ -77,6 +85,11 @@ class Sample:
         cells = tuple(map(space.parse, texts))
         return cls(space, cells, ranks, scored, tuple(proxies.values()))
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the trees."""
+        return columns_of(self.space, self.cells)
+
     def reference(self) -> Reference:
         """The first scored cells, with their standings among all scored ones."""
         cells = tuple(self.space.index(self.cells[i]) for i in self.scored[:REFERENCE])
@@ -91,6 +104,7 @@ class Sample:
             [
                 row_of(
                     self.space,
+                    self.names,
                     self.cells[i],
                     [scale(values[name]) for name, scale in scales.items()],
                 )
@@ -100,7 +114,7 @@ class Sample:
 
     def structure(self) -> Floats:
         """The columns (n, names without proxies) of all cells."""
-        return np.array([row_of(self.space, cell, ()) for cell in self.cells])
+        return np.array([row_of(self.space, self.names, cell) for cell in self.cells])
 
 
 def load_sample(
@@ -167,7 +181,8 @@ class _Fit:
         self._sample = sample
         self.rows = sample.rows(sample.reference())
         self._structure = sample.structure()
-        self.target: Floats = np.mean([sample.targets[name] for name in datasets], axis=0)
+        ranks = np.mean([sample.targets[name] for name in datasets], axis=0)
+        self.target = exponential_scores(ranks)
 
     def on(self, cells: NDArray[np.bool_], rng: np.random.Generator) -> Trees:
         """Trees from the cells of a mask (n,), with ``scale`` 1."""
@@ -179,7 +194,7 @@ class _Fit:
             for settings, (columns, target) in ((BOOSTING, seen), (BOOSTING_STRUCTURE, more)):
                 model = GradientBoostingRegressor(**settings, random_state=int(rng.integers(2**31)))
                 models.append(model.fit(columns, target))
-        return as_arrays(columns_of(self._sample.space), models)
+        return as_arrays(self._sample.names, models)
 
 
 def as_arrays(names: tuple[str, ...], fitted: Sequence[GradientBoostingRegressor]) -> Trees:

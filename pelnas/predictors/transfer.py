@@ -1,6 +1,7 @@
 """Accuracy ranks learned on NAS-Bench-201 and transferred to the user's images."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,46 @@ PROXIES = ("nwot", "synflow", "jacov", "flops")  # those of rank-sum, so that th
 MODEL = Path(__file__).parent / "transfer.npz"
 
 
-def columns_of(space: SearchSpace) -> tuple[str, ...]:
-    """Names of what the trees are asked about: standings of proxies, then the space's features."""
-    return (*PROXIES, *sorted(space.feature_names))
+def columns_of(space: SearchSpace, cells: Iterable[Architecture]) -> tuple[str, ...]:
+    """Names of what trees are asked about: standings of proxies, features, and routes of the cells."""
+    routes = {_route(each) for cell in cells for each in space.routes(cell.genes)}
+    return (*PROXIES, *sorted(space.feature_names), *sorted(routes))
 
 
-def row_of(space: SearchSpace, architecture: Architecture, standings: Sequence[float]) -> Floats:
-    """One architecture in the columns of ``columns_of``."""
-    features = space.features(architecture)
-    structure = [features.get(name, 0.0) for name in sorted(space.feature_names)]
-    return np.array([*standings, *structure])
+def row_of(
+    space: SearchSpace,
+    names: Sequence[str],
+    architecture: Architecture,
+    standings: Sequence[float] = (),
+) -> Floats:
+    """One architecture in the columns of ``columns_of``; without standings, in those after them.
+
+    Routes are counted: accuracy follows what stands between input and output, which features
+    of single positions do not tell.
+    """
+    routes = Counter(map(_route, space.routes(architecture.genes)))
+    values = {**space.features(architecture), **routes}
+    return np.array([*standings, *(values.get(name, 0.0) for name in names[len(PROXIES) :])])
+
+
+def exponential_scores(ranks: Floats) -> Floats:
+    """``-log(1 - rank)`` of ranks between 0 and 1, what trees are fitted to.
+
+    The scores of Savage (1956): the best half lies as far from the best quarter as
+    that from the best eighth, so that the fit tells good networks apart. A front holds few others.
+    """
+    scores: Floats = -np.log1p(-ranks)
+    return scores
+
+
+def ranks_of(scores: Floats, deviation: Floats) -> tuple[Floats, Floats]:
+    """The inverse of ``exponential_scores``, at least 0, and the deviation by its slope."""
+    above = np.exp(-np.maximum(scores, 0.0))
+    return 1.0 - above, above * deviation
+
+
+def _route(operations: Sequence[str]) -> str:
+    return "route " + (" > ".join(operations) or "of identities")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +134,10 @@ class Transfer(AccuracyPredictor):
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
         with closing(self._standings.of(architectures)) as found:
             for architecture, (values, standings) in zip(architectures, found, strict=True):
-                row = row_of(self._space, architecture, standings)
-                mean, deviation = self._trees(architecture).predict(row[None])
-                yield Prediction(float(mean[0]), float(deviation[0]), values)
+                trees = self._trees(architecture)
+                row = row_of(self._space, trees.names, architecture, standings)
+                score, deviation = ranks_of(*trees.predict(row[None]))
+                yield Prediction(float(score[0]), float(deviation[0]), values)
 
     def begin(self, architectures: Sequence[Architecture]) -> None:
         self._standings.begin(architectures)

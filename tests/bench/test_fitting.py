@@ -10,7 +10,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from pelnas.bench import fitting
 from pelnas.bench.fitting import FOLDS, Sample, as_arrays, cross_fit, fit, fold_of
-from pelnas.predictors.transfer import PROXIES, Fitted, columns_of
+from pelnas.predictors.transfer import PROXIES, Fitted, columns_of, exponential_scores
 from pelnas.predictors.trees import Trees
 from pelnas.spaces import get_space
 
@@ -91,8 +91,8 @@ def test_a_target_is_the_rank_among_all_trained_cells() -> None:
 def test_trees_that_saw_the_cells_and_trees_that_did_not_order_them() -> None:
     trees = fitted().trees
     rows = sample().rows(fitted().reference)
-    target = sample().targets["one"][sample().scored]
-    assert trees.names == columns_of(SPACE)
+    target = exponential_scores(sample().targets["one"][sample().scored])
+    assert trees.names == columns_of(SPACE, sample().cells)
     mean, deviation = trees.predict(rows)
     assert np.corrcoef(mean, target)[0, 1] > 0.98
     assert (deviation > 0).all()
@@ -101,7 +101,7 @@ def test_trees_that_saw_the_cells_and_trees_that_did_not_order_them() -> None:
     for fold, blind in enumerate(held_out()):
         unseen[folds == fold] = blind.predict(rows[folds == fold])[0]
     seen_error, error = np.std(mean - target), np.std(unseen - target)
-    assert seen_error < error < 0.15
+    assert seen_error < error < 0.5 * np.std(target)
 
 
 def test_what_is_held_out_does_not_touch_the_trees_of_its_fold() -> None:

@@ -11,7 +11,16 @@ from pelnas.config import Scoring
 from pelnas.errors import ConfigError, DataError
 from pelnas.images import ImageSet, load_images
 from pelnas.predictors.reference import Reference
-from pelnas.predictors.transfer import MODEL, PROXIES, Fitted, Transfer, columns_of
+from pelnas.predictors.transfer import (
+    MODEL,
+    PROXIES,
+    Fitted,
+    Transfer,
+    columns_of,
+    exponential_scores,
+    ranks_of,
+    row_of,
+)
 from pelnas.predictors.trees import LEAF, Trees
 from pelnas.proxies import FLOOR
 from pelnas.spaces import get_space
@@ -77,12 +86,40 @@ def test_a_small_tree_by_hand() -> None:
     assert deviation.tolist() == [2 * 3.5, 2 * 8.5]
 
 
+def test_each_halving_of_what_is_better_is_one_step() -> None:
+    steps = np.diff(exponential_scores(np.array([0.0, 0.5, 0.75, 0.875])))
+    assert steps == pytest.approx([np.log(2)] * 3)
+
+
+def test_ranks_come_back_from_their_scores_with_the_deviation_there() -> None:
+    ranks = np.array([0.0, 0.3, 0.9999])
+    again, deviation = ranks_of(exponential_scores(ranks), np.full(3, 0.1))
+    assert again == pytest.approx(ranks)
+    assert deviation == pytest.approx(0.1 * (1 - ranks))
+    assert ranks_of(np.array([-2.0]), np.array([0.1]))[0].tolist() == [0.0]
+
+
+def test_routes_are_counted_in_order_without_identities() -> None:
+    cell = SPACE.parse(
+        "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|none~0|avg_pool_3x3~1|avg_pool_3x3~2|"
+    )
+    names = columns_of(SPACE, [cell])
+    found = dict(zip(names, row_of(SPACE, names, cell, (0.1, 0.2, 0.3, 0.4)), strict=True))
+    assert {name: n for name, n in found.items() if name.startswith("route")} == {
+        "route avg_pool_3x3": 1,
+        "route nor_conv_3x3 > avg_pool_3x3": 1,
+        "route nor_conv_3x3 > nor_conv_1x1 > avg_pool_3x3": 1,
+    }
+    assert [found[name] for name in PROXIES] == [0.1, 0.2, 0.3, 0.4]
+    assert found["avg_pool_3x3"] == 2
+
+
 def test_the_package_carries_small_plain_trees_for_these_columns() -> None:
     assert MODEL.stat().st_size < 2e6
     with np.load(MODEL, allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file.files)
     bundled = Fitted.load(MODEL)
-    assert bundled.trees.names == columns_of(SPACE)
+    assert bundled.trees.names == columns_of(SPACE, map(SPACE.at, range(SPACE.size)))
     assert bundled.reference.proxies == PROXIES
     assert len(set(bundled.reference.cells)) == len(bundled.reference.cells) == 64
     assert ((bundled.reference.standings > 0) & (bundled.reference.standings < 1)).all()
