@@ -18,6 +18,7 @@ from pelnas.spaces import SearchSpace
 
 if TYPE_CHECKING:
     from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Kernel
 
 Floats = NDArray[np.float64]
 
@@ -42,12 +43,14 @@ class HeldOut:
 
 
 class Learner:
-    """A Gaussian process for accuracy on a base predictor's score and the structure of any space.
+    """Gaussian processes for accuracy on a base predictor's score and the structure of any space.
 
     Rasmussen & Williams, Gaussian Processes for Machine Learning, 2006: a
     linear kernel, a squared exponential one and noise, fitted by marginal likelihood.
     What is modelled is ``-log(101 - accuracy)``, so that a tenth of a percent counts
-    more among good networks than among bad ones. Deterministic.
+    more among good networks than among bad ones. Few labels can make structure explain what is
+    luck, so that a second process, linear in the base's score alone, is mixed in: each counts
+    by how little it errs on classes of isomorphic networks that it does not see. Deterministic.
     """
 
     def __init__(
@@ -69,11 +72,13 @@ class Learner:
         self._spread = np.where(spread > 0, spread, 1.0) * np.sqrt(number)
         self._base, self._accuracies = base, accuracies
         self._columns = self._rows(labelled, base)
-        self._process = _fitted(self._columns, stretched(accuracies))
+        keys = [space.key(architecture) for architecture in labelled]
+        self._classes: NDArray[np.intp] = np.unique(keys, return_inverse=True)[1]
+        self._mixture = _Mixture(base, self._columns, accuracies, self._classes)
 
     def predict(self, architectures: Sequence[Architecture], base: Floats) -> tuple[Floats, Floats]:
         """Accuracy in percent and one standard deviation, each (n,)."""
-        return percent(*self._process.predict(self._rows(architectures, base), return_std=True))
+        return self._mixture.predict(base, self._rows(architectures, base))
 
     def held_out(self) -> HeldOut:
         """By cross-validation: every fifth label is held out in turn, in the order of accuracy."""
@@ -82,9 +87,9 @@ class Learner:
         expected = np.empty(len(fold))
         for k in range(FOLDS):
             held = fold == k
-            process = _fitted(self._columns[~held], stretched(self._accuracies[~held]))
-            found = process.predict(self._columns[held], return_std=True)
-            expected[held] = percent(*found)[0]
+            known = self._base, self._columns, self._accuracies, self._classes
+            mixture = _Mixture(*(each[~held] for each in known))
+            expected[held], _ = mixture.predict(self._base[held], self._columns[held])
         error = float(np.sqrt(np.mean((expected - self._accuracies) ** 2)))
         taus = (_kendall(each, self._accuracies) for each in (expected, self._base))
         return HeldOut(error, *taus)
@@ -106,7 +111,7 @@ class FewShot(AccuracyPredictor):
     ``uncertainty``: of the Gaussian process, of labels the noise that it found in
     them. The base's proxies are passed on. ``held_out`` and ``source`` report how the fit
     does on labels that it did not see. DataError: labels that teach nothing
-    (``check_labels``). A base that gives scores between 0 and 1 is expected.
+    (``check_labels``). A base that gives scores between 0 and 1, or in percent, is expected.
     """
 
     name = "few-shot"
@@ -138,7 +143,7 @@ class FewShot(AccuracyPredictor):
         learner = self._learner
         found = self._base.predict(architectures)
         for architecture, base in zip(architectures, found, strict=True):
-            mean, deviation = learner.predict([architecture], np.array([base.score]))
+            mean, deviation = learner.predict([architecture], self._scores([base]))
             score = self._labels.get(architecture, float(mean[0]))
             yield Prediction(score, float(deviation[0]), base.proxies)
 
@@ -153,9 +158,14 @@ class FewShot(AccuracyPredictor):
     def _learner(self) -> Learner:
         """Fitted at the first use: labels are scored by the base then."""
         labelled = list(self._labels)
-        base = np.array([each.score for each in self._base.predict(labelled)])
+        base = self._scores(list(self._base.predict(labelled)))
         accuracies = np.array(list(self._labels.values()))
         return Learner(self._space, labelled, base, accuracies)
+
+    def _scores(self, base: Sequence[Prediction]) -> Floats:
+        """Scores of the base (n,), between 0 and 1."""
+        scale = 100.0 if self._base.unit.endswith("%") else 1.0
+        return np.array([each.score for each in base]) / scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,16 +198,58 @@ def suggest_labels(known: Sequence[Known], labelled: Sequence[str], count: int) 
     return [near[i].architecture for i in chosen]
 
 
-def _fitted(columns: Floats, target: Floats) -> "GaussianProcessRegressor":
+class _Mixture:
+    """A process on the base's score alone, and one that is told the structure as well."""
+
+    def __init__(
+        self, base: Floats, columns: Floats, accuracies: Floats, classes: NDArray[np.intp]
+    ) -> None:
+        """``base`` (n,); ``columns`` (n, k), of both; ``accuracies`` (n,), percent; ``classes`` (n,)."""
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
+
+        target = stretched(accuracies)
+        smooth = ConstantKernel(0.3, (1e-2, 1e2)) * RBF(1.0, (0.2, 10.0))
+        linear = ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(0.0, "fixed")
+        along = ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(1.0, "fixed")
+        self._alone = _fitted(along, _alone(base), target)
+        self._structured = _fitted(linear + smooth, columns, target)
+        mine, others = (held_out_error(each, classes) for each in (self._alone, self._structured))
+        self._share = others / (mine + others)
+
+    def predict(self, base: Floats, columns: Floats) -> tuple[Floats, Floats]:
+        """Mean and deviation of the mixture in percent, each (n,)."""
+        one, deviation = self._alone.predict(_alone(base), return_std=True)
+        other, spread = self._structured.predict(columns, return_std=True)
+        share, rest = self._share, 1 - self._share
+        variance = share * deviation**2 + rest * spread**2 + share * rest * (one - other) ** 2
+        return percent(share * one + rest * other, np.sqrt(variance))
+
+
+def held_out_error(process: "GaussianProcessRegressor", classes: NDArray[np.intp]) -> float:
+    """Mean squared error on each class (n,) of labels from all others, kernel and noise as fitted.
+
+    In closed form (Rasmussen & Williams, section 5.4.2, for several rows at once).
+    """
+    inverse = np.linalg.inv(process.kernel_(process.X_train_))
+    weights = inverse @ process.y_train_
+    errors = np.empty(len(weights))
+    for each in np.unique(classes):
+        of = np.flatnonzero(classes == each)
+        errors[of] = np.linalg.solve(inverse[np.ix_(of, of)], weights[of])
+    return float(np.mean(errors**2))
+
+
+def _alone(base: Floats) -> Floats:
+    """The base's score as the one column (n, 1), on the scale of what it is to predict."""
+    return stretched(np.clip(100 * base, 0.0, 100.0))[:, None] - stretched(np.array([50.0]))
+
+
+def _fitted(kernel: "Kernel", columns: Floats, target: Floats) -> "GaussianProcessRegressor":
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
+    from sklearn.gaussian_process.kernels import WhiteKernel
 
-    linear = ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(0.0, "fixed")
-    smooth = ConstantKernel(0.3, (1e-2, 1e2)) * RBF(1.0, (0.2, 10.0))
-    process = GaussianProcessRegressor(
-        linear + smooth + WhiteKernel(0.1, (1e-3, 1.0)), normalize_y=True
-    )
+    process = GaussianProcessRegressor(kernel + WhiteKernel(0.1, (1e-3, 1.0)), normalize_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a bound may well be the best
         return process.fit(columns, target)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pelnas.architecture import Architecture, Prediction
 from pelnas.errors import DataError
 from pelnas.predictors.base import AccuracyPredictor
-from pelnas.predictors.few_shot import FewShot, Known, suggest_labels
+from pelnas.predictors.few_shot import FewShot, Known, held_out_error, suggest_labels
 from pelnas.predictors.labels import Label
 from pelnas.spaces import get_space
 
@@ -100,6 +100,75 @@ def test_it_closes_its_base_and_refuses_too_few() -> None:
     assert base.closed == 1
     with pytest.raises(DataError, match="at least 10"):
         FewShot(TINY, Depth(), labels(9))
+
+
+class Percent(Depth):
+    """The same base in percent."""
+
+    unit = "accuracy, %"
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        for each in super().predict(architectures):
+            yield Prediction(100 * each.score, 100 * each.uncertainty, each.proxies)
+
+
+def test_a_base_in_percent_teaches_what_one_between_0_and_1_does() -> None:
+    shares = [p.score for p in FewShot(TINY, Depth(), labels(15)).predict(EVERY)]
+    assert [p.score for p in FewShot(TINY, Percent(), labels(15)).predict(EVERY)] == (
+        pytest.approx(shares)
+    )
+
+
+class Perfect(Depth):
+    """A base that knows the truth."""
+
+    unit = "accuracy, %"
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        return (Prediction(truth(architecture)) for architecture in architectures)
+
+
+def test_few_labels_do_not_spoil_a_perfect_base() -> None:
+    for seed in range(3):
+        predictions = list(FewShot(TINY, Perfect(), labels(12, seed)).predict(EVERY))
+        errors = [p.score - truth(each) for p, each in zip(predictions, EVERY, strict=True)]
+        assert np.sqrt(np.mean(np.square(errors))) < 0.5  # the accuracies' own deviation is 6.5
+
+
+class Beyond(Depth):
+    """A base with a unit of its own."""
+
+    def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
+        for each in super().predict(architectures):
+            yield Prediction(500 * each.score - 250)
+
+
+def test_scores_of_a_base_beyond_0_and_1_do_no_harm() -> None:
+    predictions = list(FewShot(TINY, Beyond(), labels(40)).predict(EVERY))
+    errors = [p.score - truth(each) for p, each in zip(predictions, EVERY, strict=True)]
+    assert np.sqrt(np.mean(np.square(errors))) < 2.0
+
+
+def test_the_error_on_unseen_classes_is_that_of_processes_without_them() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+
+    rng = np.random.default_rng(0)
+    rows, target = rng.random((12, 2)), rng.random(12)
+    target -= target.mean()
+    classes = np.array([0, 0, 1, 2, 2, 2, 3, 4, 5, 5, 6, 7])
+    kernel = RBF(0.5) + WhiteKernel(0.1)
+
+    def fitted(kept: np.ndarray) -> GaussianProcessRegressor:
+        process = GaussianProcessRegressor(kernel, optimizer=None)
+        return process.fit(rows[kept], target[kept])
+
+    errors = [
+        fitted(classes != each).predict(rows[classes == each]) - target[classes == each]
+        for each in range(8)
+    ]
+    expected = np.mean(np.concatenate(errors) ** 2)
+    assert held_out_error(fitted(classes >= 0), classes) == pytest.approx(expected)
 
 
 def known(*rows: tuple[str, float, float, float]) -> list[Known]:
