@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import quick
 import warm
 from patience import limited
 from warm_server import BLANK
@@ -192,6 +191,8 @@ def pictures() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quickly() -> Iterator[None]:
+    import quick  # brings the package, which the process that starts the workers need not wait for
+
     with quick.quickly():
         yield
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -378,9 +379,12 @@ def working(search: Search, work: Work) -> Search:
 
 def note(folder: Path, search: Search) -> Callable[[Event], None]:
     """Names the networks for the workers: the first of round 0, and all of round 1."""
+    turn = Lock()  # each niche tells from a thread of its own, the last one of all networks
 
     def hear(event: Event) -> None:
-        if event.kind == "designed" and event.round in (0, 1):
+        if event.kind != "designed" or event.round not in (0, 1):
+            return
+        with turn:
             texts = [c.architecture for c in search.session.store.candidates(event.round)]
             wanted = texts[:1] if event.round == 0 else texts
             (folder / ("later" if event.round else "slow")).write_text("\n".join(wanted))
