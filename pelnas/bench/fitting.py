@@ -144,7 +144,7 @@ def load_sample(
 
 
 def fit(sample: Sample, datasets: Sequence[str], seed: int) -> Fitted:
-    """Trees for the mean rank on ``datasets``; their ``scale`` by cross-fitting on the sample.
+    """Trees for the mean rank on ``datasets``, as exponential scores; ``scale`` by cross-fitting.
 
     Deterministic for equal arguments.
     """
