@@ -271,11 +271,10 @@ def _evaluated(folder: Path, name: str) -> tuple[list[Known], "_Stored"]:
 class _Stored(AccuracyPredictor):
     """A run's stored predictions, once more."""
 
-    unit = "as recorded"
     source = "as recorded"
 
     def __init__(self, store: RunStore, name: str) -> None:
-        self.name = name
+        self.name, self.unit = name, store.sources().unit
         self.space = get_space(store.config.space)
         self._known = {
             self.space.parse(e.candidate.architecture): e.prediction for e in store.evaluations()

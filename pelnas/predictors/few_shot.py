@@ -85,9 +85,9 @@ class Learner:
         fold = np.empty(len(self._accuracies), dtype=np.int64)
         fold[np.argsort(self._accuracies, kind="stable")] = np.arange(len(fold)) % FOLDS
         expected = np.empty(len(fold))
+        known = self._base, self._columns, self._accuracies, self._classes
         for k in range(FOLDS):
             held = fold == k
-            known = self._base, self._columns, self._accuracies, self._classes
             mixture = _Mixture(*(each[~held] for each in known))
             expected[held], _ = mixture.predict(self._base[held], self._columns[held])
         error = float(np.sqrt(np.mean((expected - self._accuracies) ** 2)))

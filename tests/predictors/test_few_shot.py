@@ -24,6 +24,12 @@ def truth(architecture: Architecture) -> float:
     return 60 + 8 * features["nor_conv_3x3"] - 5 * features["avg_pool_3x3"] + features["depth"]
 
 
+def error(predictions: Sequence[Prediction], architectures: Sequence[Architecture]) -> float:
+    """Root mean square, in percent of accuracy."""
+    errors = [p.score - truth(each) for p, each in zip(predictions, architectures, strict=True)]
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
 class Depth(AccuracyPredictor):
     """A base that knows the depth alone."""
 
@@ -52,8 +58,7 @@ def test_it_learns_what_the_base_does_not_know() -> None:
     known = {label.architecture for label in labels(40)}
     unseen = [each for each in EVERY if TINY.format(each) not in known]
     predictions = list(FewShot(TINY, Depth(), labels(40)).predict(unseen))
-    errors = [p.score - truth(each) for p, each in zip(predictions, unseen, strict=True)]
-    assert np.sqrt(np.mean(np.square(errors))) < 1.0  # the accuracies' own deviation is 6.5
+    assert error(predictions, unseen) < 1.0  # the accuracies' own deviation is 6.5
     assert all(0 <= p.score <= 100 and p.uncertainty > 0 for p in predictions)
     assert predictions[0].proxies == {"depth": TINY.features(unseen[0])["depth"]}
 
@@ -131,8 +136,7 @@ class Perfect(Depth):
 def test_few_labels_do_not_spoil_a_perfect_base() -> None:
     for seed in range(3):
         predictions = list(FewShot(TINY, Perfect(), labels(12, seed)).predict(EVERY))
-        errors = [p.score - truth(each) for p, each in zip(predictions, EVERY, strict=True)]
-        assert np.sqrt(np.mean(np.square(errors))) < 0.5  # the accuracies' own deviation is 6.5
+        assert error(predictions, EVERY) < 0.5  # the accuracies' own deviation is 6.5
 
 
 class Beyond(Depth):
@@ -145,8 +149,7 @@ class Beyond(Depth):
 
 def test_scores_of_a_base_beyond_0_and_1_do_no_harm() -> None:
     predictions = list(FewShot(TINY, Beyond(), labels(40)).predict(EVERY))
-    errors = [p.score - truth(each) for p, each in zip(predictions, EVERY, strict=True)]
-    assert np.sqrt(np.mean(np.square(errors))) < 2.0
+    assert error(predictions, EVERY) < 2.0
 
 
 def test_the_error_on_unseen_classes_is_that_of_processes_without_them() -> None:

@@ -13,10 +13,11 @@ from pelnas.predictors.few_shot import Known
 class _Recorded(AccuracyPredictor):
     """What the guide of a problem said, once more."""
 
-    unit = source = "as recorded"
+    source = "as recorded"
 
     def __init__(self, problem: Problem) -> None:
-        self.name, self._problem = problem.guide.name, problem
+        self.name, self.unit = problem.guide.name, problem.guide.unit
+        self._problem = problem
 
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
         return iter(self._problem.predictions(architectures))
