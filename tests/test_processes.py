@@ -1,12 +1,14 @@
-"""Worker processes compute with the threads they are given, and import what this process does."""
+"""Workers compute with the threads they are given, and import what this process does; sums on one core."""
 
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from pelnas.processes import cores, environment
+from pelnas.processes import cores, environment, one_core
 
 
 def test_a_worker_has_its_threads_and_finds_the_package() -> None:
@@ -30,3 +32,19 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert cores() == 1
+
+
+def test_sums_stay_on_one_core_until_the_last_who_asked_has_left() -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    assert np.eye(2).sum() == 2  # loads a library of sums
+    with threadpool_limits(2, user_api="blas"):
+        one, other = one_core(), one_core()
+        one.__enter__()
+        other.__enter__()
+        assert threads() == {1}
+        one.__exit__(None, None, None)
+        assert threads() == {1}
+        other.__exit__(None, None, None)
+        assert threads() == {2}

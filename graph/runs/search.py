@@ -15,6 +15,7 @@ from pelnas.graph.search.graph import build_graph
 from pelnas.graph.session.open_runs import Sessions
 from pelnas.graph.session.session import Session
 from pelnas.inputs import bounds
+from pelnas.processes import one_core
 from pelnas.recording import Recording
 from pelnas.report import FrontPoint, front_points
 from pelnas.store import Event, RunStore
@@ -150,7 +151,8 @@ class Search:
             + STEPS_A_ROUND * max(self.session.config.rounds, int(bounds.ROUNDS.high)),
         }
         self.session.tracer.run_begins()
-        build_graph(sessions).invoke({"run": self.folder.name}, config)
+        with one_core():
+            build_graph(sessions).invoke({"run": self.folder.name}, config)
 
     def _result(self, *, stopped: bool) -> Result:
         with RunStore.read(self.folder) as store:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from pelnas.architecture import Architecture
 from pelnas.partition import ENUMERABLE, Partition
+from pelnas.processes import one_core
 from pelnas.surrogate.encoding import Encoding, Expectation, Rows
 from pelnas.surrogate.process import Floats, Process, Weights, fit_weights, lower_root
 from pelnas.surrogate.ranks import ranks
@@ -73,8 +73,8 @@ class Surrogate:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """One at a time, on one core: sums then come out the same whatever else is running."""
-        with self._lock, _pools().limit(limits=1):
+        """One at a time, on one core."""
+        with self._lock, one_core():
             yield
 
     def expect(self, architectures: Sequence[Architecture]) -> Floats:
@@ -248,12 +248,6 @@ class _Objective:
             covariance += self.process.weights.noise * np.eye(len(covariance))
         drawn = mean + rng.standard_normal((count, len(mean))) @ lower_root(covariance).T
         return self.scale.plain(drawn)
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    """The pools of threads of the numerical libraries that are loaded."""
-    return ThreadpoolController()
 
 
 def _step(count: int) -> int:
