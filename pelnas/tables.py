@@ -112,11 +112,16 @@ class Lookup:
         return [Architecture(self._space.name, tuple(genes)) for genes in self._rows.genes.tolist()]
 
     def __getitem__(self, architecture: Architecture) -> float:
-        (place,) = self.places([architecture])
-        return float(self.values[place])
+        (value,) = self.of([architecture])
+        return value
 
     def __contains__(self, architecture: Architecture) -> bool:
         return self._rows.find([architecture])[0] >= 0
+
+    def of(self, architectures: Sequence[Architecture]) -> list[float]:
+        """The value of each. DataError: the table lacks one."""
+        found: list[float] = self.values[self.places(architectures)].tolist()
+        return found
 
     def places(self, architectures: Sequence[Architecture]) -> list[int]:
         """Where each stands in ``values``. DataError: the table lacks one."""

@@ -23,20 +23,18 @@ class TableDevice(Device):
         self.name = device
         self.source = f"looked up in column {latency.name} of {latency.file.name}"
         self._lookup = Lookup(latency, space)
-        latencies = map(_charge, self._lookup.values.tolist())
-        if "energy" in columns:
-            energies = Lookup(columns["energy"], space)
-            placed = energies.values[energies.places(self._lookup.architectures)]
-            both = zip(latencies, map(_charge, placed.tolist()), strict=True)
-            self._costs = [
-                Cost(latency) if latency is None else Cost(latency, energy_mj=energy)
-                for latency, energy in both
-            ]
-        else:
-            self._costs = [Cost(latency) for latency in latencies]
+        self._energies = Lookup(columns["energy"], space) if "energy" in columns else None
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
-        return (self._costs[place] for place in self._lookup.places(architectures))
+        latencies = self._lookup.of(architectures)
+        if self._energies is None:
+            return (Cost(_charge(latency)) for latency in latencies)
+        return map(_cost, latencies, self._energies.of(architectures))
+
+
+def _cost(latency: float, energy: float) -> Cost:
+    charged = _charge(latency)
+    return Cost(charged) if charged is None else Cost(charged, energy_mj=_charge(energy))
 
 
 def _charge(value: float) -> float | None:
