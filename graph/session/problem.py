@@ -121,7 +121,8 @@ def _check_overlap(config: SearchConfig, device: Device) -> None:
 def _runs_any(device: Device, members: Sequence[Architecture]) -> bool:
     """Whether a device can run one of these; also where a table lacks those that come first."""
     try:
-        return not members or any(cost.feasible for cost in device.costs(members))
+        runs = (cost.feasible for each in members for cost in device.costs([each]))
+        return not members or any(runs)
     except DataError:
         return True  # a table that lacks some says so when they are looked up
 
