@@ -16,6 +16,7 @@ from pelnas.errors import ConfigError, DataError, UnreadableError
 from pelnas.images import ImageSet
 from pelnas.inputs.formats import read_arrays
 from pelnas.predictors.base import AccuracyPredictor
+from pelnas.predictors.fit_id import fit_id
 from pelnas.predictors.reference import Reference, Standings
 from pelnas.predictors.trees import Floats, Trees
 from pelnas.spaces import SearchSpace
@@ -74,6 +75,11 @@ class Fitted:
     trees: Trees
     reference: Reference
 
+    @property
+    def id(self) -> str:
+        """What tells it from other fits."""
+        return fit_id({**vars(self.trees), **vars(self.reference)})
+
     def save(self, path: Path) -> None:
         """Write an ``.npz`` of plain arrays."""
         arrays = {
@@ -114,7 +120,6 @@ class Transfer(AccuracyPredictor):
 
     name = "transfer"
     unit = "predicted accuracy rank"
-    source = "predicted by trees fitted to accuracies of NAS-Bench-201 from " + ", ".join(PROXIES)
 
     def __init__(
         self,
@@ -129,6 +134,10 @@ class Transfer(AccuracyPredictor):
         refuse_other(space)
         self._space = space
         self._fitted = fitted or Fitted.load(MODEL)
+        self.source = (
+            f"predicted from {', '.join(PROXIES)} by trees fitted to accuracies of NAS-Bench-201"
+            f" (fit {self._fitted.id})"
+        )
         self._standings = Standings(space, images, self._fitted.reference, scoring, seed, cache)
 
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:

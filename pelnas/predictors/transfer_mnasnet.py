@@ -8,6 +8,7 @@ import numpy as np
 
 from pelnas.architecture import Architecture, Prediction, Shape
 from pelnas.predictors.base import AccuracyPredictor
+from pelnas.predictors.fit_id import fit_id
 from pelnas.predictors.quadratic import Floats, Quadratic
 from pelnas.predictors.stretch import percent
 from pelnas.spaces.mnasnet import MnasNet
@@ -45,14 +46,14 @@ class MnasNetTransfer(AccuracyPredictor):
 
     name = "transfer"
     unit = "predicted ImageNet top-1, %"
-    source = (
-        "predicted from accuracies of Accel-NASBench: ImageNet at 224 pixels, its short training;"
-        " other images or another training change the values"
-    )
 
     def __init__(self, model: Quadratic | None = None) -> None:
         """``model``: another fit than the bundled one."""
         self._model = model or Quadratic.load(MODEL)
+        self.source = (
+            f"predicted from accuracies of Accel-NASBench (fit {fit_id(vars(self._model))}): ImageNet"
+            " at 224 pixels, its short training; other images or another training change the values"
+        )
 
     def predict(self, architectures: Sequence[Architecture]) -> Iterator[Prediction]:
         for architecture in architectures:

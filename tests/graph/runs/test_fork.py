@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,6 +204,28 @@ def test_with_another_predictor_latencies_are_kept(config: Settings, counted: Co
         new = [c.architecture for c in store.candidates(2)]
         scored = [f"score {text}" for text in [*taken, *new]]
         assert counted == Counter(scored + [f"cost {text}" for text in new])
+
+
+def test_with_another_fit_of_its_predictor_every_score_is_computed_anew(
+    config: Settings, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Search(config(accuracy="plain", rounds=3)).run().folder
+    fitted = PREDICTORS["plain"]
+    counted.clear()
+
+    def again(*given: Any) -> AccuracyPredictor:
+        predictor = fitted(*given)
+        predictor.source += " (another fit)"
+        return predictor
+
+    monkeypatch.setitem(PREDICTORS, "plain", again)
+    result = fork(folder, 1).run()
+    with RunStore.read(result.folder) as store:
+        texts = [candidate.architecture for candidate in store.candidates()]
+        origin = store.origin()
+    assert counted == Counter(f"score {text}" for text in texts)
+    assert origin is not None
+    assert (origin.scores, origin.costs) == (False, True)
 
 
 def test_rules_are_measured_on_the_new_device_before_they_count(
