@@ -43,7 +43,6 @@ class Partition:
         self._shape = shape
         self._footprints: dict[Architecture, Footprint] = {}
         self._homes: dict[Architecture, int] = {}  # niches that were found before
-        self._regions: dict[int, Region] = {}  # of a space that cannot be listed
 
     def features(self, architecture: Architecture) -> dict[str, float]:
         """The space's features and ``mflops``."""
@@ -109,20 +108,16 @@ class Partition:
             for i in rng.permutation(len(members)):
                 yield members[int(i)]
             return
+        region = _region_of(self.space, self.niches[niche].predicate, self._shape)
         seen: set[Architecture] = set()
         tries = 0
         while tries < TRIES:
-            drawn = self._region(niche).draw(rng, aim)
+            drawn = region.draw(rng, aim)
             tries += 1
             if drawn is not None and drawn not in seen:
                 seen.add(drawn)
                 tries, aim = 0, None
                 yield drawn
-
-    def _region(self, niche: int) -> Region:
-        if niche not in self._regions:
-            self._regions[niche] = Region(self.space, self.niches[niche].predicate, self._shape)
-        return self._regions[niche]
 
     def left(self, niche: int, designed: int) -> int | None:
         """How many members have not been designed; ``None`` where they cannot be counted."""
@@ -135,6 +130,11 @@ class Partition:
         """Every architecture of every niche; only for spaces that can be listed."""
         members, self._homes = _cut(self.space, self.niches, self._shape)
         return members
+
+
+@lru_cache(maxsize=64)  # as below; where a region ends is found by thousands of steps
+def _region_of(space: SearchSpace, predicate: Predicate, shape: Shape) -> Region:
+    return Region(space, predicate, shape)
 
 
 @lru_cache(maxsize=4)  # an estimate, the search and its report cut the same space alike
