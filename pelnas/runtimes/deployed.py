@@ -58,17 +58,17 @@ class Deployed:
         DeviceError: an operator that ONNX lacks.
         """
         key = self._key()
-        kept = cache.get_many([key], _is_packed).get(key)
-        if kept is None:
+        content = _unpacked(cache.get_many([key]).get(key))
+        if not content:
             network = self.build()
             level(network)
-            kept = _pack(export(network, self.input))
-            cache.put(key, kept)
-        return _unpack(kept)
+            content = export(network, self.input)
+            cache.put(key, _pack(content))
+        return content
 
     def is_kept(self, cache: Cache) -> bool:
-        """Whether the cache has its file."""
-        return bool(cache.get_many([self._key()], _is_packed))
+        """Whether the cache has its file; it is not unpacked, which may show that it is damaged."""
+        return bool(cache.get_many([self._key()]))
 
     def _key(self) -> Key:
         import torch
@@ -153,12 +153,9 @@ def _pack(content: bytes) -> str:
     return base64.b85encode(zlib.compress(content, _FASTEST)).decode("ascii")
 
 
-def _unpack(text: str) -> bytes:
-    return zlib.decompress(base64.b85decode(text))
-
-
-def _is_packed(value: Any) -> bool:
+def _unpacked(kept: Any) -> bytes:
+    """What ``_pack`` made this of; nothing where it did not."""
     try:
-        return isinstance(value, str) and bool(_unpack(value))
+        return zlib.decompress(base64.b85decode(kept)) if isinstance(kept, str) else b""
     except (ValueError, zlib.error):
-        return False
+        return b""
