@@ -165,9 +165,10 @@ class ServedSessions(Sessions):
             streams.remove(writer)
 
     def _let_go(self, run: str) -> None:
+        """Close it; where it has not finished, its search was cancelled, between two nodes maybe."""
         with self._lock:
             session = self._open.get(run)
-        if session is not None and session.stopping:
+        if session is not None and session.store.status != "finished":
             session.tracer.event("run-stopped")
         self.close(run)
 

@@ -335,11 +335,6 @@ class Session:
         self.team.stop()
         self.problem.evaluator.close()
 
-    @property
-    def stopping(self) -> bool:
-        """Whether somebody has asked for a stop."""
-        return self._stop.is_set()
-
     def check_stop(self) -> None:
         """Honour ``stop`` within a piece of work. SearchStopped: somebody asked for it."""
         self._go_on()

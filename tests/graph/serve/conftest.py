@@ -36,3 +36,12 @@ def server(folder: Path, talking: LoopbackServer) -> Iterator[str]:
     command = [sys.executable, "-m", "pelnas", "serve", "--output", "runs"]
     with running(command, folder, offer | {"PELNAS_SERVE_TOKEN": OPENS}, warm.Warm) as address:
         yield address
+
+
+@pytest.fixture
+def owned(tmp_path: Path, tiny_tables: Path) -> Path:
+    """The settings of a server's owner: where the tables are, and the most that may be spent."""
+    file = tmp_path / "owner.toml"
+    text = f'data = "{tiny_tables}"\nfallbacks = ["openai:of-owner"]\n[budget]\ncalls = 20\n'
+    file.write_text(text)
+    return file

@@ -3,13 +3,23 @@
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from served import JSON, KNOWN, OPENS, SETTINGS, begin, client_of, directives, running
+from served import (
+    JSON,
+    KNOWN,
+    OPENS,
+    SETTINGS,
+    begin,
+    client_of,
+    directives,
+    kinds,
+    running,
+    until,
+)
 
 from pelnas.store import RunStore
 from pelnas.store.folder import in_use
@@ -235,21 +245,6 @@ def find(runs: Path, name: str, said: str) -> Path | None:
     for file in runs.glob(f"*-{name}/events.jsonl"):
         return file.parent if said in file.read_text() else None
     return None
-
-
-def kinds(folder: Path) -> list[str]:
-    with RunStore.read(folder) as store:
-        return [event.kind for event in store.events()]
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """What it gives once that is something; a server under load may take its time."""
-    for _ in range(1200):
-        found = happened()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen within two minutes")
 
 
 def refused(client: Any, settings: dict[str, Any], why: str) -> None:

@@ -21,15 +21,6 @@ from pelnas.graph.session.open_runs import Sessions
 TOY = {"space": "tiny", "device": "toy", "dataset": "toy10", "accuracy": "table", "per_niche": 2}
 
 
-@pytest.fixture
-def owned(tmp_path: Path, tiny_tables: Path) -> Path:
-    """The settings of a server's owner: where the tables are, and the most that may be spent."""
-    file = tmp_path / "owner.toml"
-    text = f'data = "{tiny_tables}"\nfallbacks = ["openai:of-owner"]\n[budget]\ncalls = 20\n'
-    file.write_text(text)
-    return file
-
-
 def post(runs: Path, policy: Policy, settings: Any) -> Any:
     graph = build_graph(ServedSessions(runs, policy), given=SearchInput)
     return graph.invoke({"settings": settings}, {"recursion_limit": 100})
