@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -78,17 +79,33 @@ class Encoding:
         named = [operations[op] for options in self._space.choices for op in options]
         self._counted = np.zeros((self._width, len(operations)))
         self._counted[np.arange(self._width), named] = 1.0
-        rng = np.random.default_rng(0)
-        drawn = [self._space.sample(rng) for _ in range(SAMPLE)]
         self._columns: dict[Route, int] = {}  # of routes, as they are met
-        self._routed = any(self._space.routes(a.genes) for a in drawn)
-        self._cuts = any(
-            len(self._space.live(a.genes)) < len(self._space.active(a.genes)) for a in drawn
-        )
-        sample = self._counts(drawn, *self._described(drawn))
-        self._middle, spread = sample.mean(axis=0), sample.std(axis=0)
-        self._spread = np.where(spread > 0, spread, np.inf) * np.sqrt(sample.shape[1])
         self._listing: _Listing | None = None
+
+    @cached_property
+    def _drawn(self) -> list[Architecture]:
+        """Random networks; drawn when something is encoded, which a short run never asks for."""
+        rng = np.random.default_rng(0)
+        return [self._space.sample(rng) for _ in range(SAMPLE)]
+
+    @cached_property
+    def _routed(self) -> bool:
+        """Whether networks have routes that tell them apart."""
+        return any(self._space.routes(each.genes) for each in self._drawn)
+
+    @cached_property
+    def _cuts(self) -> bool:
+        """Whether a choice can cut another position off."""
+        live, active = self._space.live, self._space.active
+        return any(len(live(each.genes)) < len(active(each.genes)) for each in self._drawn)
+
+    @cached_property
+    def _scale(self) -> tuple[Floats, Floats]:
+        """Mean and spread of the counts."""
+        sample = self._counts(self._drawn, *self._described(self._drawn))
+        spread = sample.std(axis=0)
+        wide = np.where(spread > 0, spread, np.inf) * np.sqrt(sample.shape[1])
+        return sample.mean(axis=0), wide
 
     def members(self, niche: int) -> Rows:
         """Every member of a niche of a space that can be listed, in the order of the partition."""
@@ -115,7 +132,8 @@ class Encoding:
     def _encoded(self, architectures: Sequence[Architecture]) -> Rows:
         genes, live = self._described(architectures)
         chosen = self._chosen(genes) / np.sqrt(genes.shape[1])
-        counts = (self._counts(architectures, genes, live) - self._middle) / self._spread
+        middle, spread = self._scale
+        counts = (self._counts(architectures, genes, live) - middle) / spread
         placed = np.column_stack([self._chosen(live), live == ABSENT]) / np.sqrt(genes.shape[1])
         sums = (chosen, counts, placed) if self._cuts else (chosen, counts)
         first, kinds = self._distinct(live)

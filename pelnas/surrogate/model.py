@@ -1,9 +1,9 @@
 """What a run's evaluations let expect of networks that were not evaluated: costs and accuracy."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
@@ -55,11 +55,9 @@ class Surrogate:
         self._partition = partition
         self._most = MOST_LISTED if partition.space.size <= ENUMERABLE else MOST
         self.seen, self._infeasible = tuple(seen), tuple(infeasible)
-        self._encode: Callable[[], Encoding] = (
-            earlier._encode if earlier else cache(lambda: Encoding(partition))
-        )
+        self._encoding: Encoding = earlier._encoding if earlier else Encoding(partition)
         self._fitted: _Fits | None = earlier._fitted if earlier else None
-        self._lock = RLock()
+        self._lock: RLock = earlier._lock if earlier else RLock()
 
     def extended(
         self, seen: Sequence[Seen], infeasible: Sequence[Architecture] = ()
@@ -75,17 +73,17 @@ class Surrogate:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """One at a time, on one core."""
+        """One at a time of those that share an encoding, which grows as it is used; on one core."""
         with self._lock, one_core():
             yield
 
     def expect(self, architectures: Sequence[Architecture]) -> Floats:
         """Expected costs and score, (n, k)."""
-        return self._expect(self._encode().rows(architectures))
+        return self._expect(self._encoding.rows(architectures))
 
     def expect_members(self, niche: int) -> Floats:
         """The same of every member of a niche, for a space that can be listed."""
-        return self._expect(self._encode().members(niche))
+        return self._expect(self._encoding.members(niche))
 
     def _expect(self, rows: Rows) -> Floats:
         found = self._expectation.at(rows)
@@ -96,7 +94,7 @@ class Surrogate:
     def _expectation(self) -> Expectation:
         processes = [each.process for each in self._objectives]
         weights = np.stack([each.weights.kernels for each in processes])
-        return self._encode().expectation(
+        return self._encoding.expectation(
             self._rows, weights, np.column_stack([p.alpha for p in processes])
         )
 
@@ -123,9 +121,9 @@ class Surrogate:
 
         ``with_residuals``: of costs as they would be measured, with what no kernel explains.
         """
-        rows = self._encode().rows(architectures)
-        across = self._encode().kernels(rows, self._rows)
-        among = self._encode().kernels(rows, rows)
+        rows = self._encoding.rows(architectures)
+        across = self._encoding.kernels(rows, self._rows)
+        among = self._encoding.kernels(rows, rows)
         *costs, score = self._objectives
         drawn = [
             each.draw(across, among, count, rng, with_residual=with_residuals) for each in costs
@@ -137,7 +135,7 @@ class Surrogate:
         if not self._infeasible or not architectures:
             return np.ones(len(architectures))
         expectation, scale = self._feasibility
-        found = expectation.at(self._encode().rows(architectures))[:, 0]
+        found = expectation.at(self._encoding.rows(architectures))[:, 0]
         return np.clip(scale.plain(found), UNLIKELY, 1.0)
 
     @cached_property
@@ -145,15 +143,15 @@ class Surrogate:
         ran = [each.architecture for each in self._learned]
         failed = self._infeasible[-self._most :]
         labels = np.repeat([1.0, 0.0], [len(ran), len(failed)])
-        rows = self._encode().rows([*ran, *failed])
-        kernels = self._encode().kernels(rows, rows)
+        rows = self._encoding.rows([*ran, *failed])
+        kernels = self._encoding.kernels(rows, rows)
         middle, spread = float(labels.mean()), float(labels.std())
         scale = Linear(0.0, 1.0, middle, spread)
         part = np.linspace(0, len(labels) - 1, min(len(labels), FITTED)).round().astype(int)
         target = scale.standard(labels)
         weights = fit_weights([kernel[np.ix_(part, part)] for kernel in kernels], target[part])
         alpha = Process(kernels, target, weights).alpha
-        return self._encode().expectation(rows, weights.kernels[None], alpha[:, None]), scale
+        return self._encoding.expectation(rows, weights.kernels[None], alpha[:, None]), scale
 
     @cached_property
     def _learned(self) -> tuple[Seen, ...]:
@@ -161,11 +159,11 @@ class Surrogate:
 
     @cached_property
     def _rows(self) -> Rows:
-        return self._encode().rows([each.architecture for each in self._learned])
+        return self._encoding.rows([each.architecture for each in self._learned])
 
     @cached_property
     def _kernels(self) -> tuple[Floats, ...]:
-        return self._encode().kernels(self._rows, self._rows)
+        return self._encoding.kernels(self._rows, self._rows)
 
     @cached_property
     def _objectives(self) -> "tuple[_Objective, ...]":
@@ -180,8 +178,8 @@ class Surrogate:
         first = self.seen[: _step(len(self.seen))]
         if self._fitted is None or self._fitted.first != first:
             *costs, scores = _columns(first)
-            rows = self._encode().rows([each.architecture for each in first])
-            kernels = self._encode().kernels(rows, rows)
+            rows = self._encoding.rows([each.architecture for each in first])
+            kernels = self._encoding.kernels(rows, rows)
             of_costs = [_best_scale(kernels, values, -1.0) for values in costs]
             self._fitted = _Fits(first, (*of_costs, _best_scale(kernels, scores, 1.0)))
         return self._fitted.objectives

@@ -1,3 +1,5 @@
+from threading import Event, Thread
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -125,3 +127,19 @@ def test_costs_are_drawn_with_what_no_kernel_explains_and_scores_are_not() -> No
     assert np.array_equal(whole[..., 1], plain[..., 1])
     assert surrogate.measured[:, 0].tolist() == [each.costs[0] for each in rough]
     assert np.array_equal(surrogate.measured[:, 1], surrogate.expected[:, 1])
+
+
+def test_those_that_share_an_encoding_take_turns() -> None:
+    one = Surrogate(PARTITION, seen(30, 0))
+    other, entered = one.extended(seen(5, 1)), Event()
+
+    def work() -> None:
+        with other.working():
+            entered.set()
+
+    with one.working():
+        thread = Thread(target=work)
+        thread.start()
+        assert not entered.wait(0.1)
+    thread.join(60)
+    assert entered.is_set()
