@@ -34,7 +34,8 @@ def one_core() -> Iterator[None]:
     """The sums of this process on one core each, until the last of those who ask has left.
 
     They then come out the same whatever the machine and whatever else is running, and small
-    ones cost less: a second thread waits for them longer than they take.
+    ones cost less: a second thread waits for them longer than they take. Networks that PyTorch
+    runs in this process keep their threads.
     """
     _limit.enter()
     try:
@@ -52,7 +53,7 @@ class _Limit:
     def enter(self) -> None:
         with self._turn:
             if not self._users:
-                self._set = _pools().limit(limits=1)
+                self._set = _pools().limit(limits=1, user_api="blas")
             self._users += 1
 
     def leave(self) -> None:
@@ -67,5 +68,5 @@ _limit = _Limit()
 
 @cache
 def _pools() -> ThreadpoolController:
-    """The pools of threads of the numerical libraries that were loaded when it was first asked."""
+    """The threads of the numerical libraries that were loaded when it was first asked."""
     return ThreadpoolController()
