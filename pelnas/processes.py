@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from threadpoolctl import ThreadpoolController
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: What sets the threads of numerical libraries; read when these are loaded.
 THREADS = (
@@ -67,6 +69,8 @@ _limit = _Limit()
 
 
 @cache
-def _pools() -> ThreadpoolController:
+def _pools() -> "ThreadpoolController":
     """The threads of the numerical libraries that were loaded when it was first asked."""
+    from threadpoolctl import ThreadpoolController  # workers, which import this, have no use for it
+
     return ThreadpoolController()

@@ -112,16 +112,14 @@ class Lookup:
         return [Architecture(self._space.name, tuple(genes)) for genes in self._rows.genes.tolist()]
 
     def __getitem__(self, architecture: Architecture) -> float:
-        (value,) = self.of([architecture])
-        return value
+        return float(self.of([architecture])[0])
 
     def __contains__(self, architecture: Architecture) -> bool:
         return self._rows.find([architecture])[0] >= 0
 
-    def of(self, architectures: Sequence[Architecture]) -> list[float]:
-        """The value of each. DataError: the table lacks one."""
-        found: list[float] = self.values[self.places(architectures)].tolist()
-        return found
+    def of(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """The value of each, (n,). DataError: the table lacks one."""
+        return self.values[self.places(architectures)]
 
     def places(self, architectures: Sequence[Architecture]) -> list[int]:
         """Where each stands in ``values``. DataError: the table lacks one."""

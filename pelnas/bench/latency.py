@@ -119,7 +119,7 @@ def cell_outcomes(
 
 
 def _feasible(lookup: Lookup, every: Sequence[Architecture]) -> Floats:
-    values = lookup.values[lookup.places(every)]
+    values = lookup.of(every)
     return np.where(values > 0, values, np.nan)
 
 

@@ -116,5 +116,5 @@ def _others(folder: Path, device: str, space: SearchSpace) -> OtherDevices | Non
         except DataError:
             continue  # of another space, or partial itself
         every = [space.at(place) for place in range(space.size)]
-        columns[Source(name, dataset, metric)] = lookup.values[lookup.places(every)]
+        columns[Source(name, dataset, metric)] = lookup.of(every)
     return OtherDevices(space, columns) if columns else None

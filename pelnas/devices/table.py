@@ -26,10 +26,10 @@ class TableDevice(Device):
         self._energies = Lookup(columns["energy"], space) if "energy" in columns else None
 
     def costs(self, architectures: Sequence[Architecture]) -> Iterator[Cost]:
-        latencies = self._lookup.of(architectures)
+        latencies = self._lookup.of(architectures).tolist()
         if self._energies is None:
             return (Cost(_charge(latency)) for latency in latencies)
-        return map(_cost, latencies, self._energies.of(architectures))
+        return map(_cost, latencies, self._energies.of(architectures).tolist())
 
 
 def _cost(latency: float, energy: float) -> Cost:
