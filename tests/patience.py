@@ -22,9 +22,10 @@ def limited(process: "subprocess.Popen[Any]", seconds: float = SECONDS) -> Itera
         alarm.cancel()
 
 
-def until(holds: Callable[[], Any], seconds: float = SECONDS) -> None:
-    """Wait for a condition. AssertionError: it did not come true in time."""
+def until(holds: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """What a condition gives once it holds. AssertionError: it did not come true in time."""
     end = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < end, f"it did not happen within {seconds:g} s"
         time.sleep(0.02)
+    return found

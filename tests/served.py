@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pelnas.store import RunStore
 
 OPENS = "a-token-of-the-tests"
+PATIENCE = 120.0  # seconds: a server under load may take its time
 SETTINGS = {
     "space": "tiny",
     "device": "toy",
@@ -86,13 +87,3 @@ def directives(folder: Path) -> list[str]:
 def kinds(folder: Path) -> list[str]:
     with RunStore.read(folder) as store:
         return [event.kind for event in store.events()]
-
-
-def until(happened: Callable[[], Any]) -> Any:
-    """What it gives once that is something; a server under load may take its time."""
-    for _ in range(1200):
-        found = happened()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen within two minutes")

@@ -8,17 +8,18 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import until
 from served import (
     JSON,
     KNOWN,
     OPENS,
+    PATIENCE,
     SETTINGS,
     begin,
     client_of,
     directives,
     kinds,
     running,
-    until,
 )
 
 from pelnas.store import RunStore
@@ -172,14 +173,14 @@ def test_a_cancelled_search_lets_its_run_go_and_goes_on_without_doing_anything_t
     with client_of(server) as client:
         thread = client.threads.create()["thread_id"]
         run = client.runs.create(thread, "search", input={"settings": SLOW | {"name": "cut"}})
-        found = until(lambda: find(folder / "runs", "cut", '"r0.evaluate"'))
+        found = until(lambda: find(folder / "runs", "cut", '"r0.evaluate"'), PATIENCE)
         client.runs.cancel(thread, run["run_id"], wait=True)
-        until(lambda: not in_use(found))
+        until(lambda: not in_use(found), PATIENCE)
         assert kinds(found)[-1] == "run-stopped"
         again = client.runs.create(thread, "search", input=None)["run_id"]
-        until(lambda: kinds(found).count("predicted") > 2)
+        until(lambda: kinds(found).count("predicted") > 2, PATIENCE)
         client.runs.cancel(thread, again, wait=True)
-        until(lambda: not in_use(found))
+        until(lambda: not in_use(found), PATIENCE)
     with RunStore.open(found) as store:  # nobody holds it
         scored = [e.data["candidate"] for e in store.events() if e.kind == "predicted"]
         assert len(scored) == len(set(scored)) > 2
@@ -192,8 +193,8 @@ def test_a_search_that_fails_lets_its_run_go(server: str, folder: Path) -> None:
         asked = {"settings": SETTINGS | {"name": "deep"}}
         with pytest.raises(Exception, match="recursion"):
             client.runs.wait(thread, "search", input=asked, config=limit)
-        found = until(lambda: find(folder / "runs", "deep", "run-started"))
-        until(lambda: not in_use(found))
+        found = until(lambda: find(folder / "runs", "deep", "run-started"), PATIENCE)
+        until(lambda: not in_use(found), PATIENCE)
         assert client.runs.wait(thread, "search", input=None)["stop"] == "all rounds done"
 
 

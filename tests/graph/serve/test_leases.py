@@ -2,23 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
+from patience import until
 
 from pelnas.errors import RunError
 from pelnas.graph.serve import leases as module
 from pelnas.graph.serve.leases import Leases
 
-NEVER = 600.0
-
-
-def until(happened: Callable[[], object]) -> None:
-    for _ in range(600):
-        if happened():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not happen within half a minute")
+NEVER, SOON = 600.0, 30.0  # seconds
 
 
 def test_a_run_is_let_go_after_the_last_of_its_workers() -> None:
@@ -67,11 +59,11 @@ def test_a_run_that_nobody_works_on_is_let_go() -> None:
     closed: list[str] = []
     leases = Leases(closed.append, 0.01)
     leases.touch("looked at")
-    until(lambda: closed == ["looked at"])
+    until(lambda: closed == ["looked at"], SOON)
     leases.enter("a")
     leases.touch("a")
     leases.leave("a")
-    until(lambda: closed == ["looked at", "a"])
+    until(lambda: closed == ["looked at", "a"], SOON)
 
 
 def test_a_worker_in_time_keeps_it() -> None:
@@ -82,7 +74,7 @@ def test_a_worker_in_time_keeps_it() -> None:
     time.sleep(0.5)
     assert closed == []
     leases.leave("a")
-    until(lambda: closed == ["a"])
+    until(lambda: closed == ["a"], SOON)
 
 
 def test_a_run_that_cannot_be_closed_is_not_waited_for() -> None:

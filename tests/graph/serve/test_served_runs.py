@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import kinds, until
+from patience import until
+from served import SETTINGS, kinds
 
 from pelnas.graph.chat.allowlist import ModelOffer
 from pelnas.graph.search.graph import build_graph
@@ -13,7 +14,6 @@ from pelnas.graph.serve.policy import Policy
 from pelnas.graph.serve.served_runs import ServedSessions
 from pelnas.store.folder import in_use
 
-TOY = {"space": "tiny", "device": "toy", "dataset": "toy10", "accuracy": "table", "per_niche": 2}
 IDLE = 0.2  # seconds
 
 
@@ -34,13 +34,13 @@ def let_go(runs: Path) -> Path:
 def test_a_search_that_is_cancelled_between_two_nodes_counts_as_stopped(
     search: Any, tmp_path: Path, node: str
 ) -> None:
-    steps = search.stream({"settings": TOY | {"rounds": 3}}, stream_mode="updates")
+    steps = search.stream({"settings": SETTINGS | {"rounds": 3}}, stream_mode="updates")
     assert any(node in update for update in steps)
     steps.close()
     assert kinds(let_go(tmp_path / "runs"))[-1] == "run-stopped"
 
 
 def test_one_that_is_over_does_not(search: Any, tmp_path: Path) -> None:
-    state = search.invoke({"settings": TOY | {"rounds": 1}}, {"recursion_limit": 100})
+    state = search.invoke({"settings": SETTINGS | {"rounds": 1}}, {"recursion_limit": 100})
     assert state["stop"] == "all rounds done"
     assert "run-stopped" not in kinds(let_go(tmp_path / "runs"))
