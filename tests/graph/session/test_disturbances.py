@@ -6,10 +6,8 @@ refused in one sentence, and ends so once it was restored.
 
 import ctypes
 import json
-import multiprocessing
 import os
 import random
-import runpy
 import shutil
 import signal
 import subprocess
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fork_server import forking
 
 from pelnas import SearchConfig
 from pelnas.report.verification import verify
@@ -31,12 +30,6 @@ from pelnas.store import RunStore
 ROUNDS = 200
 CHILD = Path(__file__).with_name("killed_search.py")
 POWER = Path(__file__).with_name("power.c")
-EARLY = [
-    "pelnas.graph.runs.search",
-    "pelnas.agents.testing.scripted",
-    "matplotlib.pyplot",
-    "pyarrow.parquet",
-]
 COMMITS = 150  # a run makes more than four hundred
 LONGEST = 300.0  # seconds that one process may take on a busy machine
 REFUSED = 3  # exit code of a process whose run was refused
@@ -107,19 +100,15 @@ Start = Callable[..., BaseProcess]
 
 
 @pytest.fixture(scope="module")
-def start(disk: Disk) -> Start:
-    """Starts a process on a run, forked from one that has imported everything: at work soon."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(EARLY)
+def start(disk: Disk) -> Iterator[Start]:
+    """Starts a process on a run, whose files are on that disk."""
+    with forking() as fork:
 
-    def started(config: SearchConfig, **values: Any) -> BaseProcess:
-        given = {"settings": config.model_dump_json(), "commits": 0, "rounds": 0, "pictures": False}
-        arguments = (str(CHILD), given | values, "killed")
-        process = context.Process(target=runpy.run_path, args=arguments)
-        process.start()
-        return process
+        def started(config: SearchConfig, **values: Any) -> BaseProcess:
+            given = {"settings": config.model_dump_json(), "commits": 0, "rounds": 0}
+            return fork(CHILD, given | {"pictures": False} | values)
 
-    return started
+        yield started
 
 
 # -- what happens between two kills ---------------------------------------------------------
@@ -296,6 +285,7 @@ def test_whatever_happens_between_kills_nothing_is_lost_or_done_twice(
         return run, time.monotonic() - began
 
     undisturbed("first")  # loads what is loaded late
+    assert any(disk.kept.iterdir()), "nothing that a process syncs is kept"
     whole, longest = undisturbed("whole")
     chance, happened, runs = random.Random(f"disturbed {model}"), Counter[str](), 0
     while happened["disturbed"] < ROUNDS // 2:

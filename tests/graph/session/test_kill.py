@@ -1,19 +1,18 @@
 """SIGKILL at random moments: what is left is resumed, and ends as if nothing had happened."""
 
 import json
-import multiprocessing
 import random
-import runpy
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fork_server import forking
 
 from pelnas import SearchConfig
 from pelnas.store import Event, RunStore, list_runs
@@ -21,12 +20,6 @@ from pelnas.traces.spans import CLOSING, OPENING
 
 KILLS = 50
 CHILD = Path(__file__).with_name("killed_search.py")
-EARLY = [
-    "pelnas.graph.runs.search",
-    "pelnas.agents.testing.scripted",
-    "matplotlib.pyplot",
-    "pyarrow.parquet",
-]
 COMMITS = 120  # a run makes more than four hundred
 LONGEST = 300.0  # seconds that a run without a kill may take on a busy machine
 
@@ -34,18 +27,15 @@ Start = Callable[..., BaseProcess]
 
 
 @pytest.fixture(scope="module")
-def start() -> Start:
-    """Starts a process on a run, forked from one that has imported everything: at work soon."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(EARLY)
+def start() -> Iterator[Start]:
+    """Starts a process on a run."""
+    with forking() as fork:
 
-    def started(config: SearchConfig, commits: int = 0, rounds: int = 0) -> BaseProcess:
-        values = {"settings": config.model_dump_json(), "commits": commits, "rounds": rounds}
-        process = context.Process(target=runpy.run_path, args=(str(CHILD), values, "killed"))
-        process.start()
-        return process
+        def started(config: SearchConfig, commits: int = 0, rounds: int = 0) -> BaseProcess:
+            settings = config.model_dump_json()
+            return fork(CHILD, {"settings": settings, "commits": commits, "rounds": rounds})
 
-    return started
+        yield started
 
 
 def finish(process: BaseProcess) -> None:
