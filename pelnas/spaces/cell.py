@@ -90,7 +90,7 @@ class CellSpace(SearchSpace):
                 if len(self._parsed) < MOST_PARSED:
                     self._parsed[target, block] = known
             genes += known
-        return self.canonical(genes)
+        return self.of(genes)
 
     def _parse_node(self, text: str, target: int, block: str) -> tuple[int, ...]:
         inner = block.strip()
