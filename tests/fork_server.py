@@ -9,6 +9,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from pelnas import SearchConfig
+
 EARLY = [
     "pelnas.graph.runs.search",
     "pelnas.agents.testing.scripted",
@@ -16,13 +18,13 @@ EARLY = [
     "pyarrow.parquet",
 ]
 
-#: Starts a process that runs a script, by its path, with names that it finds defined.
-Start = Callable[[Path, dict[str, Any]], BaseProcess]
+#: Starts a process on a run of these settings, with what else its script finds defined.
+Start = Callable[..., BaseProcess]
 
 
 @contextmanager
-def forking() -> Iterator[Start]:
-    """The process that forks is made anew, with the environment of now, and ends with this.
+def forking(script: Path) -> Iterator[Start]:
+    """Processes that run a script; the one that forks is made anew, and ends with this.
 
     Python keeps one for all that ask, also for other tests in this process, and what it was
     given when it was made, as a library to load first, holds for every process it forks.
@@ -31,8 +33,9 @@ def forking() -> Iterator[Start]:
     _end()
     context.set_forkserver_preload(EARLY)
 
-    def start(script: Path, values: dict[str, Any]) -> BaseProcess:
-        process = context.Process(target=runpy.run_path, args=(str(script), values, "killed"))
+    def start(config: SearchConfig, **values: Any) -> BaseProcess:
+        given = {"settings": config.model_dump_json()} | values
+        process = context.Process(target=runpy.run_path, args=(str(script), given, "killed"))
         process.start()
         return process
 

@@ -62,8 +62,8 @@ def _rule(rng: random.Random) -> dict[str, Any]:
 
 def work(
     settings: str,
-    commits: int,
-    rounds: int,
+    commits: int = 0,
+    rounds: int = 0,
     folder: str = "",
     clock: float = 0.0,
     pictures: bool = True,

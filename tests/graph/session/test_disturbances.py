@@ -16,12 +16,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fork_server import forking
+from fork_server import Start, forking
 
 from pelnas import SearchConfig
 from pelnas.report.verification import verify
@@ -96,19 +94,11 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
         yield Disk(ctypes.CDLL(str(library)), folder / "disk")
 
 
-Start = Callable[..., BaseProcess]
-
-
 @pytest.fixture(scope="module")
 def start(disk: Disk) -> Iterator[Start]:
     """Starts a process on a run, whose files are on that disk."""
-    with forking() as fork:
-
-        def started(config: SearchConfig, **values: Any) -> BaseProcess:
-            given = {"settings": config.model_dump_json(), "commits": 0, "rounds": 0}
-            return fork(CHILD, given | {"pictures": False} | values)
-
-        yield started
+    with forking(CHILD) as started:
+        yield partial(started, pictures=False)
 
 
 # -- what happens between two kills ---------------------------------------------------------

@@ -5,14 +5,14 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fork_server import forking
+from fork_server import Start, forking
 
 from pelnas import SearchConfig
 from pelnas.store import Event, RunStore, list_runs
@@ -23,18 +23,11 @@ CHILD = Path(__file__).with_name("killed_search.py")
 COMMITS = 120  # a run makes more than four hundred
 LONGEST = 300.0  # seconds that a run without a kill may take on a busy machine
 
-Start = Callable[..., BaseProcess]
-
 
 @pytest.fixture(scope="module")
 def start() -> Iterator[Start]:
     """Starts a process on a run."""
-    with forking() as fork:
-
-        def started(config: SearchConfig, commits: int = 0, rounds: int = 0) -> BaseProcess:
-            settings = config.model_dump_json()
-            return fork(CHILD, {"settings": settings, "commits": commits, "rounds": rounds})
-
+    with forking(CHILD) as started:
         yield started
 
 
@@ -69,7 +62,8 @@ def killed(
     kills = 0
     while True:
         by_clock = moments.random() < 0.5
-        process = start(config, 0 if by_clock else moments.randint(1, COMMITS), rounds)
+        commits = 0 if by_clock else moments.randint(1, COMMITS)
+        process = start(config, commits=commits, rounds=rounds)
         process.join(moments.uniform(0, longest) if by_clock else LONGEST)
         process.kill()
         process.join(60)
